@@ -1,0 +1,122 @@
+"""Sync keys and generations: what the device holds and what it means by a key, decided without I/O.
+
+A device proves that it received an answer only by asking with the answer's key. Until then the server keeps both the
+generation that was proven and those that were issued after it. Two or more may be issued beside each other: a different
+request with the proven key is decided anew, and what was issued before stays valid until one of them is used, so that a
+late copy or a second program under the same device id does not kill the key that the phone holds. The same holds for
+key 0: it starts a new line beside the present one.
+
+[MS-ASCMD] SyncKey (Sync); docs/design.md, "Keys and generations".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+from .errors import NotPrimed, StaleKey
+
+#: The key of a first request, and the parent of what answers it.
+ZERO = "0"
+
+#: Generations issued beside each other. More than a few can only come from a program that never reads its answers.
+MAX_ISSUED = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The small part of a generation: all that a Sync or Ping without news reads.
+
+    `parent` is the key that was asked with; `request` the digest of that request. `token` is how far the feed has been
+    read (it may move without a new key while nothing visible happens). `edge` is the FilterType's date as ISO text, ""
+    for none. `options` are the collection's options in force, as text. `pending` and `answers` say whether the body has
+    any. `base`, `listing` number the blobs that the body builds on, 0 for none; `cursor` is how far the listing is sent.
+    """
+
+    key: str
+    parent: str
+    request: str = ""
+    token: str = ""
+    edge: str = ""
+    options: str = ""
+    pending: bool = False
+    answers: bool = False
+    base: int = 0
+    listing: int = 0
+    cursor: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What the server keeps of one collection on one device: heads, oldest first. `row` is the stored row's version."""
+
+    row: int = 0
+    proven: Head | None = None
+    issued: tuple[Head, ...] = ()
+
+    @property
+    def heads(self) -> tuple[Head, ...]:
+        return (*((self.proven,) if self.proven else ()), *self.issued)
+
+    @property
+    def newest(self) -> Head | None:
+        """The generation that the device holds if no answer was lost."""
+        heads = self.heads
+        return heads[-1] if heads else None
+
+
+class Asked(Enum):
+    START = auto()   # key 0: begin a new line
+    NEXT = auto()    # an issued key: its answer arrived
+    AGAIN = auto()   # the proven key with another request: decide anew from what was proven
+    REPEAT = auto()  # the proven key (or 0) with the same request: the answer was lost
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`base` is the generation to decide from; for REPEAT the one whose answer is to be given again."""
+
+    asked: Asked
+    base: Head
+
+
+def judge(held: Held | None, key: str, request: str) -> Verdict:
+    """Say what the device means by `key` with a request of this digest.
+
+    Raises NotPrimed if nothing was ever issued, StaleKey for a key that is neither proven nor issued.
+    """
+    if key == ZERO:
+        return _repeated(held, ZERO, request) or Verdict(Asked.START, Head(key=ZERO, parent=ZERO))
+    if held is None or not held.heads:
+        raise NotPrimed
+    for head in held.issued:
+        if head.key == key:
+            return Verdict(Asked.NEXT, head)
+    if held.proven is not None and held.proven.key == key:
+        return _repeated(held, key, request) or Verdict(Asked.AGAIN, held.proven)
+    raise StaleKey
+
+
+def _repeated(held: Held | None, key: str, request: str) -> Verdict | None:
+    for head in reversed(held.issued if held else ()):
+        if head.parent == key and head.request == request:
+            return Verdict(Asked.REPEAT, head)
+    return None
+
+
+def advance(held: Held | None, verdict: Verdict, new: Head) -> Held:
+    """What to keep once `new` is on its way as the answer to a request judged as `verdict`."""
+    held = held or Held()
+    if verdict.asked is Asked.NEXT:
+        return replace(held, proven=verdict.base, issued=(new,))
+    # START and AGAIN leave what was issued valid beside the new one; the oldest goes when there are too many.
+    return replace(held, issued=(*held.issued, new)[-MAX_ISSUED:])
+
+
+def revise(held: Held, head: Head) -> Held:
+    """The same with one head in another state (its token moved, its options changed)."""
+    return replace(
+        held,
+        proven=head if held.proven and held.proven.key == head.key else held.proven,
+        issued=tuple(head if h.key == head.key else h for h in held.issued),
+    )

@@ -1,0 +1,180 @@
+"""The engine's nouns: users, devices, folders, people, policies. Plain values; no I/O, no wire format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum, StrEnum
+
+#: Names a collection in every command; at most 64 characters, stable over resyncs, the same for all devices of a user.
+CollectionId = str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """Somebody who has logged in. `id` is stable for ever; `address` is the primary one and stands first in `addresses`.
+
+    `zone` is an IANA name, used where an item does not tell.
+    """
+
+    id: str
+    login: str
+    address: str
+    addresses: tuple[str, ...]
+    name: str
+    zone: str = "UTC"
+    activesync: bool = True
+
+
+class FolderType(IntEnum):
+    """[MS-ASCMD] Type (FolderCreate, FolderSync)."""
+
+    GENERIC = 1
+    INBOX = 2
+    DRAFTS = 3
+    DELETED_ITEMS = 4
+    SENT_ITEMS = 5
+    OUTBOX = 6
+    TASKS = 7
+    CALENDAR = 8
+    CONTACTS = 9
+    NOTES = 10
+    JOURNAL = 11
+    USER_MAIL = 12
+    USER_CALENDAR = 13
+    USER_CONTACTS = 14
+    USER_TASKS = 15
+    USER_JOURNAL = 16
+    USER_NOTES = 17
+    UNKNOWN = 18
+    RECIPIENT_CACHE = 19
+
+
+class Right(IntEnum):
+    """What a user may do with a folder; each includes those before it."""
+
+    NONE = 0
+    FREE_BUSY = 1
+    READ = 2
+    EDIT = 3
+    DELEGATE = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """One folder. `parent` is "0" at the root. `item_class` is Email, Calendar, Contacts, Tasks or Notes."""
+
+    id: CollectionId
+    parent: CollectionId
+    name: str
+    type: FolderType
+    item_class: str
+    right: Right = Right.EDIT
+
+
+class Wipe(StrEnum):
+    """Where a remote wipe stands."""
+
+    NONE = "none"
+    REQUESTED = "requested"
+    SENT = "sent"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Access(StrEnum):
+    ALLOWED = "allowed"
+    BLOCKED = "blocked"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """One partnership of a user and a device, as it is kept.
+
+    `policy_key` is the final key that the device holds ("" before provisioning) and `policy_digest` the policy that it
+    acknowledged; `offered_key`/`offered_digest` those of a running phase 1. `information` are the elements of
+    DeviceInformation by name. `ping_folders` are (collection id, class); `ping_heartbeat` in seconds, 0 for none.
+    `remembered_sync` is the last whole Sync request as WBXML, b"" for none. `row` is the version of the stored row.
+    """
+
+    user_id: str
+    id: str
+    type: str
+    row: int = 0
+    agent: str = ""
+    version: str = ""
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+    information: Mapping[str, str] = field(default_factory=dict)
+    policy_key: str = ""
+    policy_digest: str = ""
+    offered_key: str = ""
+    offered_digest: str = ""
+    recovery_password: str = ""
+    wipe: Wipe = Wipe.NONE
+    wipe_at: datetime | None = None
+    access: Access = Access.ALLOWED
+    ping_folders: tuple[tuple[CollectionId, str], ...] = ()
+    ping_heartbeat: int = 0
+    remembered_sync: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A provisioning document: settings by element name of EASProvisionDoc ([MS-ASPROV]), as text. `enforced`: a device
+    without its key is refused until it has provisioned; else the policy is only offered."""
+
+    name: str = "default"
+    settings: Mapping[str, str] = field(default_factory=dict)
+    enforced: bool = False
+    allow_partial: bool = True
+    allow_external: bool = True
+    allow_password_recovery: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """An entry of the Global Address List, or of a user's contacts (`contact` true). Absent values are ""."""
+
+    address: str
+    name: str = ""
+    alias: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    title: str = ""
+    company: str = ""
+    office: str = ""
+    phone: str = ""
+    home_phone: str = ""
+    mobile_phone: str = ""
+    picture: bytes = b""
+    certificates: tuple[bytes, ...] = ()
+    members: tuple[str, ...] = ()
+    contact: bool = False
+
+
+class Audience(StrEnum):
+    """To whom an out-of-office reply goes. [MS-ASCMD] AppliesToInternal and its like."""
+
+    INTERNAL = "internal"
+    EXTERNAL_KNOWN = "external-known"
+    EXTERNAL_UNKNOWN = "external-unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OofReply:
+    enabled: bool
+    text: str = ""
+    html: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutOfOffice:
+    """`state` 0 off, 1 on, 2 between `start` and `end` (aware, UTC). [MS-ASCMD] Oof."""
+
+    state: int = 0
+    start: datetime | None = None
+    end: datetime | None = None
+    replies: Mapping[Audience, OofReply] = field(default_factory=dict)

@@ -1,0 +1,371 @@
+"""What the engine and the commands ask of the rest of the system. Implemented in store, backends and push; joined in app.
+
+A backend hands over items in their native form (`eas.items.native`); the shape that devices see is made in `eas.items`.
+Every method may raise `errors.Unavailable`; the other errors are named where they belong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from eas.items.body import Wanted
+from eas.items.compose import Outgoing
+from eas.items.freebusy import BusyPeriod
+from eas.items.native import Item, ItemId, MailFlags
+
+from .keys import Held
+from .model import CollectionId, Device, Folder, FolderType, OutOfOffice, Person, Policy, User
+
+#: Where a feed stands; opaque to the engine, equal only if nothing has happened in between.
+Token = str
+#: The state of one item; opaque. For mail it names the visible flags, so that few different ones occur in a folder.
+ItemVersion = str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Horizon:
+    """Which items a device wants, by FilterType: all, or those that reach beyond `edge` (aware, UTC).
+
+    Mail reaches as far as the day it was received; an appointment to its last occurrence, an endless one beyond every
+    edge; a task to the day on which it was completed, beyond every edge while it is not.
+    """
+
+    edge: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delta:
+    """What has happened in a collection since a token.
+
+    `touched`: created or changed, and within the horizon. `outside`: created or changed, and outside it. `gone`: deleted
+    or moved away. `complete`: this is the whole listing instead (no token, or one too old): what it does not name is
+    not there. `token` was taken before what it covers.
+    """
+
+    token: Token
+    touched: Mapping[ItemId, ItemVersion] = field(default_factory=dict)
+    outside: Collection[ItemId] = ()
+    gone: Collection[ItemId] = ()
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """The present state of some items: those within the horizon, and those outside it. Others do not exist."""
+
+    versions: Mapping[ItemId, ItemVersion]
+    outside: frozenset[ItemId] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What was chosen and written down before an effect, so that after a crash it is found instead of repeated.
+
+    `name` is unique (a derived object name); `note` is what `Feed.mark` of the destination said (an IMAP UIDNEXT, say).
+    """
+
+    name: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """The result of a write: where the item stands now. `same` says that what is stored is what was sent, byte for byte
+    or in meaning."""
+
+    id: ItemId
+    version: ItemVersion
+    same: bool = True
+
+
+class Feed(Protocol):
+    """One collection of one user. Ids are ints that grow with arrival and are never used again."""
+
+    async def delta(self, since: Token | None, horizon: Horizon) -> Delta:
+        """All changes since the token, in a cost that follows their number; nothing new costs one cheap probe."""
+        ...
+
+    async def look(self, ids: Collection[ItemId], horizon: Horizon) -> Look: ...
+
+    async def crossed(self, old: datetime, new: datetime) -> Collection[ItemId]:
+        """The items that reach beyond edge `old` and not beyond the later edge `new`."""
+        ...
+
+    def fetch(self, ids: Sequence[ItemId], wanted: Wanted | None) -> AsyncIterator[Item]:
+        """The items, in the order asked for; those that are gone are left out. Mail is loaded as far as `wanted` needs
+        (`items.mime.sections_wanted`); with None it is flags only, `sections` empty."""
+        ...
+
+    def part(self, id: ItemId, section: str) -> AsyncIterator[bytes]:
+        """The raw (transfer-encoded) octets of one part in pieces, "" for the whole message. Raises ItemGone."""
+        ...
+
+    async def mark(self) -> str:
+        """What to remember of this collection before something is put into it."""
+        ...
+
+    async def create(self, content: bytes, chosen: Chosen, flags: MailFlags | None = None) -> Written:
+        """Store a new item (for mail: a whole message, with its flags); if one of the chosen name is there already, that
+        one. Raises NotAllowed, TooLarge, NoSpace."""
+        ...
+
+    async def update(self, id: ItemId, content: bytes, if_version: ItemVersion | None) -> Written:
+        """Replace a record. Raises ItemGone, VersionConflict, NotAllowed, TooLarge, NoSpace."""
+        ...
+
+    async def set_flags(self, id: ItemId, flags: MailFlags) -> Written:
+        """Raises ItemGone, NotAllowed."""
+        ...
+
+    async def delete(self, id: ItemId, if_version: ItemVersion | None = None) -> None:
+        """Remove for good. Raises ItemGone, VersionConflict, NotAllowed."""
+        ...
+
+    async def move(self, id: ItemId, to: CollectionId, chosen: Chosen) -> Written:
+        """Move an item; if one of the chosen name is in the destination already, finish (the source must be gone) and say
+        where it is. Raises ItemGone, FolderGone, NotAllowed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailQuery:
+    """A search over mail and other items: all that is set must hold. `classes` and `collections` empty mean all.
+
+    `text` is looked for in subject, addresses and body, word by word, without regard to case. `since` and `before` bound
+    the received time.
+    """
+
+    text: str = ""
+    classes: tuple[str, ...] = ()
+    collections: tuple[CollectionId, ...] = ()
+    deep: bool = False
+    conversation: bytes | None = None
+    since: datetime | None = None
+    before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """`hits` in order, newest first, of the wanted range; `total` of all."""
+
+    hits: tuple[tuple[CollectionId, ItemId], ...]
+    total: int
+
+
+class Mailbox(Protocol):
+    """The groupware of one user. Whatever id is asked for is looked up within what this user may see."""
+
+    async def hierarchy_token(self) -> Token: ...
+
+    async def folders(self) -> Sequence[Folder]: ...
+
+    async def folder(self, id: CollectionId) -> Folder | None:
+        """None for unknown ones, and for those that the user may not read."""
+        ...
+
+    async def create_folder(self, parent: CollectionId, name: str, type: FolderType, chosen: Chosen) -> Folder:
+        """Idempotent by the chosen name. Raises FolderExists, FolderGone (the parent), NotAllowed."""
+        ...
+
+    async def update_folder(self, id: CollectionId, parent: CollectionId, name: str) -> None:
+        """Raises FolderGone, FolderExists, NotAllowed."""
+        ...
+
+    async def delete_folder(self, id: CollectionId) -> None:
+        """With all that is in it. Raises FolderGone, NotAllowed."""
+        ...
+
+    async def empty_folder(self, id: CollectionId, subfolders: bool) -> None:
+        """Raises FolderGone, NotAllowed."""
+        ...
+
+    def feed(self, folder: Folder) -> Feed: ...
+
+    async def search(self, query: MailQuery, start: int, count: int) -> Found: ...
+
+    async def out_of_office(self) -> OutOfOffice: ...
+
+    async def set_out_of_office(self, value: OutOfOffice) -> None: ...
+
+
+class Directory(Protocol):
+    """The Global Address List, as far as this user may see it, and the user's own contacts."""
+
+    async def search(self, text: str, start: int, count: int) -> tuple[Sequence[Person], int]:
+        """People whose name, alias, address, phone, office, company or title begins with the text; and how many in all."""
+        ...
+
+    async def resolve(self, text: str, limit: int) -> Sequence[Person]:
+        """GAL entries and contacts for one recipient as typed; an exact address gives one."""
+        ...
+
+    async def busy(self, address: str, start: datetime, end: datetime) -> Sequence[BusyPeriod] | None:
+        """None if nothing is known of that address or the user may not know."""
+        ...
+
+
+class Outbox(Protocol):
+    async def submit(self, outgoing: Outgoing) -> None:
+        """Deliver here or hand over for delivery; the same Message-ID again is taken once. Raises Undeliverable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Whose state: one collection on one device of one user. The hierarchy of folders is collection "0"."""
+
+    user_id: str
+    device_id: str
+    collection_id: CollectionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """An effect outside the state: written down before, settled with the generation that reports it.
+
+    `digest` is that of the content; `client_id` is "" for verbs on existing items. `result` is "" while it is open;
+    `settled_key` names the generation that reported it.
+    """
+
+    verb: str
+    client_id: str
+    server_id: str
+    digest: str
+    chosen: Chosen
+    id: int = 0
+    result: str = ""
+    settled_key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredBody:
+    """The parts of a generation's body as they were committed; b"" for what was never written."""
+
+    base: bytes = b""
+    listing: bytes = b""
+    generation: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One atomic change of a collection's state: the heads after it, and what they refer to.
+
+    `generations` are new bodies by key, `blobs` new bases and listings by number; what `held` no longer refers to is
+    deleted. `settled` are intent id -> (result, key); `forgotten` intents are deleted.
+    """
+
+    held: Held
+    generations: Mapping[str, bytes] = field(default_factory=dict)
+    blobs: Mapping[int, bytes] = field(default_factory=dict)
+    settled: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    forgotten: Collection[int] = ()
+
+
+class StateStore(Protocol):
+    """Durable state. Values in, values out."""
+
+    async def device(self, user_id: str, device_id: str) -> Device | None: ...
+
+    async def add_device(self, device: Device) -> Device:
+        """The stored one, be it this or one that was there already."""
+        ...
+
+    async def save_device(self, device: Device) -> bool:
+        """Replace the row if it still has version `device.row`; False if not."""
+        ...
+
+    async def seen(self, user_id: str, device_id: str, agent: str, version: str, at: datetime) -> None:
+        """Note a request; may be written later and together with others."""
+        ...
+
+    async def policy(self, user_id: str) -> Policy: ...
+
+    async def load(self, owner: Owner) -> Held | None:
+        """One small row."""
+        ...
+
+    async def body(self, owner: Owner, key: str, base: int, listing: int) -> StoredBody: ...
+
+    async def commit(self, owner: Owner, row: int, step: Step) -> bool:
+        """Apply the step if the row still has this version (0: there is none yet); False if not, and nothing is done."""
+        ...
+
+    async def forget(self, user_id: str, device_id: str, collection_id: CollectionId | None = None) -> None:
+        """Drop the state of one collection, or of all of a device."""
+        ...
+
+    async def intents(self, owner: Owner) -> Sequence[Intent]: ...
+
+    async def intend(self, owner: Owner, intent: Intent) -> Intent:
+        """Write an intent down, committed on return, with its id; or give the open or settled one of equal identity
+        (verb, client_id, server_id, digest) that is there already."""
+        ...
+
+    async def settle(self, owner: Owner, intent: Intent, result: str) -> None:
+        """Record a result on its own, for effects that belong to no generation (SendMail, MoveItems, ...)."""
+        ...
+
+
+class Bell(Protocol):
+    def ring(self, user_id: str, collections: Collection[CollectionId], by_device: str = "") -> None:
+        """Say that something may have changed there; "0" is the hierarchy."""
+        ...
+
+    def listen(self, user_id: str, device_id: str, collections: Collection[CollectionId]) -> Listening:
+        """Subscribe. A newer `listen` or an `end` of the same device ends an older one."""
+        ...
+
+    def end(self, user_id: str, device_id: str) -> None: ...
+
+
+class Listening(Protocol):
+    """One subscription; close it when done."""
+
+    async def wait(self, timeout_seconds: float) -> frozenset[CollectionId]:
+        """The collections rung since the last wait; empty after the time-out, or when `ended`."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """A newer wait of the same device took over, or the server is stopping."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Aware, UTC."""
+        ...
+
+    def monotonic(self) -> float: ...
+
+
+class Leases(Protocol):
+    def hold(self, names: Collection[str]) -> AbstractAsyncContextManager[None]:
+        """Keep others from computing the same thing meanwhile; taken in sorted order. Saves work, is not relied on."""
+        ...
+
+
+class Entropy(Protocol):
+    def key(self) -> str:
+        """A new random name: lower-case letters and digits, at most 40, never "0"."""
+        ...
+
+    def number(self) -> str:
+        """A random 32-bit decimal, never 0: a policy key."""
+        ...
+
+
+class Accounts(Protocol):
+    """Who may come in."""
+
+    async def verify(self, login: str, password: str) -> User | None:
+        """`login` in any of its forms; None for unknown names and wrong passwords alike."""
+        ...
+
+    def open(self, user: User) -> tuple[Mailbox, Directory, Outbox]: ...

@@ -1,0 +1,47 @@
+"""Who asks, in which version, and the ports through which everything else is reached: what every handler is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eas.items.native import Viewer
+from eas.protocol.query import Query
+from eas.protocol.version import Version
+
+from .model import Device, User
+from .ports import Bell, Clock, Directory, Entropy, Leases, Mailbox, Outbox, StateStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds that the server imposes. [MS-ASCMD] 'Limiting Size of Command Requests', and our own."""
+
+    heartbeat_min_seconds: int = 60
+    heartbeat_max_seconds: int = 3540
+    max_collections: int = 300
+    max_ping_folders: int = 300
+    max_commands: int = 200
+    max_body_bytes: int = 64 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    user: User
+    device: Device
+    version: Version
+    query: Query
+    mailbox: Mailbox
+    directory: Directory
+    outbox: Outbox
+    store: StateStore
+    bell: Bell
+    clock: Clock
+    leases: Leases
+    entropy: Entropy
+    limits: Limits = Limits()
+
+    @property
+    def viewer(self) -> Viewer:
+        return Viewer(
+            addresses=self.user.addresses, name=self.user.name, zone=self.user.zone, now=self.clock.now()
+        )

@@ -1,0 +1,61 @@
+"""Protocol versions a client may speak, and ranges of them. [MS-ASHTTP] MS-ASProtocolVersion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Version(IntEnum):
+    """One protocol version; the number is ten times the version, as the base64 query has it for 12.1 and later."""
+
+    V2_5 = 25
+    V12_0 = 120
+    V12_1 = 121
+    V14_0 = 140
+    V14_1 = 141
+    V16_0 = 160
+    V16_1 = 161
+
+    @property
+    def text(self) -> str:
+        """As in the header MS-ASProtocolVersion, e.g. "14.1"."""
+        return f"{self.value // 10}.{self.value % 10}"
+
+    @classmethod
+    def parse(cls, text: str) -> Version:
+        """Raises ValueError for anything but the seven versions."""
+        try:
+            return _OF_TEXT[text.strip()]
+        except KeyError:
+            raise ValueError(f"not a protocol version: {text[:20]!r}") from None
+
+
+_OF_TEXT = {version.text: version for version in Version}
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """The versions, both ends included, in which an element, a command or a behaviour exists."""
+
+    since: Version = Version.V2_5
+    until: Version = Version.V16_1
+
+    def __contains__(self, version: Version) -> bool:
+        return self.since <= version <= self.until
+
+
+# Named behaviours: what differs between versions and is not a matter of spelling.
+
+#: A Sync without news, and a Sync that repeats the last one, have no body. [MS-ASCMD] Empty Sync Request/Response.
+EMPTY_SYNC = Spoken(since=Version.V12_1)
+#: Failures of the whole request are Status values in a 200 answer; before, HTTP statuses. [MS-ASCMD] Common Status Codes.
+COMMON_STATUS = Spoken(since=Version.V14_0)
+#: A device without a valid policy key gets HTTP 449; later a Status 142-144. [MS-ASPROV].
+HTTP_449 = Spoken(until=Version.V12_1)
+#: The class of a collection stands in requests and answers; later it follows from the folder. [MS-ASCMD] Class (Sync).
+COLLECTION_CLASS = Spoken(until=Version.V12_1)
+#: The phase-1 Provision request must carry the DeviceInformation (else Status 165). [MS-ASPROV] / [MS-ASCMD] R4913.
+PROVISION_DEVICE_INFORMATION = Spoken(since=Version.V14_1)
+#: Notes folders and items exist. [MS-ASNOTE].
+NOTES = Spoken(since=Version.V14_0)
