@@ -1,8 +1,8 @@
 """The WBXML code pages of ActiveSync as data. [MS-ASWBXML] Code Pages.
 
-A page is its number, its namespace, and runs of tags in token order. A run names its first token, the protocol
-versions that have the tags ("12.1-" is 12.1 and later, "2.5-14.1" ends with 14.1), and the tags. Two kinds of tags do
-not stand in the present specification:
+A page is its number and a text: its namespace, then runs of tags in token order. A run names its first token, the
+protocol versions that have the tags ("12.1-" is 12.1 and later, "2.5-14.1" ends with 14.1), and the tags. Two kinds
+of tags do not stand in the present specification:
 
 - `legacy`: spoken by 2.5 (or up to 12.1) only, and dropped from later editions. Their versions still need them.
 - `unverified`: read off other implementations by one or two parties. They are read, so that a document that has
@@ -17,10 +17,8 @@ from collections.abc import Iterator
 
 from .version import Spoken, Version
 
-PAGES: dict[int, tuple[str, str]] = {
-    0: (
-        "AirSync",
-        """
+PAGES: dict[int, str] = {
+    0: """AirSync
         0x05 2.5-            Sync Responses Add Change Delete Fetch SyncKey ClientId ServerId Status Collection Class
         0x11 2.5-2.5 legacy  Version
         0x12 2.5-            CollectionId GetChanges MoreAvailable WindowSize Commands Options FilterType
@@ -31,10 +29,7 @@ PAGES: dict[int, tuple[str, str]] = {
         0x24 12.1-           Wait Limit Partial
         0x27 14.0-           ConversationMode MaxItems HeartbeatInterval
         """,
-    ),
-    1: (
-        "Contacts",
-        """
+    1: """Contacts
         0x05 2.5-            Anniversary AssistantName AssistantPhoneNumber Birthday
         0x09 2.5-2.5 legacy  Body BodySize BodyTruncated
         0x0C 2.5-            Business2PhoneNumber BusinessAddressCity BusinessAddressCountry BusinessAddressPostalCode
@@ -50,10 +45,7 @@ PAGES: dict[int, tuple[str, str]] = {
         0x3C 2.5-            Picture
         0x3D 14.0-           Alias WeightedRank
         """,
-    ),
-    2: (
-        "Email",
-        """
+    2: """Email
         0x05 2.5-2.5 legacy  Attachment Attachments AttName AttSize Att0Id AttMethod AttRemoved Body BodySize
                              BodyTruncated
         0x0F 2.5-            DateReceived
@@ -72,18 +64,12 @@ PAGES: dict[int, tuple[str, str]] = {
         0x3A 12.0-           Flag Status ContentClass FlagType CompleteTime
         0x3F 14.0-           DisallowNewTimeProposal
         """,
-    ),
-    3: (
-        "AirNotify",
-        """
+    3: """AirNotify
         0x05 2.5-2.5 legacy  Notify Notification Version LifeTime DeviceInfo Enable Folder ServerId DeviceAddress
                              ValidCarrierProfiles CarrierProfile Status Responses Devices Device Id Expiry NotifyGUID
                              DeviceFriendlyName
         """,
-    ),
-    4: (
-        "Calendar",
-        """
+    4: """Calendar
         0x05 2.5-            Timezone AllDayEvent Attendees Attendee Email Name
         0x0B 2.5-2.5 legacy  Body BodyTruncated
         0x0D 2.5-            BusyStatus Categories Category
@@ -99,16 +85,10 @@ PAGES: dict[int, tuple[str, str]] = {
         0x39 14.1-           FirstDayOfWeek OnlineMeetingConfLink OnlineMeetingExternalLink
         0x3C 16.0-           ClientUid
         """,
-    ),
-    5: (
-        "Move",
-        """
+    5: """Move
         0x05 2.5-            MoveItems Move SrcMsgId SrcFldId DstFldId Response Status DstMsgId
         """,
-    ),
-    6: (
-        "GetItemEstimate",
-        """
+    6: """GetItemEstimate
         0x05 2.5-            GetItemEstimate
         0x06 2.5-12.1 legacy Version
         0x07 2.5-            Collections Collection
@@ -117,10 +97,7 @@ PAGES: dict[int, tuple[str, str]] = {
         0x0B 2.5-12.1 legacy DateTime
         0x0C 2.5-            Estimate Response Status
         """,
-    ),
-    7: (
-        "FolderHierarchy",
-        """
+    7: """FolderHierarchy
         0x05 2.5-12.1        Folders Folder
         0x07 2.5-            DisplayName ServerId ParentId Type
         0x0B 2.5-2.5 legacy  Response
@@ -129,20 +106,14 @@ PAGES: dict[int, tuple[str, str]] = {
         0x0E 2.5-            Changes Add Delete Update SyncKey FolderCreate FolderDelete FolderUpdate FolderSync Count
         0x18 2.5-2.5 legacy  Version
         """,
-    ),
-    8: (
-        "MeetingResponse",
-        """
+    8: """MeetingResponse
         0x05 2.5-            CalendarId CollectionId MeetingResponse RequestId Request Result Status UserResponse
         0x0D 2.5-2.5 legacy  Version
         0x0E 14.1-           InstanceId
         0x10 16.1-           ProposedStartTime ProposedEndTime
         0x12 16.0-           SendResponse
         """,
-    ),
-    9: (
-        "Tasks",
-        """
+    9: """Tasks
         0x05 2.5-2.5 legacy  Body BodySize BodyTruncated
         0x08 2.5-            Categories Category Complete DateCompleted DueDate UtcDueDate Importance Recurrence Type
                              Start Until Occurrences Interval DayOfMonth DayOfWeek WeekOfMonth MonthOfYear Regenerate
@@ -152,42 +123,27 @@ PAGES: dict[int, tuple[str, str]] = {
         0x24 14.0-           CalendarType IsLeapMonth
         0x26 14.1-           FirstDayOfWeek
         """,
-    ),
-    10: (
-        "ResolveRecipients",
-        """
+    10: """ResolveRecipients
         0x05 2.5-            ResolveRecipients Response Status Type Recipient DisplayName EmailAddress Certificates
                              Certificate MiniCertificate Options To CertificateRetrieval RecipientCount
                              MaxCertificates MaxAmbiguousRecipients CertificateCount
         0x16 14.0-           Availability StartTime EndTime MergedFreeBusy
         0x1A 14.1-           Picture MaxSize Data MaxPictures
         """,
-    ),
-    11: (
-        "ValidateCert",
-        """
+    11: """ValidateCert
         0x05 2.5-            ValidateCert Certificates Certificate CertificateChain CheckCRL Status
         """,
-    ),
-    12: (
-        "Contacts2",
-        """
+    12: """Contacts2
         0x05 2.5-            CustomerId GovernmentId IMAddress IMAddress2 IMAddress3 ManagerName CompanyMainPhone
                              AccountName NickName MMS
         """,
-    ),
-    13: (
-        "Ping",
-        """
+    13: """Ping
         0x05 2.5-            Ping
         0x06 2.5-2.5 legacy  AutdState
         0x07 2.5-            Status HeartbeatInterval Folders Folder Id Class MaxFolders
         0x0E unverified      Version
         """,
-    ),
-    14: (
-        "Provision",
-        """
+    14: """Provision
         0x05 2.5-            Provision Policies Policy PolicyType PolicyKey Data Status RemoteWipe
         0x0D 12.0-           EASProvisionDoc DevicePasswordEnabled AlphanumericDevicePasswordRequired
         0x10 12.1-           RequireStorageCardEncryption
@@ -208,10 +164,7 @@ PAGES: dict[int, tuple[str, str]] = {
                              ApprovedApplicationList Hash
         0x3B 16.1-           AccountOnlyRemoteWipe
         """,
-    ),
-    15: (
-        "Search",
-        """
+    15: """Search
         0x05 2.5-            Search
         0x06 unverified      Stores
         0x07 2.5-            Store Name Query Options Range Status Response Result Properties Total
@@ -223,18 +176,12 @@ PAGES: dict[int, tuple[str, str]] = {
         0x20 14.0-           ConversationId
         0x21 14.1-           Picture MaxSize MaxPictures
         """,
-    ),
-    16: (
-        "GAL",
-        """
+    16: """GAL
         0x05 2.5-            DisplayName Phone Office Title Company Alias FirstName LastName HomePhone MobilePhone
                              EmailAddress
         0x10 14.1-           Picture Status Data
         """,
-    ),
-    17: (
-        "AirSyncBase",
-        """
+    17: """AirSyncBase
         0x05 12.0-           BodyPreference Type TruncationSize AllOrNone
         0x0A 12.0-           Body Data EstimatedDataSize Truncated Attachments Attachment DisplayName FileReference
                              Method ContentId ContentLocation IsInline NativeBodyType ContentType
@@ -243,10 +190,7 @@ PAGES: dict[int, tuple[str, str]] = {
         0x1C 16.0-           Add Delete ClientId Content Location Annotation Street City State Country PostalCode
                              Latitude Longitude Accuracy Altitude AltitudeAccuracy LocationUri InstanceId
         """,
-    ),
-    18: (
-        "Settings",
-        """
+    18: """Settings
         0x05 12.0-           Settings Status Get Set Oof OofState StartTime EndTime OofMessage AppliesToInternal
                              AppliesToExternalKnown AppliesToExternalUnknown Enabled ReplyMessage BodyType
                              DevicePassword Password DeviceInformation Model IMEI FriendlyName OS OSLanguage
@@ -256,68 +200,46 @@ PAGES: dict[int, tuple[str, str]] = {
         0x23 14.1-           PrimarySmtpAddress Accounts Account AccountId AccountName UserDisplayName SendDisabled
         0x2B 14.1-           RightsManagementInformation
         """,
-    ),
-    19: (
-        "DocumentLibrary",
-        """
+    19: """DocumentLibrary
         0x05 12.0-           LinkId DisplayName IsFolder CreationDate LastModifiedDate IsHidden ContentLength
                              ContentType
         """,
-    ),
-    20: (
-        "ItemOperations",
-        """
+    20: """ItemOperations
         0x05 12.0-           ItemOperations Fetch Store Options Range Total Properties Data Status Response Version
                              Schema Part EmptyFolderContents DeleteSubFolders
         0x14 12.1-           UserName Password
         0x16 14.0-           Move DstFldId ConversationId MoveAlways
         """,
-    ),
-    21: (
-        "ComposeMail",
-        """
+    21: """ComposeMail
         0x05 14.0-           SendMail SmartForward SmartReply SaveInSentItems ReplaceMime
         0x0A unverified      Type
         0x0B 14.0-           Source FolderId ItemId LongId InstanceId Mime ClientId Status
         0x13 14.1-           AccountId
         0x15 16.0-           Forwardees Forwardee Name Email
         """,
-    ),
-    22: (
-        "Email2",
-        """
+    22: """Email2
         0x05 14.0-           UmCallerID UmUserNotes UmAttDuration UmAttOrder ConversationId ConversationIndex
                              LastVerbExecuted LastVerbExecutionTime ReceivedAsBcc Sender CalendarType IsLeapMonth
         0x11 14.1-           AccountId FirstDayOfWeek MeetingMessageType
         0x15 16.0-           IsDraft Bcc Send
         """,
-    ),
-    23: (
-        "Notes",
-        """
+    23: """Notes
         0x05 14.0-           Subject MessageClass LastModifiedDate Categories Category
         """,
-    ),
-    24: (
-        "RightsManagement",
-        """
+    24: """RightsManagement
         0x05 14.1-           RightsManagementSupport RightsManagementTemplates RightsManagementTemplate
                              RightsManagementLicense EditAllowed ReplyAllowed ReplyAllAllowed ForwardAllowed
                              ModifyRecipientsAllowed ExtractAllowed PrintAllowed ExportAllowed
                              ProgrammaticAccessAllowed Owner ContentExpiryDate TemplateID TemplateName
                              TemplateDescription ContentOwner RemoveRightsManagementProtection
         """,
-    ),
-    25: (
-        "Find",
-        """
+    25: """Find
         0x05 16.1-           Find SearchId ExecuteSearch MailBoxSearchCriterion Query Status FreeText Options Range
                              DeepTraversal
         0x11 16.1-           Response Result Properties Preview HasAttachments Total DisplayCc DisplayBcc
                              GalSearchCriterion
         0x20 16.1-           MaxPictures MaxSize Picture
         """,
-    ),
 }
 
 #: Content that is bytes and travels as opaque data; all others are text. [MS-ASDTYPE] Byte Array;
@@ -337,10 +259,11 @@ OPAQUE = frozenset(
 )
 
 
-def _rows(runs: str) -> Iterator[tuple[int, str, str, str]]:
-    """(token, tag name, versions or "", kind or "") of each tag in the text of one page."""
+def _rows(text: str) -> Iterator[tuple[str, int, str, str]]:
+    """(tag, token, versions or "", kind or "") of each tag of one page."""
+    namespace, *words = text.split()
     token, versions, kind = 0, "", ""
-    for word in runs.split():
+    for word in words:
         if word.startswith("0x"):
             token, versions, kind = int(word, 16), "", ""
         elif word[0].isdigit():
@@ -348,7 +271,7 @@ def _rows(runs: str) -> Iterator[tuple[int, str, str, str]]:
         elif word.islower():
             kind = word
         else:
-            yield token, word, versions, kind
+            yield f"{namespace}:{word}", token, versions, kind
             token += 1
 
 
@@ -358,9 +281,7 @@ def _spoken(versions: str) -> Spoken:
 
 
 _TAGS = {
-    f"{namespace}:{name}": (page, token, versions, kind)
-    for page, (namespace, runs) in PAGES.items()
-    for token, name, versions, kind in _rows(runs)
+    tag: (page, token, versions, kind) for page, text in PAGES.items() for tag, token, versions, kind in _rows(text)
 }
 
 #: Tag -> (page, token), the token without its content bit.
