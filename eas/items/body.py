@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from dataclasses import dataclass
 from enum import IntEnum
 
+from eas.items import markup, rtf
+from eas.items.native import Unreadable
 from eas.protocol.schema import FLAG, INT, element, enum
 from eas.protocol.version import Version
 
@@ -59,3 +63,157 @@ class Wanted:
     whole: bool = False
     limit_text: int | None = None
     limit_html: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What a body is made from. Either may be None; both are there in multipart/alternative.
+
+    `full_size` counts the octets (UTF-8) of the whole native text or HTML where the one at hand was loaded only in
+    part, and is None where it is whole.
+    """
+
+    text: str | None = None
+    html: str | None = None
+    full_size: int | None = None
+
+    @property
+    def native(self) -> BodyType:
+        """[MS-ASAIRS] NativeBodyType: HTML wherever there is some."""
+        return BodyType.TEXT if self.html is None else BodyType.HTML
+
+    def as_text(self, at_least: int | None = None) -> str:
+        """Plain text. `at_least`: so many characters do, if the text has to be made from HTML."""
+        if self.text is not None and (self.html is None or self.text.strip()):
+            return markup.clean(self.text)
+        return markup.text_of_html(markup.clean(self.html or ""), at_least)
+
+    def as_html(self) -> str:
+        if self.html is None:
+            return markup.html_of_text(markup.clean(self.text or ""))
+        return markup.declare_utf8(markup.clean(self.html))
+
+
+def render_text(text: str, wanted: Wanted, version: Version) -> Body:
+    """The body of an item whose notes are plain text (contacts, appointments, tasks, notes)."""
+    return render_source(Source(text=text), wanted, version)
+
+
+def render_body(text: str | None, html: str | None, wanted: Wanted, version: Version) -> Body | None:
+    """The body of an item that has text, HTML or both; None if it has neither. Never of Type 4."""
+    return None if text is None and html is None else render_source(Source(text=text, html=html), wanted, version)
+
+
+def render_source(source: Source, wanted: Wanted, version: Version) -> Body:
+    """The body in the type and length that the device prefers.
+
+    The stored type if the device takes it, else the next of its types in its order, RTF last. A type with AllOrNone
+    that does not fit is passed over ([MS-ASAIRS] AllOrNone (BodyPreference) R78, R80); if none is left, without Data.
+    """
+    candidates = _candidates(source.native, wanted)
+    for preference in candidates:
+        body = _render(source, preference, wanted)
+        if not (body.truncated and preference.all_or_none and preference.truncation_size is not None):
+            break
+    else:
+        preference = candidates[0]
+        body = _render(source, preference, wanted)
+        body = Body(type=body.type, estimated_size=body.estimated_size, truncated=True)
+    length = next((p.preview for p in (preference, *candidates) if p.preview), None)
+    if not length or version < Version.V14_0 or (body.type is BodyType.TEXT and body.data):
+        return body  # [MS-ASAIRS] Preview (Body) R1001036: no Preview beside plain text
+    return Body(
+        type=body.type,
+        estimated_size=body.estimated_size,
+        truncated=body.truncated,
+        data=body.data,
+        preview=preview(source, length),
+    )
+
+
+#: [MS-ASAIRS] Preview (BodyPreference) R266.
+MAX_PREVIEW = 255
+#: The order of types where a device has named them all the same: MIME is not made here, RTF only for want of better.
+_RANK = {BodyType.TEXT: 0, BodyType.HTML: 0, BodyType.RTF: 1}
+_PLAIN_TEXT = BodyPreference(type=BodyType.TEXT)
+
+
+def _candidates(native: BodyType, wanted: Wanted) -> list[BodyPreference]:
+    """The preferences that can be met, best first; plain text where the device has said nothing that can be."""
+    usable = [p for p in wanted.preferences if p.type in _RANK]
+    return sorted(usable, key=lambda p: (p.type is not native, _RANK[p.type])) or [_PLAIN_TEXT]
+
+
+def preview(source: Source, characters: int) -> str:
+    """The first characters of the plain text, on one line. [MS-ASAIRS] Preview (Body) R250."""
+    characters = min(characters, MAX_PREVIEW)
+    return markup.flat(source.as_text(characters), characters)
+
+
+def _render(source: Source, preference: BodyPreference, wanted: Wanted) -> Body:
+    """In the type of the preference, cut at its TruncationSize and the policy's limit, whichever is less."""
+    if preference.type is BodyType.RTF:
+        return _render_rtf(source, preference, wanted)
+    is_html = preference.type is BodyType.HTML
+    whole = source.as_html() if is_html else source.as_text()
+    limit = _limit(preference, wanted.limit_html if is_html else wanted.limit_text, wanted)
+    octets = markup.size(whole)
+    cut = markup.cut_html if is_html else markup.cut_text
+    data = whole if limit is None or octets <= limit else cut(whole, limit)
+    full = octets if source.full_size is None else _scaled(source, octets, preference.type)
+    return Body(
+        type=preference.type,
+        estimated_size=full,
+        # [MS-ASAIRS] Truncated (Body) R277: left out where nothing is missing (Windows Phone 8 needs it so).
+        truncated=True if len(data) < len(whole) or full > octets else None,
+        data=data or None,
+    )
+
+
+def _scaled(source: Source, octets: int, kind: BodyType) -> int:
+    """The size of the whole in `kind`, where only the beginning (`octets` in that kind) is at hand. An estimate."""
+    full = source.full_size or 0
+    if kind is source.native:
+        return max(octets, full)
+    have = markup.size((source.text if source.html is None else source.html) or "")
+    return octets * full // have if 0 < have < full else octets
+
+
+def _limit(preference: BodyPreference, policy: int | None, wanted: Wanted) -> int | None:
+    if wanted.whole:
+        return None
+    given = [limit for limit in (preference.truncation_size, policy) if limit is not None]
+    return min(given, default=None)
+
+
+def _render_rtf(source: Source, preference: BodyPreference, wanted: Wanted) -> Body:
+    """Base64 of compressed RTF, [MS-ASAIRS] Data (Body) R179. Cut RTF is no RTF: to fit a limit the text is shortened."""
+    text = source.as_text()
+    data = base64.b64encode(rtf.compressed_of_text(text)).decode("ascii")
+    full, limit = len(data), _limit(preference, wanted.limit_text, wanted)
+    while limit is not None and len(data) > limit and text:
+        text = text[: min(len(text) - 1, len(text) * limit // len(data))]
+        data = base64.b64encode(rtf.compressed_of_text(text)).decode("ascii")
+    fits = limit is None or len(data) <= limit
+    truncated = not fits or len(data) < full or source.full_size is not None
+    return Body(
+        type=BodyType.RTF, estimated_size=full, truncated=truncated or None, data=data if text and fits else None
+    )
+
+
+def body_text(body: Body) -> str:
+    """What a device sent as a body, as plain text; "" where it sent none. Raises Unreadable for RTF that is none."""
+    data = markup.clean(body.data or "")
+    if body.type is BodyType.HTML:
+        return markup.text_of_html(data)
+    if body.type is BodyType.RTF and data.strip():
+        try:
+            return rtf.text_of_compressed(base64.b64decode(data))
+        except binascii.Error as error:
+            raise Unreadable("RTF body is not base64") from error
+    return data
+
+
+def body_html(body: Body) -> str | None:
+    """What a device sent as a body, if it sent HTML; None otherwise."""
+    return markup.clean(body.data or "") if body.type is BodyType.HTML else None

@@ -1,36 +1,41 @@
 """HTML <-> plain text for bodies, and cutting either at a number of octets. Pure, linear in the input, never fails.
 
 HTML is read by tags, not as a tree: a preview then costs only the beginning of a message, and the text of a cut
-document is the beginning of the text of the whole one. Scripts, styles and titles are left out; links lose their targets.
+document is the beginning of the text of the whole one. Scripts, styles and titles are left out; links lose their
+targets. (A tree by selectolax costs as much to build and more to walk from Python, and needs the whole document.)
 """
 
 from __future__ import annotations
 
 import html as _html
 import re
+from functools import cache
 
 #: What no XML 1.0 string may hold, and WBXML ends a string at NUL. Line ends and tabs stay.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
-#: One token that is not text, its name in group 1 (None for comments). Every alternative that is not closed runs to the
-#: end of the input instead of failing, and the quantifiers are possessive, so that no input costs more than one pass.
-_TAG = re.compile(
-    r"<!--.*?(?:-->|\Z)"
-    r"|<(?:script|style|title|template|noscript|xml)\b.*?(?:</(?:script|style|title|template|noscript|xml)\b[^>]*+>?|\Z)"
-    r"|<(/?[a-zA-Z][a-zA-Z0-9]*+|[!?/](?=[a-zA-Z\[?]))(?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+[^>]*+>?",
+#: What is left out with its content. What is not closed runs to the end of the input instead of failing, so that no
+#: input costs more than one pass.
+_HIDDEN = re.compile(
+    r"<(?:!--.*?(?:-->|\Z)|(script|style|title|template|noscript|xml)\b.*?(?:</\1\b[^>]*+>?|\Z))",
     re.DOTALL | re.IGNORECASE,
 )
+#: Cheap test for the above: most fragments have none.
+_HIDES = re.compile(r"<[!stnxSTNX]")
+#: What makes a "<" a tag.
+_TAG_NAME = re.compile(r"/?[a-zA-Z][a-zA-Z0-9]*|[!?/]")
 
 _SOFT, _HARD, _PARAGRAPH = "\x01", "\x02", "\x03"
 #: What a tag leaves in the text: a line that ends (once, however many tags say so), a line break of its own, a blank
 #: line, a gap between cells, a bullet.
+_BLOCKS = (
+    "address", "article", "aside", "blockquote", "body", "center", "dd", "dir", "div", "dl", "dt", "fieldset", "figure",
+    "footer", "form", "header", "li", "main", "nav", "ol", "section", "table", "tbody", "tfoot", "thead", "tr", "ul",
+    "pre",
+)  # fmt: skip
 _LEAVES = {
-    **dict.fromkeys(
-        "address article aside blockquote body center dd dir div dl dt fieldset figure footer form header li main nav "
-        "ol section table tbody tfoot thead tr ul pre".split(),
-        _SOFT,
-    ),
-    **dict.fromkeys("p h1 h2 h3 h4 h5 h6".split(), _PARAGRAPH),
+    **dict.fromkeys(_BLOCKS, _SOFT),
+    **dict.fromkeys(("p", "h1", "h2", "h3", "h4", "h5", "h6"), _PARAGRAPH),
     "br": _HARD,
     "hr": f"{_SOFT}________________________________{_SOFT}",
 }
@@ -52,48 +57,57 @@ def clean(text: str) -> str:
 
 
 def text_of_html(html: str, at_least: int | None = None) -> str:
-    """Plain text with "\\n" line ends. With `at_least` the work ends once so many characters (and perhaps more) are there."""
-    out: list[str] = []
-    have, start, pre = 0, 0, False
-    for found in _TAG.finditer(html):
-        begin, end = found.span()
-        if begin > start:
-            piece = html[start:begin]
+    """Plain text with "\\n" line ends. With `at_least` the work ends once so many characters, or more, are there."""
+    if _HIDES.search(html):
+        html = _HIDDEN.sub("", html)
+    first, *rest = html.split("<")
+    out, have, pre = [first], 0, False
+    enough = None if at_least is None else 2 * at_least
+    for piece in rest:
+        named = _TAG_NAME.match(piece)
+        if not named:
+            out.append("<" + piece)
+            continue
+        tag, _, text = piece.partition(">")
+        if '"' in tag and tag.count('"') & 1:
+            # A ">" within a quoted attribute; the tag ends after the closing quote.
+            text = text.partition('"')[2].partition(">")[2]
+        name = named[0].lower()
+        if name in ("pre", "/pre"):
+            pre = name == "pre"
+        if mark := _MARKS.get(name):
+            out.append(mark)
+        if text:
             # In <pre> line ends and spaces count.
-            out.append(piece.replace("\r\n", _HARD).replace("\n", _HARD).replace(" ", "\xa0") if pre else piece)
-            have += begin - start
-            if at_least is not None and have > 2 * at_least and _long_enough(out, at_least):
-                start = len(html)
-                break
-        start = end
-        name = found[1]
-        if name:
-            name = name.lower()
-            out.append(_MARKS.get(name, ""))
-            if name in ("pre", "/pre"):
-                pre = name == "pre"
-    out.append(html[start:])
+            out.append(text.replace("\r\n", _HARD).replace("\n", _HARD).replace(" ", "\xa0") if pre else text)
+            have += len(text)
+            if enough is not None and have > enough:
+                if len(_settle(out)) >= (at_least or 0):
+                    break
+                enough = 2 * have  # doubled, so that all attempts together cost no more than the last
     return _settle(out)
-
-
-def _long_enough(pieces: list[str], length: int) -> bool:
-    return len(_settle(pieces)) >= length
 
 
 def _settle(pieces: list[str]) -> str:
     """White space as a browser would show it, entities resolved."""
-    text = _BREAKS.sub(_break, _SPACE.sub(" ", "".join(pieces)))
-    if "&" in text:
-        text = clean(_html.unescape(text))
-    return text.replace("\xa0", " ").strip()
+    lines = _BREAKS.sub(_break, _SPACE.sub(" ", "".join(pieces)))
+    if "&" in lines:
+        lines = clean(_html.unescape(lines))
+    return lines.replace("\xa0", " ").strip()
 
 
-def _break(found: re.Match[str]) -> str:
-    """How many line ends a run of marks is: a <br> at the end of a block is that end, one in an empty block a blank line."""
-    run = found[0].replace(" ", "")
+@cache
+def _lines_of(run: str) -> str:
+    """The line ends that a run of marks is: a <br> that ends a block is that end, one in an empty block a blank line."""
     hard = run.count(_HARD)
     lines = hard if run[0] == _HARD else hard + 1
     return "\n" * max(lines, 2 if _PARAGRAPH in run else 1)
+
+
+def _break(found: re.Match[str]) -> str:
+    run = found[0].replace(" ", "")
+    # Cached where the runs are few: 3 marks in up to 8 places.
+    return _lines_of(run) if len(run) <= 8 else _lines_of.__wrapped__(run)
 
 
 def html_of_text(text: str) -> str:
@@ -105,7 +119,7 @@ def html_of_text(text: str) -> str:
 
 META_UTF8 = '<meta http-equiv="Content-Type" content="text/html; charset=utf-8">'
 _META_CHARSET = re.compile(r"(<meta\b[^>]{0,200}?charset\s*=\s*[\"']?\s*)([a-z0-9_.:-]+)", re.IGNORECASE)
-#: A charset is declared within the first 1,024 bytes (HTML, "determining the character encoding"); twice that for mails.
+#: A charset is declared within the first 1,024 bytes (HTML, "determining the character encoding"); twice that here.
 _META_WITHIN = 2048
 
 
