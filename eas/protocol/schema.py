@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import IntEnum
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from .version import Spoken, Version
@@ -88,7 +88,7 @@ def _show_dashed(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
-TEXT = plain(str)
+TEXT = Codec(lambda element, version: element.text, lambda value, version: str(value))
 INT = plain(_integer)
 #: A boolean; present and empty is true ([MS-ASDTYPE] boolean).
 FLAG = plain(_flag, lambda value: "1" if value else "0")
@@ -172,43 +172,50 @@ def choices(classes: Mapping[str, type], *, within: str | None = None) -> Any:
 
 
 def load(cls: type[M], root: Element, version: Version) -> M:
-    """Read a message. Unknown elements are passed over. Raises SchemaError if a required element is missing or wrong."""
-    values: dict[str, Any] = {}
-    for plan in _plan(cls, version):
-        spelling = plan.spelling
-        parent = root.child(spelling.within) if spelling.within else root
-        if parent is None:
-            found: list[Any] = []
-        elif spelling.classes is not None:
-            found = [load(spelling.classes[e.tag], e, version) for e in parent.elements if e.tag in spelling.classes]
-        else:
-            found = [spelling.codec.load(e, version) for e in parent.elements if e.tag == spelling.tag]
-        if spelling.many:
-            values[plan.name] = tuple(found)
-        elif found:
-            values[plan.name] = found[0]
-        elif plan.required:
-            raise SchemaError(f"{root.tag} without {spelling.tag}", spelling.tag)
+    """Read a message; unknown elements are passed over. Raises SchemaError if a required element is missing, or one is
+    wrong."""
+    kind: type = cls
+    plan = _reading(kind, version)
+    found: dict[str, list[Any]] = {}
+    entered: set[str] = set()
+    for child in root.elements:
+        place = plan.places.get(child.tag)
+        if place is None:
+            continue
+        for name, load_value in place.fields:
+            found.setdefault(name, []).append(load_value(child, version))
+        # Of several enclosing elements with the same tag the first counts.
+        if place.inner and child.tag not in entered:
+            entered.add(child.tag)
+            for inner in child.elements:
+                for name, load_value in place.inner.get(inner.tag, ()):
+                    found.setdefault(name, []).append(load_value(inner, version))
+    values: dict[str, Any] = {name: values[0] for name, values in found.items()}
+    for name in plan.many:
+        values[name] = tuple(found.get(name, ()))
+    for name, tag in plan.required:
+        if name not in values:
+            raise SchemaError(f"{root.tag} without {tag}", tag)
     return cls(**values)
 
 
 def stated(cls: type, root: Element, version: Version) -> frozenset[str]:
     """The names of the fields whose element (for lists: the enclosing element) stands in `root`, empty or not."""
-    tags = {e.tag for e in root.elements}
-    return frozenset(
-        plan.name for plan in _plan(cls, version) if (plan.spelling.within or plan.spelling.tag) in tags
-    )
+    tags = {child.tag for child in root.elements}
+    return frozenset(name for name, marks in _marks(cls, version) if not marks.isdisjoint(tags))
 
 
 def dump(tag: str, value: object, version: Version, empty: Collection[str] = ()) -> Element:
-    """Write a message as element `tag`; fields that are None or () are left out, those named in `empty` written empty."""
+    """Write a message as element `tag`; fields that are None or () are left out, those named in `empty` are written as
+    empty elements."""
     return Element(tag, content(value, version, empty))
 
 
 def content(value: object, version: Version, empty: Collection[str] = ()) -> tuple[Element, ...]:
     """The children that `dump` would write, in the order of the fields."""
     out: list[Element] = []
-    for name, spelling, codec_dump in _writers(type(value), version):
+    kind: type = type(value)
+    for name, spelling, codec_dump in _writers(kind, version):
         member = getattr(value, name)
         if member is None or member == ():
             if spelling.keep or name in empty:
@@ -238,6 +245,51 @@ class _Planned:
     required: bool
 
 
+#: How the elements of one tag are read: the fields that each of them fills.
+_Readers = tuple[tuple[str, Callable[[Element, Version], Any]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What an element fills: fields by itself, and fields by its children (which name it in `within`)."""
+
+    fields: _Readers = ()
+    inner: Mapping[str, _Readers] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A message as `load` meets it: by the tags of the children, so that each child is looked at once."""
+
+    places: Mapping[str, _Place]
+    many: tuple[str, ...]
+    required: tuple[tuple[str, str], ...]  # (field, tag)
+
+
+@cache
+def _reading(cls: type, version: Version) -> _Reading:
+    plans = _plan(cls, version)
+    own: dict[str, _Readers] = {}
+    inner: dict[str, dict[str, _Readers]] = {}
+    for plan in plans:
+        within = plan.spelling.within
+        at = own if within is None else inner.setdefault(within, {})
+        for tag, read in _readers(plan.spelling):
+            at[tag] = (*at.get(tag, ()), (plan.name, read))
+    return _Reading(
+        places={tag: _Place(own.get(tag, ()), inner.get(tag, {})) for tag in own | inner},
+        many=tuple(plan.name for plan in plans if plan.spelling.many),
+        required=tuple((p.name, p.spelling.tag) for p in plans if p.required and not p.spelling.many),
+    )
+
+
+def _readers(spelling: Spelling) -> list[tuple[str, Callable[[Element, Version], Any]]]:
+    """The tags that a spelling takes, and how each is read."""
+    if spelling.classes is None:
+        return [(spelling.tag, spelling.codec.load)]
+    return [(tag, partial(load, cls)) for tag, cls in spelling.classes.items()]
+
+
 @cache
 def _plan(cls: type, version: Version) -> tuple[_Planned, ...]:
     """The fields that exist in `version`, with the spelling in force. Made once for a class and version."""
@@ -246,6 +298,16 @@ def _plan(cls: type, version: Version) -> tuple[_Planned, ...]:
         for f in fields(cls)
         if "spellings" in f.metadata
         if (spelling := next((s for s in f.metadata["spellings"] if version in s.spoken), None))
+    )
+
+
+@cache
+def _marks(cls: type, version: Version) -> tuple[tuple[str, frozenset[str]], ...]:
+    """For each field the tags of which any says that it is stated."""
+    return tuple(
+        (plan.name, frozenset({s.within} if s.within else s.classes or {s.tag}))
+        for plan in _plan(cls, version)
+        for s in (plan.spelling,)
     )
 
 

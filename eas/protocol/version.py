@@ -49,7 +49,8 @@ class Spoken:
 
 #: A Sync without news, and a Sync that repeats the last one, have no body. [MS-ASCMD] Empty Sync Request/Response.
 EMPTY_SYNC = Spoken(since=Version.V12_1)
-#: Failures of the whole request are Status values in a 200 answer; before, HTTP statuses. [MS-ASCMD] Common Status Codes.
+#: Failures of the whole request are Status values in a 200 answer; before, HTTP statuses. [MS-ASCMD] Common Status
+#: Codes.
 COMMON_STATUS = Spoken(since=Version.V14_0)
 #: A device without a valid policy key gets HTTP 449; later a Status 142-144. [MS-ASPROV].
 HTTP_449 = Spoken(until=Version.V12_1)
