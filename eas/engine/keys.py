@@ -31,6 +31,7 @@ class Head:
     read (it may move without a new key while nothing visible happens). `edge` is the FilterType's date as ISO text, ""
     for none. `options` are the collection's options in force, as text. `pending` and `answers` say whether the body has
     any. `base`, `listing` number the blobs that the body builds on, 0 for none; `cursor` is how far the listing is sent.
+    `doubt` is when a listing first lacked so many items that it is read again before it is believed, as ISO text.
     """
 
     key: str
@@ -44,25 +45,30 @@ class Head:
     base: int = 0
     listing: int = 0
     cursor: int = 0
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What the server keeps of one collection on one device: heads, oldest first. `row` is the stored row's version."""
+    """What the server keeps of one collection on one device: heads, oldest first. `row` is the stored row's version.
+
+    `named` is the key that the device named last, where that is not the newest: several may be in play at once.
+    """
 
     row: int = 0
     proven: Head | None = None
     issued: tuple[Head, ...] = ()
+    named: str = ""
 
     @property
     def heads(self) -> tuple[Head, ...]:
         return (*((self.proven,) if self.proven else ()), *self.issued)
 
     @property
-    def newest(self) -> Head | None:
-        """The generation that the device holds if no answer was lost."""
+    def present(self) -> Head | None:
+        """The generation that the device holds as far as can be told: the one it named last, else the newest."""
         heads = self.heads
-        return heads[-1] if heads else None
+        return next((head for head in heads if head.key == self.named), heads[-1] if heads else None)
 
 
 class Asked(Enum):
@@ -108,15 +114,17 @@ def advance(held: Held | None, verdict: Verdict, new: Head) -> Held:
     """What to keep once `new` is on its way as the answer to a request judged as `verdict`."""
     held = held or Held()
     if verdict.asked is Asked.NEXT:
-        return replace(held, proven=verdict.base, issued=(new,))
+        return replace(held, proven=verdict.base, issued=(new,), named="")
     # START and AGAIN leave what was issued valid beside the new one; the oldest goes when there are too many.
-    return replace(held, issued=(*held.issued, new)[-MAX_ISSUED:])
+    return replace(held, issued=(*held.issued, new)[-MAX_ISSUED:], named="")
 
 
 def revise(held: Held, head: Head) -> Held:
-    """The same with one head in another state (its token moved, its options changed)."""
+    """The same after the device named `head`'s key and got no new one; the head may be in another state (its token
+    moved, its options changed)."""
     return replace(
         held,
+        named="" if held.heads[-1].key == head.key else head.key,
         proven=head if held.proven and held.proven.key == head.key else held.proven,
         issued=tuple(head if h.key == head.key else h for h in held.issued),
     )

@@ -1,0 +1,84 @@
+"""MoveItems: items from one folder to another. [MS-ASCMD] MoveItems; Status (MoveItems) R4207-R4229."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from eas.engine import errors
+from eas.engine.apply import move_item
+from eas.engine.ids import parse_server_id, server_id
+from eas.engine.model import Right
+from eas.engine.session import Session
+from eas.protocol.schema import element, elements, enum, message
+from eas.protocol.statuses import CommonStatus
+
+from ._registry import CommonFault, command
+
+#: Moves in one request. [MS-ASCMD] Limiting Size of Command Requests.
+MAX_MOVES = 1000
+
+
+class Status(IntEnum):
+    INVALID_SOURCE = 1
+    INVALID_DESTINATION = 2
+    SUCCESS = 3
+    SAME = 4
+    FAILED = 5
+    LOCKED = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    item: str = element("Move:SrcMsgId")
+    source: str = element("Move:SrcFldId")
+    destination: tuple[str, ...] = elements("Move:DstFldId")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    moves: tuple[Move, ...] = elements("Move:Move", message(Move))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    item: str = element("Move:SrcMsgId")
+    status: Status = element("Move:Status", enum(Status))
+    moved_to: str | None = element("Move:DstMsgId", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    responses: tuple[Moved, ...] = elements("Move:Response", message(Moved))
+
+
+@command("MoveItems", "Move:MoveItems", Request)
+async def move_items(request: Request, session: Session) -> Response:
+    if not 0 < len(request.moves) <= MAX_MOVES:
+        raise CommonFault(CommonStatus.INVALID_XML)
+    return Response(responses=tuple([await _move(move, session) for move in request.moves]))
+
+
+async def _move(move: Move, session: Session) -> Moved:
+    if len(move.destination) != 1:
+        return Moved(item=move.item, status=Status.FAILED)
+    parsed = parse_server_id(move.item)
+    source = await session.mailbox.folder(move.source)
+    if source is None or parsed is None or parsed[0] != move.source:
+        return Moved(item=move.item, status=Status.INVALID_SOURCE)
+    destination = await session.mailbox.folder(move.destination[0])
+    if destination is None or destination.item_class != source.item_class:
+        return Moved(item=move.item, status=Status.INVALID_DESTINATION)
+    if source.id == destination.id:
+        return Moved(item=move.item, status=Status.SAME)
+    if min(source.right, destination.right) < Right.EDIT:
+        return Moved(item=move.item, status=Status.FAILED)
+    try:
+        moved = await move_item(session, source, parsed[1], destination)
+    except errors.ItemGone:
+        return Moved(item=move.item, status=Status.INVALID_SOURCE)
+    except errors.FolderGone:
+        return Moved(item=move.item, status=Status.INVALID_DESTINATION)
+    except (errors.NotAllowed, errors.NoSpace):
+        return Moved(item=move.item, status=Status.FAILED)
+    return Moved(item=move.item, status=Status.SUCCESS, moved_to=server_id(destination.id, moved))

@@ -1,0 +1,268 @@
+"""Provision: the device asks for its security policy, and says what it has made of it; also the way to a remote wipe.
+
+Phase 1 hands out the policy with a temporary key, phase 2 acknowledges it with that key and earns the final one, which
+the device sends from then on. A wipe that was requested takes the place of the policy until the device says that it is
+done. There is always a policy to hand out: clients are known to which Status 2 ("no policy") is an error.
+
+[MS-ASPROV] Provision Command R481-R508, R534, R650-R666; Status (Policy) R374-R389; Status (Provision) R390-R396;
+[MS-ASCMD] Downloading Policy Settings R4987-R5028.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from hashlib import sha256
+
+from eas.engine.model import Device, Policy, Wipe
+from eas.engine.partnership import revise
+from eas.engine.session import Session
+from eas.items.policy import digest, document
+from eas.protocol.schema import ELEMENT, INT, PRESENCE, element, elements, enum, message
+from eas.protocol.statuses import CommonStatus
+from eas.protocol.version import COMMON_STATUS, PROVISION_DEVICE_INFORMATION, Version
+from eas.protocol.wbxml import Element
+
+from ._device_information import DeviceInformation, merged, stated_values
+from ._registry import CommonFault, command
+
+
+class Status(IntEnum):
+    SUCCESS = 1         # R394
+    PROTOCOL_ERROR = 2  # R395
+    SERVER_ERROR = 3    # R396
+
+
+class PolicyStatus(IntEnum):
+    """In answers."""
+
+    SUCCESS = 1       # R378
+    NO_POLICY = 2     # R379, never answered: see above
+    UNKNOWN_TYPE = 3  # R380
+    CORRUPT = 4       # R381, never answered: policies are checked when they are written
+    WRONG_KEY = 5     # R382
+
+
+class Applied(IntEnum):
+    """What a device says that it has made of the policy."""
+
+    WHOLLY = 1      # R386
+    PARTIALLY = 2   # R387
+    NOT = 3         # R388
+    EXTERNALLY = 4  # R389: it is managed by somebody else
+
+
+class SettingsStatus(IntEnum):
+    """Of the DeviceInformation within the answer. [MS-ASCMD] Status (Settings) R4392, R5582."""
+
+    SUCCESS = 1
+    INVALID_ARGUMENTS = 5
+
+
+#: The type of a policy from 12.0 on. R971
+WBXML_POLICY = "MS-EAS-Provisioning-WBXML"
+
+#: Wipes that the device has yet to carry out. A failed one is asked for again (R665, R701).
+PENDING = frozenset((Wipe.REQUESTED, Wipe.SENT, Wipe.FAILED))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedPolicy:
+    """Phase 1 has the type only; phase 2 the temporary key and a status (R604, R311)."""
+
+    policy_type: str | None = element("Provision:PolicyType", default=None)
+    policy_key: str | None = element("Provision:PolicyKey", default=None)
+    status: int | None = element("Provision:Status", INT, default=None)
+
+    @property
+    def acknowledges(self) -> bool:
+        return self.policy_key is not None or self.status is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WipeReport:
+    """1 done, 2 failed. R401-R403"""
+
+    status: int | None = element("Provision:Status", INT, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    device_information: DeviceInformation | None = element(
+        "Settings:DeviceInformation", message(DeviceInformation), since=Version.V14_1, default=None
+    )
+    policies: tuple[AskedPolicy, ...] = elements(
+        "Provision:Policy", message(AskedPolicy), within="Provision:Policies"
+    )
+    remote_wipe: WipeReport | None = element("Provision:RemoteWipe", message(WipeReport), default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceInformationResponse:
+    status: SettingsStatus = element("Settings:Status", enum(SettingsStatus))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenPolicy:
+    policy_type: str = element("Provision:PolicyType")
+    status: PolicyStatus = element("Provision:Status", enum(PolicyStatus))
+    policy_key: str | None = element("Provision:PolicyKey", default=None)
+    data: Element | None = element("Provision:EASProvisionDoc", ELEMENT, within="Provision:Data", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """In the order of the schema; iOS 5 also insists on the status before the wipe."""
+
+    device_information: DeviceInformationResponse | None = element(
+        "Settings:DeviceInformation", message(DeviceInformationResponse), since=Version.V14_1, default=None
+    )
+    status: Status = element("Provision:Status", enum(Status))
+    policies: tuple[GivenPolicy, ...] = elements(
+        "Provision:Policy", message(GivenPolicy), within="Provision:Policies"
+    )
+    remote_wipe: bool | None = element("Provision:RemoteWipe", PRESENCE, default=None)
+
+
+@command("Provision", "Provision:Provision", Request, malformed=Status.PROTOCOL_ERROR, gated=False)
+async def provision(request: Request, session: Session) -> Response:
+    device = session.device
+    if request.remote_wipe is not None:
+        return await _wipe_reported(request.remote_wipe, session)
+    if device.wipe in PENDING:
+        return await _wipe(session)
+    if not request.policies:
+        # What a device without a pending wipe gets for an empty request. R493
+        return Response(status=Status.SUCCESS)
+    asked = request.policies[0]
+    if asked.policy_type is None:
+        return Response(status=Status.PROTOCOL_ERROR)  # [MS-ASCMD] R4989
+    if asked.policy_type != WBXML_POLICY:
+        unknown = GivenPolicy(policy_type=asked.policy_type, status=PolicyStatus.UNKNOWN_TYPE)
+        return Response(status=Status.SUCCESS, policies=(unknown,))
+    if asked.acknowledges:
+        return await _acknowledged(asked, session)
+    return await _hand_out(request, session)
+
+
+async def _hand_out(request: Request, session: Session) -> Response:
+    """Phase 1: a temporary key and the policy. R486, R650"""
+    information = _stated_information(request, session)
+    policy = await session.store.policy(session.user.id)
+    key = session.entropy.number()
+    offered = digest(policy.settings, session.version)
+
+    def change(device: Device) -> Device:
+        known = merged(device.information, information or {})
+        return replace(device, offered_key=key, offered_digest=offered, information=known)
+
+    await revise(session.store, session.device, change)
+    given = GivenPolicy(
+        policy_type=WBXML_POLICY, status=PolicyStatus.SUCCESS, policy_key=key,
+        data=document(policy.settings, session.version),
+    )
+    return Response(
+        device_information=_information_response(request, information), status=Status.SUCCESS, policies=(given,)
+    )
+
+
+def _stated_information(request: Request, session: Session) -> dict[str, str] | None:
+    """None if something in it is invalid. Raises CommonFault where it is due and missing. [MS-ASCMD] R4954"""
+    if session.version not in PROVISION_DEVICE_INFORMATION:
+        return {}
+    if request.device_information is None or request.device_information.values is None:
+        raise CommonFault(CommonStatus.DEVICE_INFORMATION_REQUIRED)
+    return stated_values(request.device_information, session.version)
+
+
+def _information_response(request: Request, stated: dict[str, str] | None) -> DeviceInformationResponse | None:
+    if request.device_information is None:
+        return None
+    status = SettingsStatus.INVALID_ARGUMENTS if stated is None else SettingsStatus.SUCCESS
+    return DeviceInformationResponse(status=status)
+
+
+async def _acknowledged(asked: AskedPolicy, session: Session) -> Response:
+    """Phase 2: the final key, for the temporary one. R657-R662
+
+    Asked again, because the answer was lost, it gives the same key again. A policy that has changed since phase 1 is
+    out of date (R475): the device comes back for the new one.
+    """
+    if not asked.policy_key and session.version in COMMON_STATUS:
+        raise CommonFault(CommonStatus.LEGACY_DEVICE_ON_STRICT_POLICY, "acknowledgement without a key")  # R458, R682
+    if asked.status is None:
+        return Response(status=Status.PROTOCOL_ERROR)
+    policy = await session.store.policy(session.user.id)
+    _check_compliance(asked.status, policy)
+    current = digest(policy.settings, session.version)
+
+    def change(device: Device) -> Device:
+        if not _matches(asked, device, current):
+            return device
+        return replace(device, policy_key=_final_key(device.offered_key), policy_digest=current)
+
+    device = await revise(session.store, session.device, change)
+    if not _matches(asked, device, current):
+        wrong = GivenPolicy(policy_type=WBXML_POLICY, status=PolicyStatus.WRONG_KEY)
+        return Response(status=Status.SUCCESS, policies=(wrong,))
+    given = GivenPolicy(policy_type=WBXML_POLICY, status=PolicyStatus.SUCCESS, policy_key=device.policy_key)
+    return Response(status=Status.SUCCESS, policies=(given,))
+
+
+def _matches(asked: AskedPolicy, device: Device, current: str) -> bool:
+    return device.offered_key != "" and asked.policy_key == device.offered_key and device.offered_digest == current
+
+
+def _final_key(temporary: str) -> str:
+    """As random as the temporary one, and the same whenever it is asked for: a 32-bit decimal, never 0. R606"""
+    return str(int.from_bytes(sha256(f"final {temporary}".encode()).digest()[:4], "big") or 1)
+
+
+def _check_compliance(status: int, policy: Policy) -> None:
+    """Raises CommonFault if the device has made less of the policy than is allowed. R455, R461, R660
+
+    One that has applied nothing gets its key as long as the policy is only offered.
+    """
+    if status == Applied.EXTERNALLY:
+        if not policy.allow_external:
+            raise CommonFault(CommonStatus.EXTERNALLY_MANAGED_DEVICES_NOT_ALLOWED)
+    elif status == Applied.PARTIALLY:
+        if not policy.allow_partial:
+            raise CommonFault(CommonStatus.DEVICE_NOT_FULLY_PROVISIONABLE, "the policy was applied in part")
+    elif status != Applied.WHOLLY and policy.enforced:
+        raise CommonFault(CommonStatus.DEVICE_NOT_FULLY_PROVISIONABLE, "the policy was not applied")
+
+
+async def _wipe(session: Session) -> Response:
+    """Tell the device to wipe itself. R493, R653"""
+
+    def change(device: Device) -> Device:
+        if device.wipe not in PENDING:
+            return device
+        return replace(device, wipe=Wipe.SENT, wipe_at=session.clock.now())
+
+    device = await revise(session.store, session.device, change)
+    return Response(status=Status.SUCCESS, remote_wipe=True if device.wipe in PENDING else None)
+
+
+async def _wipe_reported(report: WipeReport, session: Session) -> Response:
+    """Record what became of a wipe. R663-R665, R701
+
+    A device that is wiped has to provision anew. A report that nobody asked for, or that comes twice, changes nothing.
+    """
+    done = report.status == 1
+
+    def change(device: Device) -> Device:
+        if device.wipe not in PENDING:
+            return device
+        if not done:
+            return replace(device, wipe=Wipe.FAILED, wipe_at=session.clock.now())
+        return replace(
+            device, wipe=Wipe.DONE, wipe_at=session.clock.now(), policy_key="", policy_digest="", offered_key="",
+            offered_digest="",
+        )
+
+    device = await revise(session.store, session.device, change)
+    if device.wipe in PENDING:
+        return Response(status=Status.PROTOCOL_ERROR, remote_wipe=True)
+    return Response(status=Status.SUCCESS)

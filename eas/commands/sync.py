@@ -1,0 +1,515 @@
+"""Sync: changes of one or more collections, both ways; also as a wait (hanging Sync).
+
+[MS-ASCMD] Sync; Status (Sync); Empty Sync Request, Empty Sync Response. What is decided about a collection stands in
+eas.engine.collection; this file says how it is asked and told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection as Names
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from hashlib import blake2b
+
+from eas.engine import errors
+from eas.engine.apply import DeviceCommand, Done, ItemStatus, Result
+from eas.engine.choose import Said
+from eas.engine.collection import CollectionAnswer, CollectionRequest, open_folder, synchronise
+from eas.engine.diff import Verb
+from eas.engine.ids import server_id
+from eas.engine.keys import ZERO
+from eas.engine.options import MIME_CHARACTERS, CollectionOptions, valid_filter
+from eas.engine.remembered import forget_commands, recall, remember
+from eas.engine.session import Session
+from eas.engine.waiting import wait_for_news
+from eas.items.body import BodyPreference
+from eas.protocol import schema, wbxml
+from eas.protocol.schema import (
+    ELEMENT,
+    FLAG,
+    INT,
+    PRESENCE,
+    Codec,
+    SchemaError,
+    choices,
+    element,
+    elements,
+    enum,
+    message,
+)
+from eas.protocol.version import COLLECTION_CLASS, EMPTY_SYNC, Version
+from eas.protocol.wbxml import Element
+
+from ._registry import Counted, command
+
+#: WindowSize without a word of the device, and the most. [MS-ASCMD] WindowSize.
+DEFAULT_WINDOW, MAX_WINDOW = 100, 512
+
+
+class Status(IntEnum):
+    """Of the request or of a collection; those of items are eas.engine.apply.ItemStatus."""
+
+    SUCCESS = 1
+    INVALID_SYNC_KEY = 3
+    PROTOCOL_ERROR = 4
+    SERVER_ERROR = 5
+    HIERARCHY_CHANGED = 12
+    INCOMPLETE_REQUEST = 13
+    INVALID_WAIT = 14
+    TOO_MANY_COLLECTIONS = 15
+    RETRY = 16
+
+
+STATUS_OF: dict[type[errors.SyncError | errors.BackendError], Status] = {
+    errors.CollectionGone: Status.HIERARCHY_CHANGED,
+    errors.HierarchyChanged: Status.HIERARCHY_CHANGED,
+    errors.NotPrimed: Status.INVALID_SYNC_KEY,
+    errors.StaleKey: Status.INVALID_SYNC_KEY,
+    errors.Contended: Status.RETRY,
+    errors.Unavailable: Status.SERVER_ERROR,
+}
+
+
+class ProtocolError(Exception):
+    """The request is against the rules; `status` says how, `limit` what would have been allowed."""
+
+    def __init__(self, status: Status, limit: int | None = None) -> None:
+        super().__init__(status.name)
+        self.status, self.limit = status, limit
+
+
+# -- The request
+
+
+PREFERENCE_ORDER = tuple(
+    f"AirSyncBase:{name}" for name in ("Type", "TruncationSize", "AllOrNone", "Preview")
+)
+
+
+def _preference(element: Element, version: Version) -> BodyPreference:
+    """A BodyPreference whose children stand in another order is malformed. [MS-ASAIRS] BodyPreference."""
+    order = [PREFERENCE_ORDER.index(e.tag) for e in element.elements if e.tag in PREFERENCE_ORDER]
+    if order != sorted(set(order)):
+        raise SchemaError("children of BodyPreference are out of order", element.tag)
+    return schema.load(BodyPreference, element, version)
+
+
+PREFERENCE = Codec(_preference, message(BodyPreference).dump)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    filter_type: int | None = element("AirSync:FilterType", INT, default=None)
+    item_class: str | None = element("AirSync:Class", default=None)
+    preferences: tuple[BodyPreference, ...] = elements("AirSyncBase:BodyPreference", PREFERENCE)
+    part_preference: BodyPreference | None = element(
+        "AirSyncBase:BodyPartPreference", PREFERENCE, since=Version.V14_1, default=None
+    )
+    conflict: int | None = element("AirSync:Conflict", INT, default=None)
+    mime_support: int | None = element("AirSync:MIMESupport", INT, default=None)
+    mime_truncation: int | None = element("AirSync:MIMETruncation", INT, default=None)
+    max_items: int | None = element("AirSync:MaxItems", INT, since=Version.V14_0, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddCommand:
+    item_class: str | None = element("AirSync:Class", default=None)
+    client_id: str = element("AirSync:ClientId")
+    data: Element = element("AirSync:ApplicationData", ELEMENT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeCommand:
+    item_class: str | None = element("AirSync:Class", default=None)
+    server_id: str = element("AirSync:ServerId")
+    data: Element = element("AirSync:ApplicationData", ELEMENT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteCommand:
+    item_class: str | None = element("AirSync:Class", default=None)
+    server_id: str = element("AirSync:ServerId")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchCommand:
+    server_id: str = element("AirSync:ServerId")
+
+
+DEVICE_COMMANDS = {
+    "AirSync:Add": AddCommand, "AirSync:Change": ChangeCommand,
+    "AirSync:Delete": DeleteCommand, "AirSync:Fetch": FetchCommand,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """`supported` is the element itself: absent, empty and with children are three things."""
+
+    item_class: str | None = element("AirSync:Class", default=None)
+    sync_key: str = element("AirSync:SyncKey")
+    collection_id: str = element("AirSync:CollectionId")
+    supported: Element | None = element("AirSync:Supported", ELEMENT, default=None)
+    deletes_as_moves: bool | None = element("AirSync:DeletesAsMoves", FLAG, default=None)
+    get_changes: bool | None = element("AirSync:GetChanges", FLAG, default=None)
+    window: int | None = element("AirSync:WindowSize", INT, default=None)
+    conversation_mode: bool | None = element("AirSync:ConversationMode", FLAG, since=Version.V14_0, default=None)
+    options: tuple[Options, ...] = elements("AirSync:Options", message(Options))
+    commands: tuple[AddCommand | ChangeCommand | DeleteCommand | FetchCommand, ...] = choices(
+        DEVICE_COMMANDS, within="AirSync:Commands"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """`wait` in minutes, `heartbeat` in seconds. No collections at all: as the request before."""
+
+    collections: tuple[Collection, ...] = elements(
+        "AirSync:Collection", message(Collection), within="AirSync:Collections"
+    )
+    wait: int | None = element("AirSync:Wait", INT, default=None)
+    heartbeat: int | None = element("AirSync:HeartbeatInterval", INT, since=Version.V14_0, default=None)
+    window: int | None = element("AirSync:WindowSize", INT, default=None)
+    partial: bool | None = element("AirSync:Partial", PRESENCE, default=None)
+
+
+# -- The answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """An Add or Change to the device."""
+
+    item_class: str | None = element("AirSync:Class", default=None)
+    server_id: str = element("AirSync:ServerId")
+    data: Element = element("AirSync:ApplicationData", ELEMENT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed(Item):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    server_id: str = element("AirSync:ServerId")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoftDeleted:
+    server_id: str = element("AirSync:ServerId")
+
+
+SERVER_COMMANDS = {
+    "AirSync:Add": Item, "AirSync:Change": Changed, "AirSync:Delete": Deleted, "AirSync:SoftDelete": SoftDeleted,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    client_id: str = element("AirSync:ClientId")
+    server_id: str | None = element("AirSync:ServerId", default=None)
+    status: ItemStatus = element("AirSync:Status", enum(ItemStatus))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotChanged:
+    server_id: str = element("AirSync:ServerId")
+    status: ItemStatus = element("AirSync:Status", enum(ItemStatus))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotDeleted(NotChanged):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    server_id: str = element("AirSync:ServerId")
+    status: ItemStatus = element("AirSync:Status", enum(ItemStatus))
+    data: Element | None = element("AirSync:ApplicationData", ELEMENT, default=None)
+
+
+RESULTS = {
+    "AirSync:Add": Added, "AirSync:Change": NotChanged, "AirSync:Delete": NotDeleted, "AirSync:Fetch": Fetched,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionResponse:
+    item_class: str | None = element("AirSync:Class", until=COLLECTION_CLASS.until, default=None)
+    sync_key: str = element("AirSync:SyncKey")
+    collection_id: str = element("AirSync:CollectionId")
+    status: Status = element("AirSync:Status", enum(Status))
+    more_available: bool | None = element("AirSync:MoreAvailable", PRESENCE, default=None)
+    commands: tuple[Item | Changed | Deleted | SoftDeleted, ...] = choices(SERVER_COMMANDS, within="AirSync:Commands")
+    responses: tuple[Added | NotChanged | NotDeleted | Fetched, ...] = choices(RESULTS, within="AirSync:Responses")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    status: Status | None = element("AirSync:Status", enum(Status), default=None)
+    limit: int | None = element("AirSync:Limit", INT, default=None)
+    collections: tuple[CollectionResponse, ...] = elements(
+        "AirSync:Collection", message(CollectionResponse), within="AirSync:Collections"
+    )
+
+
+# -- The handler
+
+
+@command("Sync", "AirSync:Sync", Request, malformed=Status.PROTOCOL_ERROR, when_empty=Request)
+async def sync(request: Request, session: Session) -> Counted | None:
+    session.bell.end(session.user.id, session.device.id)
+    try:
+        request, recalled = await _effective(request, session)
+        seconds = _wait_seconds(request, session)
+        _check(request, session)
+    except errors.NotRemembered:
+        return _refused(Status.INCOMPLETE_REQUEST)
+    except ProtocolError as error:
+        return _refused(error.status, error.limit)
+    await remember(session, schema.dump("AirSync:Sync", forget_commands(request), session.version), request)
+    try:
+        answers = await _answers(request, session, recalled)
+        if seconds and not any(_told(answer, session) for answer in answers):
+            answers = await _wait(request, session, recalled, answers, seconds)
+    except errors.NotRemembered:
+        return _refused(Status.INCOMPLETE_REQUEST)
+    except errors.HierarchyChanged:
+        return _refused(Status.HIERARCHY_CHANGED)
+    return _response(answers, session)
+
+
+def _refused(status: Status, limit: int | None = None) -> Counted:
+    return Counted(Response(status=status, limit=limit), 0)
+
+
+async def _effective(request: Request, session: Session) -> tuple[Request, Names[str]]:
+    """The request with what it leaves to the one before, and the ids of the collections that were so recalled.
+
+    Raises NotRemembered. [MS-ASCMD] Empty Sync Request, Partial.
+    """
+    if request.collections and not request.partial:
+        return request, ()
+    if request.partial and not (request.collections or request.wait or request.heartbeat or request.window):
+        raise ProtocolError(Status.PROTOCOL_ERROR)
+    whole = recall(session, also_with_commands=bool(request.partial))
+    before = schema.load(Request, whole, session.version)
+    if not request.partial:
+        if request.wait or request.heartbeat or request.window:
+            raise ProtocolError(Status.PROTOCOL_ERROR)
+        return before, {c.collection_id for c in before.collections}
+    named = {c.collection_id for c in request.collections}
+    rest = tuple(c for c in before.collections if c.collection_id not in named)
+    states_wait = request.wait is not None or request.heartbeat is not None
+    merged = replace(
+        request, partial=None, collections=(*request.collections, *rest),
+        wait=request.wait if states_wait else before.wait,
+        heartbeat=request.heartbeat if states_wait else before.heartbeat,
+        window=before.window if request.window is None else request.window,
+    )
+    return merged, {c.collection_id for c in rest}
+
+
+def _wait_seconds(request: Request, session: Session) -> int:
+    """0 for none. Out of bounds is Status 14 with the nearest bound, in the unit that was used."""
+    if request.wait is not None and request.heartbeat is not None:
+        raise ProtocolError(Status.PROTOCOL_ERROR)
+    low, high = session.limits.heartbeat_min_seconds, session.limits.heartbeat_max_seconds
+    asked = request.heartbeat if request.wait is None else request.wait * 60
+    if asked is None or asked == 0 and request.wait is None:
+        return 0
+    if low <= asked <= high:
+        return asked
+    bound = min(max(asked, low), high)
+    raise ProtocolError(Status.INVALID_WAIT, bound if request.wait is None else max(1, bound // 60))
+
+
+def _check(request: Request, session: Session) -> None:
+    if len(request.collections) > session.limits.max_collections:
+        raise ProtocolError(Status.TOO_MANY_COLLECTIONS, session.limits.max_collections)
+    if sum(len(c.commands) for c in request.collections) > session.limits.max_commands:
+        raise ProtocolError(Status.PROTOCOL_ERROR)
+    ids = [c.collection_id for c in request.collections]
+    if len(set(ids)) < len(ids):
+        raise ProtocolError(Status.PROTOCOL_ERROR)
+
+
+def _told(answer: CollectionAnswer | CollectionResponse, session: Session) -> bool:
+    return isinstance(answer, CollectionResponse) or answer.news
+
+
+async def _answers(
+    request: Request, session: Session, recalled: Names[str]
+) -> list[CollectionAnswer | CollectionResponse]:
+    """One for each collection, in order; a failure of one does not touch the others."""
+    room = _window(request.window) if request.window is not None else None
+    found: list[CollectionAnswer | CollectionResponse] = []
+    names = [f"{session.user.id}/{session.device.id}/{c.collection_id}" for c in request.collections]
+    async with session.leases.hold(names):
+        for collection in request.collections:
+            answer = await _one(collection, session, room, collection.collection_id in recalled)
+            if room is not None and isinstance(answer, CollectionAnswer):
+                room = max(0, room - len(answer.said))
+            found.append(answer)
+    return found
+
+
+async def _one(
+    collection: Collection, session: Session, room: int | None, recalled: bool
+) -> CollectionAnswer | CollectionResponse:
+    try:
+        folder = await open_folder(session, collection.collection_id)
+        asked = _request(collection, folder.item_class, room, recalled)
+        return await synchronise(session, asked)
+    except ProtocolError as error:
+        status = error.status
+    except errors.NotRemembered:
+        raise
+    except tuple(STATUS_OF) as error:
+        status = STATUS_OF[type(error)]
+    key = ZERO if status is Status.INVALID_SYNC_KEY else collection.sync_key
+    return CollectionResponse(
+        item_class=collection.item_class, sync_key=key, collection_id=collection.collection_id, status=status
+    )
+
+
+def _request(collection: Collection, item_class: str, room: int | None, recalled: bool) -> CollectionRequest:
+    """Raises ProtocolError for what the rules of the command forbid in a collection."""
+    first = collection.sync_key == ZERO
+    if first and collection.get_changes:
+        raise ProtocolError(Status.PROTOCOL_ERROR)  # R2154: GetChanges with key 0
+    if collection.conversation_mode is not None and item_class != "Email":
+        raise ProtocolError(Status.PROTOCOL_ERROR)
+    window = _window(collection.window)
+    return CollectionRequest(
+        collection_id=collection.collection_id, key=collection.sync_key, digest=_digest(collection),
+        options=_options(collection.options, item_class),
+        supported=_supported(collection.supported) if first else None,
+        get_changes=collection.get_changes is not False,
+        deletes_as_moves=collection.deletes_as_moves is not False,
+        window=window if room is None else min(window, room),
+        commands=() if first else tuple(map(_device_command, collection.commands)),
+        remembered=recalled,
+    )
+
+
+def _window(asked: int | None) -> int:
+    """0 and what is above the most mean the most. [MS-ASCMD] WindowSize R5004 ff."""
+    if asked is None:
+        return DEFAULT_WINDOW
+    return asked if 0 < asked <= MAX_WINDOW else MAX_WINDOW
+
+
+def _supported(given: Element | None) -> tuple[str, ...] | None:
+    return None if given is None else tuple(e.tag for e in given.elements)
+
+
+def _digest(collection: Collection) -> str:
+    """Of all that makes a request the same one when it is repeated. Written in one version, since it is not sent."""
+    written = wbxml.encode(schema.dump("AirSync:Collection", collection, Version.V16_1))
+    return blake2b(written, digest_size=12).hexdigest()
+
+
+def _options(stated: Sequence[Options], item_class: str) -> CollectionOptions | None:
+    """The block that counts for the class of the folder: the one that names it, else the one that names none."""
+    if not stated:
+        return None
+    classes = [o.item_class for o in stated]
+    if len(stated) > 2 or len(set(classes)) < len(classes):
+        raise ProtocolError(Status.PROTOCOL_ERROR)
+    of_folder = [o for o in stated if o.item_class in (item_class, None)]
+    if not of_folder:
+        return None
+    options = of_folder[0]
+    filter_type = options.filter_type or 0
+    types = [p.type for p in options.preferences]
+    if (
+        not valid_filter(item_class, filter_type)
+        or len(set(types)) < len(types)
+        or options.conflict not in (None, 0, 1)
+        or options.mime_support not in (None, 0, 1, 2)
+        or (options.mime_truncation is not None and options.mime_truncation not in MIME_CHARACTERS)
+    ):
+        raise ProtocolError(Status.PROTOCOL_ERROR)
+    return CollectionOptions(
+        filter_type=filter_type, client_wins=options.conflict == 0, mime_support=options.mime_support or 0,
+        mime_truncation=options.mime_truncation, preferences=options.preferences,
+        part_preference=options.part_preference,
+    )
+
+
+def _device_command(given: AddCommand | ChangeCommand | DeleteCommand | FetchCommand) -> DeviceCommand:
+    match given:
+        case AddCommand():
+            return DeviceCommand(verb=Done.ADD, named=given.client_id, data=given.data, item_class=given.item_class)
+        case ChangeCommand():
+            return DeviceCommand(verb=Done.CHANGE, named=given.server_id, data=given.data)
+        case DeleteCommand():
+            return DeviceCommand(verb=Done.DELETE, named=given.server_id)
+        case FetchCommand():
+            return DeviceCommand(verb=Done.FETCH, named=given.server_id)
+
+
+async def _wait(
+    request: Request, session: Session, recalled: Names[str],
+    answers: list[CollectionAnswer | CollectionResponse], seconds: int,
+) -> list[CollectionAnswer | CollectionResponse]:
+    """Hold the answer until there is news. Raises HierarchyChanged."""
+    waited = await wait_for_news(session, [c.collection_id for c in request.collections], seconds)
+    if waited.hierarchy:
+        raise errors.HierarchyChanged
+    return await _answers(request, session, recalled) if waited.changed else answers
+
+
+def _response(answers: Sequence[CollectionAnswer | CollectionResponse], session: Session) -> Counted | None:
+    empty = session.version in EMPTY_SYNC
+    told = [a for a in answers if not empty or _told(a, session) or (isinstance(a, CollectionAnswer) and a.more)]
+    if not told:
+        return None
+    items = sum(len(a.said) for a in told if isinstance(a, CollectionAnswer))
+    return Counted(Response(collections=tuple(
+        a if isinstance(a, CollectionResponse) else _collection_response(a) for a in told
+    )), items)
+
+
+def _collection_response(answer: CollectionAnswer) -> CollectionResponse:
+    return CollectionResponse(
+        item_class=answer.item_class, sync_key=answer.key, collection_id=answer.collection_id,
+        status=Status.SUCCESS, more_available=True if answer.more else None,
+        commands=tuple(_said(said, answer.collection_id) for said in answer.said),
+        responses=tuple(
+            response for result, content in answer.results if (response := _result(result, content)) is not None
+        ),
+    )
+
+
+def _said(said: Said, collection_id: str) -> Item | Changed | Deleted | SoftDeleted:
+    named = server_id(collection_id, said.id)
+    data = Element("AirSync:ApplicationData", said.content)
+    match said.verb:
+        case Verb.ADD:
+            return Item(server_id=named, data=data)
+        case Verb.CHANGE:
+            return Changed(server_id=named, data=data)
+        case Verb.DELETE:
+            return Deleted(server_id=named)
+        case Verb.SOFT_DELETE:
+            return SoftDeleted(server_id=named)
+
+
+def _result(result: Result, content: tuple[Element, ...]) -> Added | NotChanged | NotDeleted | Fetched | None:
+    """Successful changes and deletions are not answered. [MS-ASCMD] Responses."""
+    ok = result.status is ItemStatus.SUCCESS
+    match result.verb:
+        case Done.ADD:
+            return Added(client_id=result.named, server_id=result.server_id or None, status=result.status)
+        case Done.FETCH:
+            data = Element("AirSync:ApplicationData", content) if ok else None
+            return Fetched(server_id=result.named, status=result.status, data=data)
+        case Done.CHANGE:
+            return None if ok else NotChanged(server_id=result.named, status=result.status)
+        case Done.DELETE:
+            return None if ok else NotDeleted(server_id=result.named, status=result.status)

@@ -1,0 +1,105 @@
+"""The next window of a collection: which items, as which verbs, newest first; and what then remains.
+
+Deletions come first (they are cheap and make room), then the items to be looked at, newest first, so that today's mail
+is there at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from eas.items.body import Wanted
+from eas.items.native import ItemId
+from eas.protocol.wbxml import Element
+
+from .classes import EMAIL
+from .diff import Verb, classify_all
+from .known import Known, Pending
+from .model import Folder
+from .ports import Feed, Horizon
+from .render import digest_part, render_items
+from .session import Session
+
+#: Ids looked at in one question to the backend.
+LOOK_AT = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One command to the device; `content` is empty for deletions."""
+
+    verb: Verb
+    id: ItemId
+    content: tuple[Element, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Window:
+    """What goes into one answer. `known` are changes to what the device holds, those of a quiet change among them."""
+
+    said: list[Said] = field(default_factory=list)
+    known: dict[ItemId, str | None] = field(default_factory=dict)
+    looked: list[ItemId] = field(default_factory=list)
+    gone: list[ItemId] = field(default_factory=list)
+    #: Looked at, but to be told only with a later key.
+    back: list[ItemId] = field(default_factory=list)
+
+    def remaining(self, pending: Pending) -> Pending:
+        rest = pending.without(self.looked, self.gone)
+        return rest.with_news(self.back, ()) if self.back else rest
+
+
+class Chooser:
+    def __init__(
+        self, session: Session, folder: Folder, feed: Feed, known: Known, horizon: Horizon, wanted: Wanted,
+        held_back: frozenset[ItemId] = frozenset(),
+    ) -> None:
+        """`held_back` are items that this very request wrote: they are not told in the same answer."""
+        self.session, self.folder, self.feed = session, folder, feed
+        self.known, self.horizon, self.wanted, self.held_back = known, horizon, wanted, held_back
+        self.is_mail = folder.item_class == EMAIL
+
+    async def fill(self, pending: Pending, size: int) -> Window:
+        """At most `size` commands; 0 gives an empty window."""
+        window = Window()
+        for id in pending.gone:
+            if len(window.said) >= size:
+                return window
+            window.gone.append(id)
+            if self.known.version(id) is not None:
+                window.said.append(Said(verb=Verb.DELETE, id=id))
+                window.known[id] = None
+        newest = pending.newest()
+        while (room := size - len(window.said)) > 0:
+            ids = list(islice(newest, min(room, LOOK_AT)))
+            if not ids:
+                break
+            await self._look(ids, window)
+        return window
+
+    async def _look(self, ids: Sequence[ItemId], window: Window) -> None:
+        window.looked += ids
+        window.back += [id for id in ids if id in self.held_back]
+        ids = [id for id in ids if id not in self.held_back]
+        verbs = classify_all(ids, self.known, await self.feed.look(ids, self.horizon), self.is_mail)
+        for id, verb in verbs.items():
+            if verb in (Verb.DELETE, Verb.SOFT_DELETE):
+                window.said.append(Said(verb=verb, id=id))
+                window.known[id] = None
+        adds = [id for id, verb in verbs.items() if verb is Verb.ADD]
+        changes = [id for id, verb in verbs.items() if verb is Verb.CHANGE]
+        await self._render(adds, Verb.ADD, self.wanted, window)
+        # A message's content never changes: its flags are all that a Change brings.
+        await self._render(changes, Verb.CHANGE, None if self.is_mail else self.wanted, window)
+
+    async def _render(self, ids: Sequence[ItemId], verb: Verb, wanted: Wanted | None, window: Window) -> None:
+        if not ids:
+            return
+        async for item in render_items(self.session, self.folder, ids, wanted):
+            before = self.known.version(item.id)
+            window.known[item.id] = item.version
+            if not self.is_mail and before is not None and digest_part(before) == digest_part(item.version):
+                continue  # changed, but not in anything that this device sees
+            window.said.append(Said(verb=verb, id=item.id, content=item.content))

@@ -1,0 +1,412 @@
+"""One collection of one device: load what it holds, decide, apply, commit, answer.
+
+The order is: judge the key; apply the device's commands; read the feed; choose and render a window; commit the new
+generation by compare-and-swap; only then answer. A loser of the swap throws its answer away and judges again: what its
+commands did is found again through their intents.
+
+[MS-ASCMD] Sync, GetItemEstimate, Ping; docs/design.md section 2. The decisions are in keys, diff, conflict and known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from eas.items.native import ItemId
+from eas.protocol.wbxml import Element
+
+from .apply import Applied, Applier, DeviceCommand, Done, ItemStatus, Result
+from .choose import Chooser, Said, Window
+from .classes import EMAIL
+from .diff import Verb, absorb, classify_all, doubtful
+from .errors import CollectionGone, Contended, NotRemembered
+from .ids import parse_server_id
+from .keys import ZERO, Asked, Head, Held, Verdict, advance, judge, revise
+from .known import Answers, Known, Pending, dump_base, dump_generation, load_generation
+from .model import CollectionId, Folder
+from .options import CollectionOptions, dump_options, in_force, load_options
+from .ports import Delta, Feed, Horizon, Owner, Step
+from .render import render_items, without_body_limits
+from .session import Session
+
+#: How often a request is judged again after somebody else moved the state meanwhile.
+ATTEMPTS = 6
+
+#: How long a listing that lacks most of the known items is doubted before it is believed.
+DOUBT = timedelta(minutes=1)
+
+#: Ids looked at in one question while counting.
+COUNT_AT = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionRequest:
+    """What a device asks of one collection. `digest` tells requests apart that name the same key.
+
+    `options` None: those kept are in force. `supported` counts with key 0 only. `remembered`: the key is not the
+    device's own word of now, but that of a request that it refers to.
+    """
+
+    collection_id: CollectionId
+    key: str
+    digest: str
+    options: CollectionOptions | None = None
+    supported: tuple[str, ...] | None = None
+    get_changes: bool = True
+    deletes_as_moves: bool = True
+    window: int = 100
+    commands: tuple[DeviceCommand, ...] = ()
+    remembered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionAnswer:
+    """`news` False: nothing to say, the key stays. `results` carry the item's content for a Fetch."""
+
+    collection_id: CollectionId
+    item_class: str
+    key: str
+    said: tuple[Said, ...] = ()
+    results: tuple[tuple[Result, tuple[Element, ...]], ...] = ()
+    more: bool = False
+    news: bool = True
+
+
+def owner_of(session: Session, collection_id: CollectionId) -> Owner:
+    return Owner(user_id=session.user.id, device_id=session.device.id, collection_id=collection_id)
+
+
+async def open_folder(session: Session, collection_id: CollectionId) -> Folder:
+    """Raises CollectionGone."""
+    folder = await session.mailbox.folder(collection_id)
+    if folder is None:
+        raise CollectionGone(collection_id)
+    return folder
+
+
+async def synchronise(session: Session, request: CollectionRequest) -> CollectionAnswer:
+    """Raises CollectionGone, NotPrimed, StaleKey, Contended, NotRemembered if a remembered key has been superseded, and
+    Unavailable if the groupware fails."""
+    folder = await open_folder(session, request.collection_id)
+    owner = owner_of(session, request.collection_id)
+    for _ in range(ATTEMPTS):
+        held = await session.store.load(owner)
+        verdict = judge(held, request.key, request.digest)
+        if request.remembered and any(head.parent == request.key for head in (held or Held()).issued):
+            raise NotRemembered
+        turn = Turn(session, folder, owner, held or Held(), verdict)
+        match verdict.asked:
+            case Asked.START:
+                answer = await turn.start(request)
+            case Asked.REPEAT:
+                answer = await turn.repeat()
+            case _:
+                answer = await turn.decide(request)
+        if answer is not None:
+            return answer
+    raise Contended
+
+
+async def estimate(
+    session: Session, collection_id: CollectionId, key: str, options: CollectionOptions | None
+) -> int:
+    """How many commands a Sync with this key would bring, of all windows. Raises as `synchronise`."""
+    folder = await open_folder(session, collection_id)
+    owner = owner_of(session, collection_id)
+    held = await session.store.load(owner)
+    verdict = judge(held, key, "")
+    turn = Turn(session, folder, owner, held or Held(), verdict)
+    return await turn.count(options)
+
+
+async def has_news(session: Session, collection_id: CollectionId) -> bool:
+    """Whether a Sync with the key that the device holds, or will hold, would bring something now.
+
+    False for a collection that was never primed. Raises CollectionGone.
+    """
+    folder = await open_folder(session, collection_id)
+    owner = owner_of(session, collection_id)
+    held = await session.store.load(owner)
+    if held is None or held.present is None:
+        return False
+    return await Turn(session, folder, owner, held, Verdict(Asked.NEXT, held.present)).peek()
+
+
+class Turn:
+    """One attempt to answer: from one generation, over one state of the stored row."""
+
+    def __init__(self, session: Session, folder: Folder, owner: Owner, held: Held, verdict: Verdict) -> None:
+        self.session, self.folder, self.owner, self.held, self.verdict = session, folder, owner, held, verdict
+        self.base: Head = verdict.base
+        self.feed: Feed = session.mailbox.feed(folder)
+        self.now: datetime = session.clock.now()
+        self.known, self.pending, self.answers = Known(), Pending(), Answers()
+        self._loaded = False
+        self._absorbed = False
+        self._listing: object = None
+
+    # -- the three kinds of answers; None means that somebody else moved the row
+
+    async def start(self, request: CollectionRequest) -> CollectionAnswer | None:
+        options = replace(request.options or CollectionOptions(), supported=request.supported)
+        new = Head(
+            key=self.session.entropy.key(), parent=ZERO, request=request.digest, options=dump_options(options),
+            edge=_text(options.edge(self.folder.item_class, self.now)),
+        )
+        step = Step(held=advance(self.held, self.verdict, new))
+        if not await self.session.store.commit(self.owner, self.held.row, step):
+            return None
+        return self._answer(new.key)
+
+    async def repeat(self) -> CollectionAnswer | None:
+        """The answer that was lost, made again from the kept decision. The commands are not executed again."""
+        if self.base.parent == ZERO:
+            return self._answer(self.base.key)
+        await self._load()
+        options = load_options(self.base.options)
+        said = await self._said_again(options)
+        results = tuple(
+            Result(verb=Done(verb), named=named, server_id=server, status=ItemStatus(status))
+            for verb, named, server, status in self.answers.results
+        )
+        return self._answer(
+            self.base.key, said=said, results=await self._with_contents(results, options), more=self.answers.more
+        )
+
+    async def decide(self, request: CollectionRequest) -> CollectionAnswer | None:
+        kept = load_options(self.base.options)
+        options = in_force(kept, request.options)
+        applied = await self._apply(request, options)
+        delta, fresh_listing = Delta(token=self.base.token), False
+        edge = _parse(self.base.edge)
+        if request.get_changes:
+            edge = options.edge(self.folder.item_class, self.now)
+            fresh_listing = options.filter_type != kept.filter_type
+            delta = await self._read(edge, fresh_listing)
+        window = Window()
+        if applied.altered:
+            self.pending = self.pending.with_news(applied.altered, ())
+        if request.get_changes and self.pending:
+            chooser = Chooser(
+                self.session, self.folder, self.feed, self.known, Horizon(edge=edge), options.wanted(),
+                frozenset(applied.later),
+            )
+            window = await chooser.fill(self.pending, request.window)
+        head = replace(self.base, token=delta.token, edge=_text(edge), options=dump_options(options), doubt="")
+        if not window.said and not request.commands:
+            if not await self._settle_quietly(head, window):
+                return None
+            return self._answer(self.base.key, more=bool(self.pending), news=False)
+        return await self._issue(request, head, applied, window, options)
+
+    async def _issue(
+        self, request: CollectionRequest, head: Head, applied: Applied, window: Window, options: CollectionOptions
+    ) -> CollectionAnswer | None:
+        rest = window.remaining(self.pending).with_news(applied.later, ())
+        more = bool(rest) and request.get_changes
+        answers = Answers(
+            said=tuple((said.verb, said.id) for said in window.said),
+            results=tuple((r.verb, r.named, r.server_id, r.status) for r in applied.results),
+            more=more,
+        )
+        head = replace(
+            head, key=self.session.entropy.key(), parent=self.base.key, request=request.digest,
+            pending=bool(rest), answers=bool(applied.results),
+        )
+        head, step = self._step(head, self.known.edited(window.known), rest, answers)
+        step = replace(
+            step, held=advance(self.held, self.verdict, head),
+            settled={id: (result, head.key) for id, result in applied.settled.items()},
+        )
+        step = replace(step, forgotten=await self._proven_intents(step.held))
+        if not await self.session.store.commit(self.owner, self.held.row, step):
+            return None
+        results = await self._with_contents(tuple(applied.results), options)
+        return self._answer(head.key, said=tuple(window.said), results=results, more=more)
+
+    # -- the parts of a decision
+
+    async def _apply(self, request: CollectionRequest, options: CollectionOptions) -> Applied:
+        if not request.commands:
+            return Applied()
+        await self._load()
+        applier = Applier(
+            self.session, self.folder, self.owner, self.known, options,
+            fresh=self.base.parent == ZERO, deletes_as_moves=request.deletes_as_moves,
+        )
+        applied = await applier.run(request.commands)
+        self.known = self.known.edited(applied.known)
+        return applied
+
+    async def _read(self, edge: datetime | None, relist: bool) -> Delta:
+        """Take in what has happened since the generation's token. Loads the body only if something has."""
+        horizon = Horizon(edge=edge)
+        delta = await self.feed.delta(None if relist else self.base.token or None, horizon)
+        crossed: Sequence[ItemId] = ()
+        old = _parse(self.base.edge)
+        if not relist and old is not None and edge is not None and old < edge:
+            crossed = list(await self.feed.crossed(old, edge))
+        if not (self.base.pending or delta.complete or delta.touched or delta.outside or delta.gone or crossed):
+            return delta
+        await self._load()
+        if not relist and doubtful(self.known, delta) and not self._doubted_long_enough():
+            return replace(delta, token=self.base.token)
+        self._absorbed = True
+        pending = Pending() if relist else self.pending
+        self.pending = absorb(self.known, pending, delta, self.folder.item_class == EMAIL)
+        if held := [id for id in crossed if self.known.version(id) is not None]:
+            self.pending = self.pending.with_news(held, ())
+        return delta
+
+    def _doubted_long_enough(self) -> bool:
+        """Notes the first doubt in the head, so that a later request finds it."""
+        since = _parse(self.base.doubt)
+        if since is not None and self.now - since >= DOUBT:
+            return True
+        if since is None:
+            self.base = replace(self.base, doubt=_text(self.now))
+        return False
+
+    async def _settle_quietly(self, head: Head, window: Window) -> bool:
+        """Nothing visible happened: move the token without a new key, so that the same delta is not read for ever."""
+        rest = window.remaining(self.pending)
+        if self._loaded:
+            head = replace(head, pending=bool(rest))
+        head = replace(head, doubt=self.base.doubt if head.token == self.base.token else "")
+        if revise(self.held, head) == self.held:
+            return True
+        if self._absorbed:
+            head, step = self._step(head, self.known.edited(window.known), rest, self.answers)
+        else:
+            step = Step(held=self.held)
+        self.pending = rest
+        step = replace(step, held=revise(self.held, head))
+        return await self.session.store.commit(self.owner, self.held.row, step)
+
+    def _step(self, head: Head, known: Known, rest: Pending, answers: Answers) -> tuple[Head, Step]:
+        """The head with the numbers of its blobs, and what is to be written. Numbers grow with the row's version."""
+        blobs: dict[int, bytes] = {}
+        if known.outgrown:
+            known = known.folded()
+            head = replace(head, base=2 * (self.held.row + 1))
+            blobs[head.base] = dump_base(known.base)
+        if not rest.cursor:
+            head = replace(head, listing=0, cursor=0)
+        elif rest.listing is self._listing and head.listing:
+            head = replace(head, cursor=rest.cursor)
+        else:
+            head = replace(head, listing=2 * (self.held.row + 1) + 1, cursor=rest.cursor)
+            blobs[head.listing] = str(rest.listing).encode()
+        generations = {head.key: dump_generation(known, rest, answers)}
+        return head, Step(held=self.held, generations=generations, blobs=blobs)
+
+    async def _proven_intents(self, after: Held) -> tuple[int, ...]:
+        """Intents whose answers are known to have arrived. Those from before a start with key 0 are kept for one turn:
+        the device may send the same items again under other names."""
+        if not self.base.answers or self.verdict.asked is not Asked.NEXT or self.base.parent == ZERO:
+            return ()
+        alive = {head.key for head in after.heads} - {self.base.key}
+        intents = await self.session.store.intents(self.owner)
+        return tuple(i.id for i in intents if i.settled_key and i.settled_key not in alive)
+
+    # -- counting and peeking
+
+    async def count(self, options: CollectionOptions | None) -> int:
+        kept = load_options(self.base.options)
+        options = in_force(kept, options)
+        edge = options.edge(self.folder.item_class, self.now)
+        await self._read(edge, options.filter_type != kept.filter_type)
+        total = sum(1 for id in self.pending.gone if self.known.version(id) is not None)
+        ids = list(self.pending.newest())
+        if not self.known.ids():
+            return total + len(ids)
+        is_mail = self.folder.item_class == EMAIL
+        for at in range(0, len(ids), COUNT_AT):
+            some = ids[at : at + COUNT_AT]
+            look = await self.feed.look(some, Horizon(edge=edge))
+            total += len(classify_all(some, self.known, look, is_mail))
+        return total
+
+    async def peek(self) -> bool:
+        if self.base.pending:
+            return True
+        options = load_options(self.base.options)
+        edge = options.edge(self.folder.item_class, self.now)
+        delta = await self._read(edge, False)
+        window = Window()
+        if self.pending:
+            chooser = Chooser(
+                self.session, self.folder, self.feed, self.known, Horizon(edge=edge), options.wanted()
+            )
+            window = await chooser.fill(self.pending, 1)
+        if window.said:
+            return True
+        # A lost race is no matter here: whoever won has read at least as far.
+        await self._settle_quietly(replace(self.base, token=delta.token, edge=_text(edge)), window)
+        return False
+
+    # -- making answers
+
+    async def _load(self) -> None:
+        if self._loaded:
+            return
+        body = await self.session.store.body(self.owner, self.base.key, self.base.base, self.base.listing)
+        self.known, self.pending, self.answers = load_generation(
+            body.base, body.listing, self.base.cursor, body.generation
+        )
+        self._loaded = True
+        self._listing = self.pending.listing
+
+    def _answer(
+        self, key: str, *, said: tuple[Said, ...] = (),
+        results: tuple[tuple[Result, tuple[Element, ...]], ...] = (), more: bool = False, news: bool = True,
+    ) -> CollectionAnswer:
+        return CollectionAnswer(
+            collection_id=self.folder.id, item_class=self.folder.item_class, key=key, said=said, results=results,
+            more=more, news=news,
+        )
+
+    async def _said_again(self, options: CollectionOptions) -> tuple[Said, ...]:
+        contents: dict[tuple[str, ItemId], tuple[Element, ...]] = {}
+        for verb in (Verb.ADD, Verb.CHANGE):
+            ids = [id for v, id in self.answers.said if v == verb]
+            flags_only = verb is Verb.CHANGE and self.folder.item_class == EMAIL
+            async for item in render_items(
+                self.session, self.folder, ids, None if flags_only else options.wanted()
+            ):
+                contents[verb, item.id] = item.content
+        return tuple(
+            Said(verb=Verb(verb), id=id, content=contents.get((verb, id), ()))
+            for verb, id in self.answers.said
+            if (verb, id) in contents or verb in (Verb.DELETE, Verb.SOFT_DELETE)
+        )
+
+    async def _with_contents(
+        self, results: tuple[Result, ...], options: CollectionOptions
+    ) -> tuple[tuple[Result, tuple[Element, ...]], ...]:
+        """The results, those of a Fetch with the whole item."""
+        fetched: dict[ItemId, tuple[Element, ...]] = {}
+        ids = [
+            parsed[1] for r in results
+            if r.verb is Done.FETCH and r.server_id and (parsed := parse_server_id(r.server_id))
+        ]
+        if ids:
+            async for item in render_items(self.session, self.folder, ids, without_body_limits(options.wanted())):
+                fetched[item.id] = item.content
+        found = []
+        for result in results:
+            parsed = parse_server_id(result.server_id) if result.verb is Done.FETCH else None
+            content = fetched.get(parsed[1], ()) if parsed else ()
+            if result.verb is Done.FETCH and not content:
+                result = replace(result, status=ItemStatus.NOT_FOUND, server_id=result.named)
+            found.append((result, content))
+        return tuple(found)
+
+
+def _text(moment: datetime | None) -> str:
+    return moment.isoformat() if moment else ""
+
+
+def _parse(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,246 @@
+"""The hierarchy of folders, synchronised like a collection: keys, two generations, repeated answers.
+
+A generation's body is the list of folders that the device knows, whole: there are few. What a device creates, renames
+or deletes is in its list with the answer, so that the next FolderSync does not report it.
+
+[MS-ASCMD] FolderSync, FolderCreate, FolderUpdate, FolderDelete.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+
+from . import errors
+from .classes import EMAIL, RECORDS
+from .collection import owner_of
+from .keys import ZERO, Asked, Head, Held, Verdict, advance, judge, revise
+from .model import CollectionId, Folder, FolderType
+from .ports import Chosen, Intent, Owner, Step
+from .session import Session
+
+#: The collection id under which the state of the hierarchy is kept; also the id of the root.
+ROOT = "0"
+
+ATTEMPTS = 6
+
+#: Folders that every mailbox has; devices neither create, rename, move nor delete them.
+SPECIAL = frozenset(range(FolderType.INBOX, FolderType.JOURNAL + 1)) | {FolderType.RECIPIENT_CACHE}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A folder as a device knows it."""
+
+    parent: CollectionId
+    name: str
+    type: int
+
+
+Entries = Mapping[CollectionId, Entry]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderChanges:
+    key: str
+    added: Entries
+    updated: Entries
+    deleted: tuple[CollectionId, ...]
+
+
+def changes_between(known: Entries, present: Entries, key: str) -> FolderChanges:
+    """Pure. Parents come before their children, so that a device can build the tree as it reads."""
+    added = {id: present[id] for id in _parents_first(present) if id not in known}
+    updated = {id: entry for id, entry in present.items() if id in known and known[id] != entry}
+    return FolderChanges(
+        key=key, added=added, updated=updated, deleted=tuple(id for id in known if id not in present)
+    )
+
+
+def _parents_first(entries: Entries) -> list[CollectionId]:
+    def depth(id: CollectionId) -> int:
+        steps = 0
+        while id in entries and steps <= len(entries):
+            id, steps = entries[id].parent, steps + 1
+        return steps
+
+    return sorted(entries, key=depth)
+
+
+async def present_folders(session: Session) -> Entries:
+    """Those that this device is shown: of classes that its version knows."""
+    return {
+        folder.id: Entry(folder.parent, folder.name, int(folder.type))
+        for folder in await session.mailbox.folders()
+        if folder.item_class == EMAIL
+        or (folder.item_class in RECORDS and session.version in RECORDS[folder.item_class].spoken)
+    }
+
+
+async def folder_changes(session: Session, key: str) -> FolderChanges:
+    """What a FolderSync with this key brings. Raises NotPrimed, StaleKey, Contended."""
+    for _ in range(ATTEMPTS):
+        state = await _State.load(session, key, "FolderSync")
+        if state.verdict.asked is Asked.REPEAT:
+            return changes_between(await state.entries_of_parent(), await state.entries(), state.base.key)
+        token = await session.mailbox.hierarchy_token()
+        if state.verdict.asked is Asked.NEXT and token == state.base.token:
+            return FolderChanges(key=state.base.key, added={}, updated={}, deleted=())
+        known, present = await state.entries(), await present_folders(session)
+        found = changes_between(known, present, "")
+        if state.verdict.asked is not Asked.START and not (found.added or found.updated or found.deleted):
+            if await state.move(token):
+                return replace(found, key=state.base.key)
+        elif (new := await state.issue(present, known, token)) is not None:
+            return replace(found, key=new)
+    raise errors.Contended
+
+
+async def is_stale(session: Session) -> bool:
+    """Whether the folders have changed since the device last heard of them; False if it never asked."""
+    state = await _State.present(session)
+    if state is None:
+        return False
+    token = await session.mailbox.hierarchy_token()
+    if token == state.base.token:
+        return False
+    if await state.entries() != await present_folders(session):
+        return True
+    await state.move(token)
+    return False
+
+
+async def create_folder(
+    session: Session, key: str, parent: CollectionId, name: str, type: FolderType
+) -> tuple[str, CollectionId]:
+    """The new key and the folder's id. Raises the key errors, FolderExists, FolderGone (the parent), NotAllowed."""
+
+    async def effect(state: _State) -> tuple[CollectionId, dict[CollectionId, Entry | None]]:
+        identity = blake2b(f"{parent}\n{name}\n{type:d}".encode(), digest_size=16).hexdigest()
+        intent = await session.store.intend(state.owner, Intent(
+            verb="FolderCreate", client_id="", server_id=key, digest=identity, chosen=Chosen(name=session.entropy.key())
+        ))
+        folder = await session.mailbox.create_folder(parent, name, type, intent.chosen)
+        return folder.id, {folder.id: Entry(folder.parent, folder.name, int(folder.type))}
+
+    return await _edit(session, key, f"FolderCreate {parent} {int(type)} {name}", effect)
+
+
+async def update_folder(session: Session, key: str, id: CollectionId, parent: CollectionId, name: str) -> str:
+    """The new key. Raises the key errors, FolderGone, FolderExists, NotAllowed."""
+
+    async def effect(state: _State) -> tuple[CollectionId, dict[CollectionId, Entry | None]]:
+        await session.mailbox.update_folder(id, parent, name)
+        known = (await state.entries()).get(id)
+        return id, {id: Entry(parent, name, known.type if known else FolderType.GENERIC)}
+
+    return (await _edit(session, key, f"FolderUpdate {id} {parent} {name}", effect))[0]
+
+
+async def delete_folder(session: Session, key: str, id: CollectionId) -> str:
+    """The new key. Raises the key errors, FolderGone, NotAllowed."""
+
+    async def effect(state: _State) -> tuple[CollectionId, dict[CollectionId, Entry | None]]:
+        known = await state.entries()
+        try:
+            await session.mailbox.delete_folder(id)
+        except errors.FolderGone:
+            if id not in known:
+                raise
+        await session.store.forget(session.user.id, session.device.id, id)
+        return id, {child: None for child in _branch(known, id)}
+
+    return (await _edit(session, key, f"FolderDelete {id}", effect))[0]
+
+
+def _branch(entries: Entries, root: CollectionId) -> set[CollectionId]:
+    """The folder and all below it."""
+    found = {root}
+    for id in _parents_first(entries):
+        if entries[id].parent in found:
+            found.add(id)
+    return found
+
+
+async def _edit(
+    session: Session, key: str, request: str,
+    effect: Callable[[_State], Awaitable[tuple[CollectionId, dict[CollectionId, Entry | None]]]],
+) -> tuple[str, CollectionId]:
+    digest = blake2b(request.encode(), digest_size=16).hexdigest()
+    for _ in range(ATTEMPTS):
+        state = await _State.load(session, key, digest)
+        if state.verdict.asked is Asked.REPEAT:
+            return state.base.key, await state.result()
+        if state.verdict.asked is Asked.START:
+            raise errors.StaleKey  # folders are not edited with key 0
+        id, changed = await effect(state)
+        known = {**await state.entries(), **changed}
+        after = {id: entry for id, entry in known.items() if entry is not None}
+        new = await state.issue(after, await state.entries(), state.base.token, result=id)
+        if new is not None:
+            return new, id
+    raise errors.Contended
+
+
+class _State:
+    """The hierarchy's state on one device, for one request. The body is {"e": entries, "p": the parent's, "r": result}."""
+
+    def __init__(self, session: Session, owner: Owner, held: Held, verdict: Verdict, request: str) -> None:
+        self.session, self.owner, self.held, self.verdict, self.request = session, owner, held, verdict, request
+        self.base = verdict.base
+        self._body: dict[str, object] | None = None
+
+    @classmethod
+    async def load(cls, session: Session, key: str, request: str) -> _State:
+        owner = owner_of(session, ROOT)
+        held = await session.store.load(owner)
+        return cls(session, owner, held or Held(), judge(held, key, request), request)
+
+    @classmethod
+    async def present(cls, session: Session) -> _State | None:
+        owner = owner_of(session, ROOT)
+        held = await session.store.load(owner)
+        if held is None or held.present is None:
+            return None
+        return cls(session, owner, held, Verdict(Asked.NEXT, held.present), "")
+
+    async def _read(self, part: str) -> object:
+        if self._body is None:
+            stored = b""
+            if self.base.key != ZERO:
+                stored = (await self.session.store.body(self.owner, self.base.key, 0, 0)).generation
+            self._body = json.loads(stored) if stored else {}
+        return self._body.get(part)
+
+    async def entries(self) -> Entries:
+        return _entries(await self._read("e"))
+
+    async def entries_of_parent(self) -> Entries:
+        return _entries(await self._read("p"))
+
+    async def result(self) -> CollectionId:
+        return str(await self._read("r") or "")
+
+    async def issue(self, after: Entries, before: Entries, token: str, result: str = "") -> str | None:
+        """Commit a new generation; its key, or None if somebody else moved the state."""
+        new = Head(
+            key=self.session.entropy.key(), parent=self.base.key, request=self.request, token=token
+        )
+        body = json.dumps({"e": _raw(after), "p": _raw(before), "r": result}, separators=(",", ":")).encode()
+        step = Step(held=advance(self.held, self.verdict, new), generations={new.key: body})
+        return new.key if await self.session.store.commit(self.owner, self.held.row, step) else None
+
+    async def move(self, token: str) -> bool:
+        head = replace(self.base, token=token)
+        return await self.session.store.commit(self.owner, self.held.row, Step(held=revise(self.held, head)))
+
+
+def _raw(entries: Entries) -> dict[str, list[object]]:
+    return {id: [entry.parent, entry.name, entry.type] for id, entry in entries.items()}
+
+
+def _entries(raw: object) -> Entries:
+    assert raw is None or isinstance(raw, dict)
+    return {id: Entry(parent, name, type) for id, (parent, name, type) in (raw or {}).items()}

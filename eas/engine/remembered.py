@@ -1,0 +1,55 @@
+"""The last whole Sync request of a device, to which empty and partial ones refer. [MS-ASCMD] Empty Sync Request, Partial.
+
+Kept as the document itself without the device's commands; a first byte says whether it had any, since a request with
+commands cannot be repeated by an empty one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Protocol
+
+from eas.protocol import wbxml
+from eas.protocol.wbxml import Element
+
+from .errors import NotRemembered
+from .session import Session
+
+PLAIN, HAD_COMMANDS = b"P", b"C"
+
+#: How often the device's row is written again after somebody else wrote it meanwhile.
+ATTEMPTS = 4
+
+
+class SyncRequest(Protocol):
+    @property
+    def collections(self) -> tuple[Any, ...]: ...
+
+
+def forget_commands(request: Any) -> Any:
+    """The request without its collections' commands."""
+    return replace(request, collections=tuple(replace(c, commands=()) for c in request.collections))
+
+
+async def remember(session: Session, document: Element, request: SyncRequest) -> None:
+    """Writes only if it differs from what is remembered."""
+    had = any(collection.commands for collection in request.collections)
+    kept = (HAD_COMMANDS if had else PLAIN) + wbxml.encode(document)
+    device = session.device
+    for _ in range(ATTEMPTS):
+        if device.remembered_sync == kept:
+            return
+        if await session.store.save_device(replace(device, remembered_sync=kept)):
+            return
+        found = await session.store.device(device.user_id, device.id)
+        if found is None:
+            return
+        device = found
+
+
+def recall(session: Session, *, also_with_commands: bool) -> Element:
+    """Raises NotRemembered."""
+    kept = session.device.remembered_sync
+    if not kept or (kept[:1] == HAD_COMMANDS and not also_with_commands):
+        raise NotRemembered
+    return wbxml.decode(kept[1:])

@@ -1,0 +1,115 @@
+"""Items as a device sees them: native form -> ApplicationData, with a degraded form for what cannot be converted.
+
+No item disappears in silence: one that cannot be read, or whose conversion fails, is shown with what can be read of it
+and a notice; the reason goes to the log and to the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+
+import structlog
+
+from eas.items import email
+from eas.items.body import Wanted
+from eas.items.native import Item, ItemId, Mail, Part, Record, Unreadable
+from eas.protocol import schema, wbxml
+from eas.protocol.wbxml import Element
+
+from .classes import EMAIL, RECORDS, RecordClass
+from .ids import file_reference
+from .model import CollectionId, Folder
+from .session import Session
+
+log = structlog.get_logger("eas.render")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """`content` are the children of ApplicationData. `version` is what was rendered; `reason` is "" unless degraded."""
+
+    id: ItemId
+    version: str
+    content: tuple[Element, ...]
+    reason: str = ""
+
+
+async def render_items(
+    session: Session, folder: Folder, ids: Sequence[ItemId], wanted: Wanted | None
+) -> AsyncIterator[Rendered]:
+    """The items in the order asked for; those that are gone are left out. `wanted` None gives a message's flags only."""
+    async for item in session.mailbox.feed(folder).fetch(ids, wanted):
+        yield render_item(session, folder, item, wanted)
+
+
+def render_item(session: Session, folder: Folder, item: Item, wanted: Wanted | None) -> Rendered:
+    if isinstance(item, Mail):
+        return _mail(session, folder.id, item, wanted)
+    return render_record(session, RECORDS[folder.item_class], item, wanted or Wanted())
+
+
+def _mail(session: Session, collection: CollectionId, mail: Mail, wanted: Wanted | None) -> Rendered:
+    version, viewer = session.version, session.viewer
+
+    def reference(part: Part) -> str:
+        return file_reference(collection, mail.id, part.section)
+
+    reason = ""
+    try:
+        if wanted is None:
+            message = email.render_flags(mail.flags, version)
+        else:
+            message = email.render(mail, wanted, viewer, version, reference)
+        content = schema.content(message, version)
+    except Exception as error:  # whatever a message does to the mapping, the folder goes on
+        reason = _reason(error, EMAIL, collection, mail.id)
+        message = email.degraded(mail, reason, viewer, version, reference)
+        content = schema.content(message, version)
+    return Rendered(id=mail.id, version=mail.version, content=content, reason=reason)
+
+
+def render_record(session: Session, kind: RecordClass, record: Record, wanted: Wanted) -> Rendered:
+    """`version` of the result is "<version> <digest>": the digest tells whether anything that a device sees differs."""
+    reason = ""
+    try:
+        message = kind.from_native(record.data, wanted, session.viewer, session.version)
+        content = schema.content(message, session.version)
+    except Exception as error:  # as above: an item whose conversion raises arrives degraded
+        reason = _reason(error, kind.name, "", record.id)
+        content = schema.content(kind.degraded(record.data, reason), session.version)
+    return Rendered(id=record.id, version=seen_as(record.version, content), content=content, reason=reason)
+
+
+def _reason(error: Exception, item_class: str, collection: CollectionId, id: ItemId) -> str:
+    if isinstance(error, Unreadable):
+        log.info("item degraded", item_class=item_class, collection=collection, item=id, reason=str(error))
+        return str(error)
+    log.warning("item degraded", item_class=item_class, collection=collection, item=id, exc_info=error)
+    return f"conversion failed ({type(error).__name__})"
+
+
+def digest(content: Sequence[Element]) -> str:
+    """Equal for contents that a device cannot tell apart. 12 characters: two forms of one item are compared, not many."""
+    encoded = wbxml.encode(Element("AirSync:ApplicationData", tuple(content)))
+    return blake2b(encoded, digest_size=6).hexdigest()
+
+
+def seen_as(version: str, content: Sequence[Element]) -> str:
+    """The version of a record with the digest of how it looks."""
+    return f"{version} {digest(content)}"
+
+
+def version_part(known: str) -> str:
+    """The backend's version within what is known of a record."""
+    return known.rpartition(" ")[0]
+
+
+def digest_part(known: str) -> str:
+    return known.rpartition(" ")[2]
+
+
+def without_body_limits(wanted: Wanted) -> Wanted:
+    """For Fetch, which gives the whole item. [MS-ASCMD] Fetch (Sync)."""
+    return replace(wanted, whole=True)
