@@ -39,6 +39,8 @@ class Session:
     leases: Leases
     entropy: Entropy
     limits: Limits = Limits()
+    #: DER of the certificates that S/MIME chains may end at. [MS-ASCMD] ValidateCert R688.
+    trust_anchors: tuple[bytes, ...] = ()
 
     @property
     def viewer(self) -> Viewer:

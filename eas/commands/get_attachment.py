@@ -1,0 +1,38 @@
+"""GetAttachment: the raw bytes of one attachment, up to 12.1. [MS-ASCMD] GetAttachment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eas.engine import errors
+from eas.engine.parts import load_attachment
+from eas.engine.session import Session
+from eas.protocol.query import Query
+from eas.protocol.statuses import CommonStatus
+from eas.protocol.version import Spoken, Version
+
+from ._registry import CommonFault, Raw, command
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """There is no body; `name` is the AttachmentName of the query: a FileReference."""
+
+    name: str
+
+    @classmethod
+    def of(cls, query: Query) -> Request:
+        return cls(name=query.attachment_name or "")
+
+
+@command(
+    "GetAttachment", "", Request, spoken=Spoken(until=Version.V12_1), bare=Request.of,
+)
+async def get_attachment(request: Request, session: Session) -> Raw:
+    """An attachment that is not there is HTTP 500, as the specification has it."""
+    try:
+        attachment = await load_attachment(session, request.name)
+    except errors.ItemGone:
+        raise CommonFault(CommonStatus.SERVER_ERROR, "no such attachment") from None
+    assert attachment is not None  # no limit was given
+    return Raw(attachment.content_type, attachment.data)

@@ -1,0 +1,82 @@
+"""Sending a message once, however often the device asks for it.
+
+A submission is written down before anything is sent, under the device's ClientId and the digest of what it sent (up to
+12.1 there is no ClientId: the digest alone). A second request for the same waits for the first and learns that it was
+done. After a crash the same Message-ID is submitted again, which the outbox takes once; the copy in Sent Items and the
+mark on the original are idempotent.
+
+[MS-ASCMD] ClientId (SendMail), Common Status Codes 118; docs/design.md "Effects outside our database".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from enum import Enum, auto
+from hashlib import blake2b
+
+from eas.items.compose import Outgoing
+from eas.items.native import ItemId, Mail, MailFlags
+
+from .errors import ItemGone
+from .model import Folder, FolderType
+from .ports import Chosen, Intent, Owner
+from .session import Session
+
+#: The name under which submissions are kept; no folder has it.
+OUTBOX = "outbox"
+
+#: What an intent says once its message is on its way.
+SENT = "sent"
+
+
+class Sending(Enum):
+    DONE = auto()
+    BEFORE = auto()  # it had been sent already
+
+
+async def send_once(
+    session: Session, *, verb: str, client_id: str, content: bytes, save: bool,
+    build: Callable[[str], Awaitable[Outgoing]], after: Callable[[], Awaitable[None]] | None = None,
+) -> Sending:
+    """Send what `build` makes of a Message-ID, save a copy if asked, then do `after`.
+
+    `content` identifies the request. Raises what `build` and the outbox raise: nothing was sent then, and the same
+    request may be tried again.
+    """
+    digest = blake2b(content, digest_size=16).hexdigest()
+    owner = Owner(user_id=session.user.id, device_id=session.device.id, collection_id=OUTBOX)
+    async with session.leases.hold([f"{session.user.id}/{session.device.id}/{OUTBOX}/{client_id or digest}"]):
+        intent = await session.store.intend(owner, Intent(
+            verb=verb, client_id=client_id, server_id="", digest=digest, chosen=Chosen(name=session.entropy.key()),
+        ))
+        if intent.result == SENT:
+            return Sending.BEFORE
+        domain = session.user.address.rpartition("@")[2] or "localhost"
+        outgoing = await build(f"<{intent.chosen.name}@{domain}>")
+        await session.outbox.submit(outgoing)
+        if save:
+            await _save(session, outgoing, intent.chosen)
+        if after is not None:
+            await after()
+        await session.store.settle(owner, intent, SENT)
+    return Sending.DONE
+
+
+async def _save(session: Session, outgoing: Outgoing, chosen: Chosen) -> None:
+    for folder in await session.mailbox.folders():
+        if folder.type is FolderType.SENT_ITEMS:
+            await session.mailbox.feed(folder).create(outgoing.mime, chosen, MailFlags(read=True))
+            return
+
+
+async def mark_answered(session: Session, folder: Folder, id: ItemId, verb: int) -> None:
+    """Note on the original that it was replied to (1, 2) or forwarded (3). Gone meanwhile is no matter."""
+    feed = session.mailbox.feed(folder)
+    async for mail in feed.fetch([id], None):
+        assert isinstance(mail, Mail)
+        flags = replace(mail.flags, last_verb=verb, last_verb_time=session.clock.now().replace(microsecond=0))
+        try:
+            await feed.set_flags(id, flags)
+        except ItemGone:
+            return
