@@ -174,14 +174,31 @@ class Answers:
     more: bool = False
 
 
+def _by_version(changed: Mapping[ItemId, str | None]) -> dict[str, object]:
+    """As ranges: a window of a first sync adds many ids with few versions."""
+    ids: dict[str | None, list[ItemId]] = {}
+    for id, version in changed.items():
+        ids.setdefault(version, []).append(id)
+    dropped = str(RangeSet.of(ids.pop(None, ())))
+    return {"k": {version: str(RangeSet.of(some)) for version, some in ids.items()}, "d": dropped}
+
+
+def _by_id(ranges: Mapping[str, str], dropped: str) -> dict[ItemId, str | None]:
+    changed: dict[ItemId, str | None] = {
+        id: version for version, some in ranges.items() for id in RangeSet.parse(some)
+    }
+    changed.update(dict.fromkeys(RangeSet.parse(dropped)))
+    return changed
+
+
 #: The body of a generation that was never written: of one that answered key 0.
-NOTHING = b'{"k":{},"b":"","g":"","s":[],"r":[],"m":false}'
+NOTHING = b'{"k":{},"d":"","b":"","g":"","s":[],"r":[],"m":false}'
 
 
 def dump_generation(known: Known, pending: Pending, answers: Answers) -> bytes:
     return json.dumps(
         {
-            "k": known.changed, "b": str(pending.beside), "g": str(pending.gone),
+            **_by_version(known.changed), "b": str(pending.beside), "g": str(pending.gone),
             "s": answers.said, "r": answers.results, "m": answers.more,
         },
         separators=(",", ":"), ensure_ascii=False,
@@ -191,7 +208,7 @@ def dump_generation(known: Known, pending: Pending, answers: Answers) -> bytes:
 def load_generation(base: bytes, listing: bytes, cursor: int, generation: bytes) -> tuple[Known, Pending, Answers]:
     raw: dict[str, Any] = json.loads(generation or NOTHING)
     return (
-        Known(base=load_base(base), changed={int(id): version for id, version in raw["k"].items()}),
+        Known(base=load_base(base), changed=_by_id(raw["k"], raw["d"])),
         Pending(
             listing=load_listing(listing), cursor=cursor,
             beside=RangeSet.parse(raw["b"]), gone=RangeSet.parse(raw["g"]),
