@@ -165,6 +165,9 @@ class Applier:
         )
         if intent.result:
             record = await self._stored(int(intent.result))
+        elif (existing := await self._same_uid(getattr(item, "uid", None))) is not None:
+            await self._change_record(kind, existing, command.data)
+            record = await self._stored(existing)
         else:
             named = Chosen(name=intent.chosen.name + kind.suffix, note=intent.chosen.note)
             record = await self._after(await self.feed.create(native, named), native)
@@ -174,6 +177,10 @@ class Applier:
             verb=Done.ADD, named=command.named, status=ItemStatus.SUCCESS,
             server_id=server_id(self.folder.id, record.id),
         )
+
+    async def _same_uid(self, uid: str | None) -> ItemId | None:
+        """An appointment that the device adds may be here already, from an invitation: then it is an update of that."""
+        return await self.feed.by_uid(uid) if uid and self.folder.item_class == "Calendar" else None
 
     async def _after(self, written: Written, native: bytes) -> Record:
         if written.same:

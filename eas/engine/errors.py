@@ -3,7 +3,7 @@
     SyncError
       NotPrimed  StaleKey  CollectionGone  HierarchyChanged  NotRemembered  Contended
     BackendError
-      Unavailable  ItemGone  FolderGone  FolderExists  VersionConflict  NotAllowed  TooLarge  NoSpace
+      Unavailable  ItemGone  FolderGone  FolderExists  VersionConflict  NoRecurrence  NotAllowed  TooLarge  NoSpace
       Undeliverable
 """
 
@@ -62,6 +62,10 @@ class FolderExists(BackendError):
 
 class VersionConflict(BackendError):
     """The item is no longer in the version that the write was conditional on."""
+
+
+class NoRecurrence(BackendError):
+    """One instance was named of an appointment that does not recur."""
 
 
 class NotAllowed(BackendError):

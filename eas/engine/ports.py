@@ -104,6 +104,10 @@ class Feed(Protocol):
         """The raw (transfer-encoded) octets of one part in pieces, "" for the whole message. Raises ItemGone."""
         ...
 
+    async def by_uid(self, uid: str) -> ItemId | None:
+        """The record whose iCalendar object has this UID; None for none, and in folders of other items."""
+        ...
+
     async def mark(self) -> str:
         """What to remember of this collection before something is put into it."""
         ...

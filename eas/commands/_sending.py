@@ -1,0 +1,80 @@
+"""What SendMail, SmartReply and SmartForward have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from eas.engine.errors import ItemGone, NoSpace, NotAllowed, Refusal, TooLarge, Undeliverable
+from eas.engine.ids import parse_server_id
+from eas.engine.model import Folder
+from eas.engine.session import Session
+from eas.items.compose import ComposeError
+from eas.items.compose import Fault as ComposeFault
+from eas.items.native import ItemId
+from eas.protocol.statuses import CommonStatus
+
+from ._registry import CommonFault
+
+#: Longest ClientId. [MS-ASCMD] ClientId (SendMail, SmartForward, SmartReply).
+MAX_CLIENT_ID = 40
+
+STATUS_OF_REFUSAL: Mapping[Refusal, CommonStatus] = {
+    Refusal.NO_RECIPIENT: CommonStatus.MESSAGE_HAS_NO_RECIPIENT,
+    Refusal.UNKNOWN_RECIPIENT: CommonStatus.MESSAGE_RECIPIENT_UNRESOLVED,
+    Refusal.SENDER: CommonStatus.ACCESS_DENIED,
+    Refusal.TOO_LARGE: CommonStatus.ATTACHMENT_IS_TOO_LARGE,
+    Refusal.REJECTED: CommonStatus.MAIL_SUBMISSION_FAILED,
+    Refusal.UNREACHABLE: CommonStatus.MAIL_SUBMISSION_FAILED,
+}
+
+STATUS_OF_FAULT: Mapping[ComposeFault, CommonStatus] = {
+    ComposeFault.NO_RECIPIENT: CommonStatus.MESSAGE_HAS_NO_RECIPIENT,
+    ComposeFault.INVALID_MIME: CommonStatus.INVALID_MIME,
+}
+
+
+@contextmanager
+def faults_of_sending() -> Iterator[None]:
+    """Turn what can go wrong with a message into its common status."""
+    try:
+        yield
+    except ComposeError as error:
+        raise CommonFault(STATUS_OF_FAULT[error.kind], str(error)) from error
+    except Undeliverable as error:
+        raise CommonFault(STATUS_OF_REFUSAL[error.reason], str(error)) from error
+    except TooLarge as error:
+        raise CommonFault(CommonStatus.ATTACHMENT_IS_TOO_LARGE) from error
+    except NoSpace as error:
+        raise CommonFault(CommonStatus.SEND_QUOTA_EXCEEDED) from error
+    except NotAllowed as error:
+        raise CommonFault(CommonStatus.ACCESS_DENIED) from error
+
+
+async def find_source(
+    session: Session, folder_id: str | None, item_id: str | None, long_id: str | None
+) -> tuple[Folder, ItemId]:
+    """The message that is answered or forwarded. Raises CommonFault. [MS-ASCMD] Source (SmartForward, SmartReply)."""
+    if long_id and (folder_id or item_id):
+        raise CommonFault(CommonStatus.INVALID_COMBINATION_OF_IDS)
+    text = long_id or item_id
+    if not text:
+        raise CommonFault(CommonStatus.INVALID_IDS)
+    parsed = parse_server_id(text)
+    if parsed is None:
+        raise CommonFault(CommonStatus.INVALID_IDS)
+    if (folder_id or parsed[0]) != parsed[0]:
+        raise CommonFault(CommonStatus.ITEM_NOT_FOUND)
+    folder = await session.mailbox.folder(parsed[0])
+    if folder is None:
+        raise CommonFault(CommonStatus.ITEM_NOT_FOUND)
+    return folder, parsed[1]
+
+
+async def load_source(session: Session, folder: Folder, id: ItemId) -> bytes:
+    """The whole original (a message, or the iCalendar object of an appointment). Raises CommonFault."""
+    feed = session.mailbox.feed(folder)
+    try:
+        return b"".join([piece async for piece in feed.part(id, "")])
+    except ItemGone:
+        raise CommonFault(CommonStatus.ITEM_NOT_FOUND) from None
