@@ -110,16 +110,16 @@ def render_source(source: Source, wanted: Wanted, version: Version) -> Body:
     The stored type if the device takes it, else the next of its types in its order, RTF last. A type with AllOrNone
     that does not fit is passed over ([MS-ASAIRS] AllOrNone (BodyPreference) R78, R80); if none is left, without Data.
     """
-    candidates = _candidates(source.native, wanted)
-    for preference in candidates:
+    usable = candidates(source.native, wanted)
+    for preference in usable:
         body = _render(source, preference, wanted)
         if not (body.truncated and preference.all_or_none and preference.truncation_size is not None):
             break
     else:
-        preference = candidates[0]
+        preference = usable[0]
         body = _render(source, preference, wanted)
         body = Body(type=body.type, estimated_size=body.estimated_size, truncated=True)
-    length = next((p.preview for p in (preference, *candidates) if p.preview), None)
+    length = next((p.preview for p in (preference, *usable) if p.preview), None)
     if not length or version < Version.V14_0 or (body.type is BodyType.TEXT and body.data):
         return body  # [MS-ASAIRS] Preview (Body) R1001036: no Preview beside plain text
     return Body(
@@ -138,7 +138,7 @@ _RANK = {BodyType.TEXT: 0, BodyType.HTML: 0, BodyType.RTF: 1}
 _PLAIN_TEXT = BodyPreference(type=BodyType.TEXT)
 
 
-def _candidates(native: BodyType, wanted: Wanted) -> list[BodyPreference]:
+def candidates(native: BodyType, wanted: Wanted) -> list[BodyPreference]:
     """The preferences that can be met, best first; plain text where the device has said nothing that can be."""
     usable = [p for p in wanted.preferences if p.type in _RANK]
     return sorted(usable, key=lambda p: (p.type is not native, _RANK[p.type])) or [_PLAIN_TEXT]
@@ -156,7 +156,7 @@ def _render(source: Source, preference: BodyPreference, wanted: Wanted) -> Body:
         return _render_rtf(source, preference, wanted)
     is_html = preference.type is BodyType.HTML
     whole = source.as_html() if is_html else source.as_text()
-    limit = _limit(preference, wanted.limit_html if is_html else wanted.limit_text, wanted)
+    limit = limit_of(preference, wanted)
     octets = markup.size(whole)
     cut = markup.cut_html if is_html else markup.cut_text
     data = whole if limit is None or octets <= limit else cut(whole, limit)
@@ -179,18 +179,20 @@ def _scaled(source: Source, octets: int, kind: BodyType) -> int:
     return octets * full // have if 0 < have < full else octets
 
 
-def _limit(preference: BodyPreference, policy: int | None, wanted: Wanted) -> int | None:
+def limit_of(preference: BodyPreference, wanted: Wanted) -> int | None:
+    """Octets of Data at most: the least of TruncationSize and the policy's limit for the type; None for no limit."""
     if wanted.whole:
         return None
+    policy = wanted.limit_html if preference.type is BodyType.HTML else wanted.limit_text
     given = [limit for limit in (preference.truncation_size, policy) if limit is not None]
     return min(given, default=None)
 
 
 def _render_rtf(source: Source, preference: BodyPreference, wanted: Wanted) -> Body:
-    """Base64 of compressed RTF, [MS-ASAIRS] Data (Body) R179. Cut RTF is no RTF: to fit a limit the text is shortened."""
+    """Base64 of compressed RTF, [MS-ASAIRS] Data (Body) R179. Cut RTF is no RTF: to fit, the text is shortened."""
     text = source.as_text()
     data = base64.b64encode(rtf.compressed_of_text(text)).decode("ascii")
-    full, limit = len(data), _limit(preference, wanted.limit_text, wanted)
+    full, limit = len(data), limit_of(preference, wanted)
     while limit is not None and len(data) > limit and text:
         text = text[: min(len(text) - 1, len(text) * limit // len(data))]
         data = base64.b64encode(rtf.compressed_of_text(text)).decode("ascii")

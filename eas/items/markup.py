@@ -98,7 +98,7 @@ def _settle(pieces: list[str]) -> str:
 
 @cache
 def _lines_of(run: str) -> str:
-    """The line ends that a run of marks is: a <br> that ends a block is that end, one in an empty block a blank line."""
+    """The line ends that a run of marks is: a <br> that ends a block is that end, one in an empty block a blank one."""
     hard = run.count(_HARD)
     lines = hard if run[0] == _HARD else hard + 1
     return "\n" * max(lines, 2 if _PARAGRAPH in run else 1)
