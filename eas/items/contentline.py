@@ -22,7 +22,7 @@ import quopri
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import chain, pairwise
+from itertools import pairwise
 
 from .native import Unreadable
 
@@ -60,14 +60,14 @@ class Line:
     @property
     def types(self) -> frozenset[str]:
         """The TYPE values in upper case, however they were written: `TYPE=WORK,FAX`, twice TYPE, quoted, or bare."""
-        values = chain.from_iterable(values for name, values in self.params if name in ("TYPE", ""))
-        return frozenset(word.strip().upper() for value in values for word in value.split(",") if word.strip())
+        values = [value for name, values in self.params if name in _TYPE for value in values]
+        return frozenset(word.strip().upper() for value in values for word in value.split(",")) if values else _NO_TYPES
 
     @property
     def encoding(self) -> str:
         """The transfer encoding of the value: "QUOTED-PRINTABLE", "BASE64" or ""."""
         for name, values in self.params:
-            if name in ("ENCODING", "") and values and (known := _ENCODINGS.get(values[0].strip().upper())):
+            if name in _ENCODING and values and (known := _ENCODINGS.get(values[0].strip().upper())):
                 return known
         return ""
 
@@ -107,6 +107,7 @@ class Line:
 
         Modern versions need none; 2.1 and 1.0 write line breaks and what is not ASCII quoted-printable in UTF-8.
         """
+        value = clean(value)
         plain = tuple(p for p in self.params if not _tells_encoding(p))
         line = self if plain == self.params else self.with_params(plain)
         if version not in LEGACY or (value.isascii() and "\n" not in value):
@@ -171,8 +172,8 @@ class Component:
 
     def find(self, name: str, types: Iterable[str] = ()) -> list[Line]:
         """The lines called `name` (upper case) that carry all of `types` (upper case)."""
-        wanted = frozenset(types)
-        return [item for item in self.items if isinstance(item, Line) and item.name == name and wanted <= item.types]
+        found = [item for item in self.items if item.name == name and isinstance(item, Line)]
+        return [line for line in found if line.types.issuperset(types)] if types else found
 
     def first(self, name: str) -> Line | None:
         return next((item for item in self.items if isinstance(item, Line) and item.name == name), None)
@@ -270,6 +271,14 @@ def clean(text: str) -> str:
     return _NOT_XML.sub("", text)
 
 
+def glimpse(data: bytes, name: str) -> str | None:
+    """The value of the first line called `name` as far as it stands on that line, at most 200 characters; None if there
+    is none. For objects that `parse` refuses, or that make no sense: it cannot fail."""
+    pattern = rb"^(?:[\w-]+\.)?" + re.escape(name.encode()) + rb"(?:;[^:\r\n]*)?:([^\r\n]*)"
+    found = re.search(pattern, data, re.IGNORECASE | re.MULTILINE)
+    return unescape(_decode(found[1])).strip()[:200] or None if found else None
+
+
 def split(value: str, separator: str) -> list[str]:
     """The pieces of a raw value between unescaped separators (";" or ","), still escaped. "" is one empty piece."""
     if "\\" not in value:
@@ -297,6 +306,7 @@ def folded(octets: bytes, eol: bytes = b"\r\n") -> bytes:
     return bytes(out + octets[start:] + eol)
 
 
+_TYPE, _ENCODING, _NO_TYPES = ("TYPE", ""), ("ENCODING", ""), frozenset[str]()
 _ENCODINGS = {"QUOTED-PRINTABLE": "QUOTED-PRINTABLE", "BASE64": "BASE64", "B": "BASE64"}
 #: What may stand for itself in quoted-printable: printable ASCII, but not "=" and not the blank (it may end a line).
 _QP_LITERAL = frozenset(range(0x21, 0x7F)) - {0x3D}
@@ -389,9 +399,11 @@ def _line(content: bytes, raw: bytes) -> Line:
     first, *rest = _split_quoted(head, ";")
     group, dot, name = first.rpartition(".")
     params = tuple(_param(piece) for piece in rest if piece.strip())
-    line = Line((name if dot else first).strip().upper(), "", params, group.strip(), head, raw)
-    charset = "" if line.encoding else line.param("CHARSET") or ""
-    return replace(line, value=_decode(value, charset))
+    name, group = (name if dot else first).strip().upper(), group.strip()
+    if not params:
+        return Line(name, _decode(value), (), group, head, raw)
+    line = Line(name, "", params, group, head, raw)
+    return replace(line, value=_decode(value, "" if line.encoding else line.param("CHARSET") or ""))
 
 
 def _param(piece: str) -> tuple[str, tuple[str, ...]]:
