@@ -329,7 +329,7 @@ def _said(name: str, value: Any, stored: Any) -> Any:
         source = Source(text=stored or "")
         try:
             text = clean(body_text(value))
-        except Unreadable as error:
+        except ValueError as error:  # Unreadable, or base64 that is none
             raise Refused(str(error)) from error
         return _KEEP if text == source.as_text() or body_html(value) == source.as_html() else text
     if name == "picture" and value and _encoded_size(value) > MAX_PICTURE_ENCODED:

@@ -159,7 +159,7 @@ def _write_body(body: Body | None, journal: Component) -> None:
     html = body_html(body) if body else None
     try:
         text = clean(body_text(body)) if body else ""
-    except Unreadable as error:
+    except ValueError as error:  # Unreadable, or base64 that is none
         raise Refused(str(error)) from error
     if html == shown.as_html() if html else text == shown.as_text():
         return
