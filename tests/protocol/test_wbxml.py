@@ -205,6 +205,11 @@ def test_text_of_nothing_but_control_characters_is_empty() -> None:
     assert encode(subject("\x00\x01")) == encode(subject(""))
 
 
+def test_text_in_an_opaque_tag_travels_as_opaque_data() -> None:
+    """[MS-ASDTYPE] R98."""
+    assert encode(Element("ComposeMail:Mime", "a")) == encode(Element("ComposeMail:Mime", b"a"))
+
+
 def test_unknown_tag_is_not_written() -> None:
     with pytest.raises(ValueError, match="'AirSync:Synk'"):
         encode(sync(Element("AirSync:Synk")))
