@@ -381,6 +381,8 @@ def _request(collection: Collection, item_class: str, room: int | None, recalled
     first = collection.sync_key == ZERO
     if first and collection.get_changes:
         raise ProtocolError(Status.PROTOCOL_ERROR)  # R2154: GetChanges with key 0
+    if collection.supported is not None and item_class == "Notes":
+        raise ProtocolError(Status.PROTOCOL_ERROR)  # [MS-ASNOTE] R114
     if collection.conversation_mode is not None and item_class != "Email":
         raise ProtocolError(Status.PROTOCOL_ERROR)
     window = _window(collection.window)

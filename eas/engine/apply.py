@@ -253,7 +253,8 @@ class Applier:
         version = self.session.version
         item: Any = schema.load(kind.message, data, version)
         given = schema.stated(kind.message, data, version)
-        kept = kept_fields(kind.message, self.options.supported, kind.always_kept, version)
+        supported = self.options.supported if kind.ghosted else None
+        kept = kept_fields(kind.message, supported, kind.always_kept, version)
         held = self._held(id)
         for _ in range(ATTEMPTS):
             stored = await self._stored(id)

@@ -20,6 +20,7 @@ EMAIL = "Email"
 class RecordClass:
     """`silent`: fields that the server fills in by itself and need not be told to the device that wrote the item.
 
+    `ghosted`: Supported decides what a Change may leave out; else only `always_kept` may be.
     `suffix` ends the names of new objects.
     """
 
@@ -31,17 +32,20 @@ class RecordClass:
     always_kept: frozenset[str]
     suffix: str
     silent: frozenset[str] = frozenset()
+    ghosted: bool = False
     spoken: Spoken = Spoken()
 
 
 RECORDS: Mapping[str, RecordClass] = {
     "Contacts": RecordClass(
         name="Contacts", message=contacts.Contact, from_native=contacts.from_native, to_native=contacts.to_native,
-        degraded=contacts.degraded, always_kept=contacts.ALWAYS_KEPT, suffix=".vcf",
+        degraded=contacts.degraded, always_kept=contacts.ALWAYS_KEPT, suffix=".vcf", ghosted=True,
+        silent=frozenset(("file_as",)),
     ),
     "Calendar": RecordClass(
         name="Calendar", message=calendar.Appointment, from_native=calendar.from_native,
         to_native=calendar.to_native, degraded=calendar.degraded, always_kept=calendar.ALWAYS_KEPT, suffix=".ics",
+        ghosted=True,
         silent=frozenset((
             "uid", "dt_stamp", "organizer_name", "organizer_email", "sensitivity", "timezone", "meeting_status",
             "busy_status", "response_type", "response_requested", "disallow_new_time_proposal", "all_day_event",
