@@ -35,7 +35,7 @@ class Form(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A DTSTART and its like: wall time (naive; 00:00 of a DATE) and zone; floating times and dates have the viewer's."""
+    """A DTSTART and its like: wall time (naive; 00:00 of a DATE) and zone (the viewer's for floating times, dates)."""
 
     wall: datetime
     zone: tzinfo
@@ -155,10 +155,15 @@ def duration_value(span: timedelta) -> str:
 def open_calendar(data: bytes, kind: str) -> tuple[Component, list[Component]]:
     """The object, and its components called `kind` in document order. Raises Unreadable if there are none.
 
-    A bare VEVENT without a VCALENDAR around it is taken, as some servers of old keep them.
+    A bare VEVENT gets a VCALENDAR around it.
     """
     root = parse(data)
-    found = [root] if root.name == kind else root.components(kind)
+    if root.name == kind:
+        root.before, root.after = b"", b""
+        calendar = new_calendar()
+        calendar.items.append(root)
+        return calendar, [root]
+    found = root.components(kind)
     if not found:
         raise Unreadable(f"no {kind} in a {root.name[:40]}")
     return root, found

@@ -14,7 +14,7 @@ import binascii
 import calendar
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache, lru_cache
 from itertools import pairwise
@@ -66,13 +66,14 @@ class SystemTime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeZoneInformation:
-    """The structure itself. Biases in minutes, UTC = local time + bias. Names of at most 32 UTF-16 units."""
+    """The structure itself. Biases in minutes, UTC = local time + bias. Names of at most 32 UTF-16 units, which devices
+    translate: two structures are equal if their rules are."""
 
     bias: int = 0
-    standard_name: str = ""
+    standard_name: str = field(default="", compare=False)
     standard_date: SystemTime = SystemTime()
     standard_bias: int = 0
-    daylight_name: str = ""
+    daylight_name: str = field(default="", compare=False)
     daylight_date: SystemTime = SystemTime()
     daylight_bias: int = 0
 
@@ -83,7 +84,7 @@ class TimeZoneInformation:
     @property
     def unknown(self) -> bool:
         """All zero: UTC, or sent by a client that knows no zone."""
-        return self == TimeZoneInformation()
+        return self == TimeZoneInformation() and not self.standard_name
 
     @property
     def standard_offset(self) -> timedelta:
@@ -352,7 +353,7 @@ def zone_of_blob(blob: TimeZoneInformation, year: int, *preferred: tzinfo) -> tz
 
 def keeps(zone: tzinfo, blob: TimeZoneInformation, year: int) -> bool:
     """Whether `zone` shows the same time as the blob throughout `year`, or the blob is what we would make of `zone`."""
-    return _signature(zone, year) == _signature(zone_of_rules(blob), year) or _same_rules(blob, blob_of(zone, year))
+    return _signature(zone, year) == _signature(zone_of_rules(blob), year) or blob == blob_of(zone, year)
 
 
 _SYSTEMTIME = "8H"
@@ -509,10 +510,6 @@ def _rules_key(blob: TimeZoneInformation) -> str:
         return key
     rules = (_fields(blob.standard_date), _fields(blob.daylight_date), blob.daylight_bias - blob.standard_bias)
     return f"{key} {binascii.crc32(repr(rules).encode()):08X}"
-
-
-def _same_rules(one: TimeZoneInformation, other: TimeZoneInformation) -> bool:
-    return replace(one, standard_name="", daylight_name="") == replace(other, standard_name="", daylight_name="")
 
 
 @lru_cache(maxsize=4096)
