@@ -1,0 +1,162 @@
+"""Security policies: the settings of a provisioning document as data. [MS-ASPROV] EASProvisionDoc.
+
+A policy states some settings as text, by element name. The document that a device gets has every setting that its
+version knows, the unstated ones with the value that restricts nothing: a setting that was taken back is thereby undone
+on the devices ([MS-ASPROV] R652). The digest that says which policy a device has acknowledged is made of what a version
+knows and what differs from those values, so that neither a setting beyond a device's version nor a new row in this
+table makes a device provision anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from eas.protocol.version import Spoken, Version
+from eas.protocol.wbxml import Element
+
+#: The largest xs:unsignedInt.
+MAX_UNSIGNED = 2**32 - 1
+#: Entries of an application list. Devices keep them in small memory, and the document travels with each provisioning.
+MAX_ENTRIES = 1000
+#: Characters of an entry: a file path, or a SHA-1 as hex or base64.
+MAX_ENTRY = 260
+
+FROM_12_0 = Spoken(since=Version.V12_0)
+FROM_12_1 = Spoken(since=Version.V12_1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One element of EASProvisionDoc. `wrong` says why a text is no value, "" if it is one.
+
+    `default` restricts nothing; None leaves the element out. `entry` is the child tag of a list, whose text has one
+    entry a line.
+    """
+
+    name: str
+    wrong: Callable[[str], str]
+    default: str | None
+    spoken: Spoken = FROM_12_1
+    entry: str = ""
+
+
+def _flag(text: str) -> str:
+    return "" if text in ("0", "1") else "must be 0 or 1"
+
+
+def _number(low: int, high: int) -> Callable[[str], str]:
+    def wrong(text: str) -> str:
+        digits = text.removeprefix("-")
+        if digits.isascii() and digits.isdigit() and len(digits) <= 10 and low <= int(text) <= high:
+            return ""
+        return f"must be a number from {low} to {high}"
+
+    return wrong
+
+
+def _or_empty(number: Callable[[str], str]) -> Callable[[str], str]:
+    return lambda text: f"{problem}, or empty" if text and (problem := number(text)) else ""
+
+
+def _one_of(*values: str) -> Callable[[str], str]:
+    return lambda text: "" if text in values else f"must be one of {', '.join(values)}"
+
+
+def _entries(text: str) -> str:
+    entries = text.splitlines()
+    if len(entries) > MAX_ENTRIES:
+        return f"must have at most {MAX_ENTRIES} entries"
+    return f"must have entries of at most {MAX_ENTRY} characters" if any(len(e) > MAX_ENTRY for e in entries) else ""
+
+
+def _allow(name: str, default: str = "1", spoken: Spoken = FROM_12_1) -> Setting:
+    return Setting(name=name, wrong=_flag, default=default, spoken=spoken)
+
+
+#: In the order of the schema, which is a sequence. [MS-ASPROV] Provision schema; the values by their own sections.
+SETTINGS: tuple[Setting, ...] = (
+    _allow("DevicePasswordEnabled", "0", FROM_12_0),
+    _allow("AlphanumericDevicePasswordRequired", "0", FROM_12_0),
+    _allow("PasswordRecoveryEnabled", "0", FROM_12_0),
+    _allow("RequireStorageCardEncryption", "0"),
+    _allow("AttachmentsEnabled", "1", FROM_12_0),
+    Setting(name="MinDevicePasswordLength", wrong=_or_empty(_number(1, 16)), default="", spoken=FROM_12_0),
+    Setting(name="MaxInactivityTimeDeviceLock", wrong=_or_empty(_number(0, 9999)), default="", spoken=FROM_12_0),
+    Setting(name="MaxDevicePasswordFailedAttempts", wrong=_or_empty(_number(4, 16)), default="", spoken=FROM_12_0),
+    Setting(name="MaxAttachmentSize", wrong=_or_empty(_number(0, MAX_UNSIGNED)), default="", spoken=FROM_12_0),
+    _allow("AllowSimpleDevicePassword", "1", FROM_12_0),
+    Setting(name="DevicePasswordExpiration", wrong=_or_empty(_number(0, 730)), default="", spoken=FROM_12_0),
+    Setting(name="DevicePasswordHistory", wrong=_number(0, 50), default="0", spoken=FROM_12_0),
+    _allow("AllowStorageCard"),
+    _allow("AllowCamera"),
+    _allow("RequireDeviceEncryption", "0"),
+    _allow("AllowUnsignedApplications"),
+    _allow("AllowUnsignedInstallationPackages"),
+    Setting(name="MinDevicePasswordComplexCharacters", wrong=_number(1, 4), default="1"),
+    _allow("AllowWiFi"),
+    _allow("AllowTextMessaging"),
+    _allow("AllowPOPIMAPEmail"),
+    Setting(name="AllowBluetooth", wrong=_one_of("0", "1", "2"), default="2"),
+    _allow("AllowIrDA"),
+    _allow("RequireManualSyncWhenRoaming", "0"),
+    _allow("AllowDesktopSync"),
+    Setting(name="MaxCalendarAgeFilter", wrong=_one_of("0", "4", "5", "6", "7"), default="0"),
+    _allow("AllowHTMLEmail"),
+    Setting(name="MaxEmailAgeFilter", wrong=_one_of("0", "1", "2", "3", "4", "5"), default="0"),
+    Setting(name="MaxEmailBodyTruncationSize", wrong=_number(-1, 2**31 - 1), default="-1"),
+    Setting(name="MaxEmailHTMLBodyTruncationSize", wrong=_number(-1, 2**31 - 1), default="-1"),
+    _allow("RequireSignedSMIMEMessages", "0"),
+    _allow("RequireEncryptedSMIMEMessages", "0"),
+    # These two have no value that restricts nothing: they name an algorithm, the old ones of their time.
+    Setting(name="RequireSignedSMIMEAlgorithm", wrong=_one_of("0", "1"), default=None),
+    Setting(name="RequireEncryptionSMIMEAlgorithm", wrong=_one_of("0", "1", "2", "3", "4"), default=None),
+    Setting(name="AllowSMIMEEncryptionAlgorithmNegotiation", wrong=_one_of("0", "1", "2"), default="2"),
+    _allow("AllowSMIMESoftCerts"),
+    _allow("AllowBrowser"),
+    _allow("AllowConsumerEmail"),
+    _allow("AllowRemoteDesktop"),
+    _allow("AllowInternetSharing"),
+    Setting(name="UnapprovedInROMApplicationList", wrong=_entries, default=None, entry="ApplicationName"),
+    Setting(name="ApprovedApplicationList", wrong=_entries, default=None, entry="Hash"),
+)  # fmt: skip
+_OF_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+def problems(settings: Mapping[str, str]) -> tuple[str, ...]:
+    """What is wrong with the settings of a policy, in words for whoever wrote them; () if nothing is."""
+    found = []
+    for name, text in settings.items():
+        setting = _OF_NAME.get(name)
+        problem = setting.wrong(text) if setting else "is no setting of EASProvisionDoc"
+        if problem:
+            found.append(f"{name} {problem}")
+    return tuple(found)
+
+
+def document(settings: Mapping[str, str], version: Version) -> Element:
+    """The EASProvisionDoc of a policy without `problems`, for a version from 12.0 on."""
+    children = []
+    for setting in SETTINGS:
+        text = settings.get(setting.name, setting.default)
+        if text is not None and version in setting.spoken:
+            children.append(_element(setting, text))
+    return Element("Provision:EASProvisionDoc", tuple(children))
+
+
+def _element(setting: Setting, text: str) -> Element:
+    tag = f"Provision:{setting.name}"
+    if not setting.entry:
+        return Element(tag, text)
+    return Element(tag, tuple(Element(f"Provision:{setting.entry}", entry) for entry in text.splitlines() if entry))
+
+
+def digest(settings: Mapping[str, str], version: Version) -> str:
+    """Equal for policies that a device of this version cannot tell apart: 32 hex digits."""
+    stated = [
+        f"{setting.name}={text}"
+        for setting in SETTINGS
+        if version in setting.spoken and (text := settings.get(setting.name, setting.default)) != setting.default
+    ]
+    return sha256("\0".join(stated).encode()).hexdigest()[:32]

@@ -1,0 +1,137 @@
+"""The control socket of a running server: what the command line has changed takes effect at once.
+
+The command line writes to the database like everybody else and then says so here; without a running server there is
+nobody to tell, and nothing is lost. A Unix socket in the data folder, for its owner only; one JSON object a line in,
+one out:
+
+    {"do": "ring", "user": "anna", "collections": ["inbox"]}   something may have changed there: look
+    {"do": "end", "user": "anna", "device": "ABC"}             end the device's wait, so that its next request comes now
+    {"do": "stop"}                                             end all waits and stop the server
+    {"do": "ping"}                                             are you there?
+
+The answer is {"ok": true}, or {"ok": false, "error": "..."}. A wipe and a block are an `end` after the database has
+been told: the device's next request meets the gate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from eas.engine.ports import Bell
+
+log = structlog.get_logger("eas.control")
+
+#: The socket's name in the data folder.
+SOCKET = "control.sock"
+#: Bytes of a line; collections are the only thing of which there may be many.
+MAX_LINE = 64 * 1024
+#: Seconds that the command line waits for a server that does not answer.
+TIMEOUT = 5.0
+
+
+class Rejected(ValueError):
+    """A line that cannot be carried out; the text goes back to its sender."""
+
+
+class ControlServer:
+    """`stop` is called when somebody asks the server to stop."""
+
+    def __init__(self, path: Path, bell: Bell, stop: Callable[[], None]) -> None:
+        self._path = path
+        self._bell = bell
+        self._stop = stop
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
+
+    async def start(self) -> None:
+        """Raises OSError if another server is listening there, or if the path is too long for a socket."""
+        if self._path.exists() and await asyncio.to_thread(tell, self._path, {"do": "ping"}):
+            raise OSError(f"another server is running: {self._path}")
+        self._path.unlink(missing_ok=True)
+        # Between bind and chmod nobody else may open it: the umask holds for the whole process, and shortly.
+        before = os.umask(0o177)
+        try:
+            self._server = await asyncio.start_unix_server(self._serve, str(self._path), limit=MAX_LINE)
+        finally:
+            os.umask(before)
+
+    async def close(self) -> None:
+        if self._server is None:
+            return
+        self._server.close()
+        for writer in list(self._open):
+            writer.close()
+        await self._server.wait_closed()
+        self._server = None
+        self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        try:
+            while line := await reader.readline():
+                writer.write(json.dumps(self._answer(line)).encode() + b"\n")
+                await writer.drain()
+        except (ValueError, ConnectionError):
+            pass  # a line beyond the limit, or a sender that has gone
+        finally:
+            self._open.discard(writer)
+            writer.close()
+
+    def _answer(self, line: bytes) -> Mapping[str, Any]:
+        try:
+            self._carry_out(json.loads(line))
+        except (Rejected, ValueError, RecursionError) as error:
+            return {"ok": False, "error": str(error)}
+        return {"ok": True}
+
+    def _carry_out(self, said: Any) -> None:
+        if not isinstance(said, dict):
+            raise Rejected("not an object")
+        do = said.get("do")
+        if do == "ring":
+            collections = said.get("collections", [])
+            if not isinstance(collections, list) or not all(isinstance(c, str) for c in collections):
+                raise Rejected("collections is no list of texts")
+            self._bell.ring(_text(said, "user"), collections)
+        elif do == "end":
+            self._bell.end(_text(said, "user"), _text(said, "device"))
+        elif do == "stop":
+            self._stop()
+        elif do != "ping":
+            raise Rejected(f"unknown: {str(do)[:40]!r}")
+        log.info("told", **{name: value for name, value in said.items() if name in ("do", "user", "device")})
+
+
+def _text(said: Mapping[str, Any], name: str) -> str:
+    value = said.get(name)
+    if not isinstance(value, str) or not value:
+        raise Rejected(f"{name} is missing")
+    return value
+
+
+def tell(path: Path, said: Mapping[str, Any]) -> bool:
+    """Tell a running server, from the command line. False if none is running; raises Rejected if it refuses."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(TIMEOUT)
+        try:
+            connection.connect(str(path))
+            connection.sendall(json.dumps(said).encode() + b"\n")
+            with connection.makefile("rb") as answers:
+                line = answers.readline(MAX_LINE)
+        except OSError:
+            return False
+    answer: Mapping[str, Any] = {}
+    with contextlib.suppress(ValueError):
+        answer = json.loads(line)
+    if not answer.get("ok"):
+        raise Rejected(str(answer.get("error", "no answer")))
+    return True

@@ -1,0 +1,254 @@
+"""bytes -> WBXML -> request -> command -> response -> WBXML -> bytes, for a user who has logged in.
+
+`answer` is the middle of the server: look up the command, read the request, ask whether it may, let it be handled,
+write the answer. Whatever goes wrong on the way becomes an answer in `faults`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from eas.commands._registry import Command, CommonFault, Counted, Multipart, Raw
+from eas.commands.all import COMMANDS
+from eas.engine.model import Device, User
+from eas.engine.ports import Bell
+from eas.engine.session import Session
+from eas.protocol import http, schema, wbxml
+from eas.protocol import query as queries
+from eas.protocol.query import Query, QueryError
+from eas.protocol.schema import SchemaError
+from eas.protocol.statuses import CommonStatus
+from eas.protocol.version import Version
+from eas.protocol.wbxml import Element
+
+from . import faults
+from .gate import refusal
+from .ports import Manner, Ports
+from .reply import Reply
+from .unkept import UNKEPT_IDS, Unkept
+
+log = structlog.get_logger("eas.dispatch")
+
+#: The key of a FolderSync that begins anew, whose answer says what the server offers. [MS-ASHTTP] R1104
+FIRST_KEY = "0"
+
+#: Versions before 2.5, which are in no list.
+LEGACY = frozenset(("1.0", "2.0", "2.1"))
+
+
+@dataclass(slots=True)
+class Note:
+    """What is known of a request, for its line in the log; filled in as it becomes known."""
+
+    user: str = ""
+    device: str = ""
+    command: str = ""
+    version: str = ""
+    status: str = ""
+    items: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """A POST as it came. `query` is still percent-encoded; header names are in lower case. `body` is a list of one, to be
+    taken from it: what waits for an hour should not hold the bytes that asked for it."""
+
+    query: bytes
+    headers: Mapping[str, str]
+    body: list[bytes]
+    user: User
+
+
+@dataclass(slots=True)
+class _Heard:
+    """How far the request has been understood, which decides the form of a refusal. `legacy`: it is of a version before
+    2.5. `stated_key`: it has a policy key."""
+
+    command: Command[Any] | None = None
+    version: Version | None = None
+    stated_key: bool = True
+    legacy: bool = False
+
+
+async def answer(incoming: Incoming, bell: Bell, ports: Ports, manner: Manner, note: Note) -> Reply:
+    """Never raises, except for cancellation. `bell` is this request's own."""
+    heard = _Heard()
+    try:
+        query, command, version = _understand(incoming, heard, manner, note)
+        session = await _session(incoming, query, version, bell, ports, manner)
+        await _admit(command, session)
+        request = _request(command, incoming, session)
+        begins = command.name == "FolderSync" and getattr(request, "sync_key", "") == FIRST_KEY
+        handled = command.handle(request, session)
+        del request
+        reply = _reply(command, await handled, version, note)
+        # Anywhere else X-MS-RP makes a client drop all its state.
+        offer = http.resynchronize_headers(manner.versions, offered_commands(manner)) if begins else {}
+        return reply.with_headers(offer)
+    except _Malformed as error:
+        log.info("request does not fit", reason=str(error.__cause__))
+        note.status = str(error.status)
+        return faults.status_only(error.command, error.status)
+    except Exception as error:
+        return _refused(error, heard, note)
+
+
+# Understanding --------------------------------------------------------------------------------------------------------
+
+
+def offered_commands(manner: Manner) -> tuple[str, ...]:
+    """The commands that exist in one of the versions on offer, in the order of their codes."""
+    return tuple(
+        name for name in queries.COMMANDS
+        if name in COMMANDS and any(version in COMMANDS[name].spoken for version in manner.versions)
+    )
+
+
+def _understand(
+    incoming: Incoming, heard: _Heard, manner: Manner, note: Note
+) -> tuple[Query, Command[Any], Version]:
+    """Who asks for what in which version. Raises QueryError and CommonFault."""
+    try:
+        query = queries.complete(queries.parse(incoming.query), incoming.headers)
+    except QueryError as error:
+        stated = incoming.headers.get("ms-asprotocolversion", "").strip()
+        heard.command, heard.version = COMMANDS.get(error.command), error.version or _version(stated)
+        heard.legacy = stated in LEGACY
+        note.command = error.command
+        raise
+    note.device, note.command = query.device_id, query.command
+    heard.version, heard.stated_key = query.version, query.policy_key is not None
+    command = COMMANDS.get(query.command)
+    if command is None:
+        raise CommonFault(CommonStatus.COMMAND_NOT_SUPPORTED, query.command)
+    heard.command = command
+    if query.version is None:
+        # Only the plain form can leave it out, and then nobody knows in which words to answer.
+        raise CommonFault(CommonStatus.INVALID_CONTENT, "no protocol version")
+    note.version = query.version.text
+    if query.version not in manner.versions or query.version not in command.spoken:
+        raise CommonFault(CommonStatus.VERSION_NOT_SUPPORTED, f"{command.name} in {query.version.text}")
+    return query, command, query.version
+
+
+def _version(text: str) -> Version | None:
+    try:
+        return Version.parse(text)
+    except ValueError:
+        return None
+
+
+class _Malformed(Exception):
+    """The request does not fit the schema, and the command has a status of its own for that."""
+
+    def __init__(self, command: Command[Any], status: int) -> None:
+        super().__init__(status)
+        self.command = command
+        self.status = status
+
+
+def _request(command: Command[Any], incoming: Incoming, session: Session) -> Any:
+    """The typed request. Raises WbxmlError, SchemaError, CommonFault, and _Malformed."""
+    if command.bare is not None:
+        return command.bare(session.query)
+    body, content_type = incoming.body.pop(), incoming.headers.get("content-type", "")
+    if command.from_mime is not None and command.mime is not None and session.version in command.mime:
+        if http.media_type(content_type) not in ("", http.MIME) or not body:
+            raise CommonFault(CommonStatus.INVALID_CONTENT, f"{content_type[:40]!r} instead of a message")
+        return command.from_mime(body, session.query)
+    if not body and command.when_empty is not None:
+        return command.when_empty()
+    if not body or (content_type and not http.is_wbxml(content_type)):
+        raise CommonFault(CommonStatus.INVALID_CONTENT, f"{len(body)} bytes of {content_type[:40]!r}")
+    root = wbxml.decode(body, max_size=session.limits.max_body_bytes)
+    try:
+        if root.tag != command.root:
+            raise SchemaError(f"{root.tag} instead of {command.root}", root.tag)
+        return schema.load(command.request, root, session.version)
+    except SchemaError as error:
+        if command.malformed is None:
+            raise
+        raise _Malformed(command, command.malformed) from error
+
+
+# Admitting ------------------------------------------------------------------------------------------------------------
+
+
+async def _session(
+    incoming: Incoming, query: Query, version: Version, bell: Bell, ports: Ports, manner: Manner
+) -> Session:
+    user, store, now = incoming.user, ports.store, ports.clock.now()
+    agent = incoming.headers.get("user-agent", "")
+    if query.device_id.lower() in UNKEPT_IDS:
+        store = Unkept(store)
+    device = await store.device(user.id, query.device_id)
+    if device is None:
+        device = await store.add_device(
+            Device(
+                user_id=user.id, id=query.device_id, type=query.device_type, agent=agent, version=version.text,
+                first_seen=now, last_seen=now,
+            )
+        )
+    await store.seen(user.id, query.device_id, agent, version.text, now)
+    mailbox, directory, outbox = ports.accounts.open(user)
+    return Session(
+        user=user, device=device, version=version, query=query, mailbox=mailbox, directory=directory, outbox=outbox,
+        store=store, bell=bell, clock=ports.clock, leases=ports.leases, entropy=ports.entropy, limits=manner.limits,
+        trust_anchors=manner.trust_anchors,
+    )
+
+
+async def _admit(command: Command[Any], session: Session) -> None:
+    """Raises CommonFault for what the gate refuses."""
+    refused = refusal(
+        command=command.name, gated=command.gated, user=session.user, device=session.device,
+        policy=await session.store.policy(session.user.id), policy_key=session.query.policy_key,
+        version=session.version,
+    )
+    if refused is not None:
+        raise CommonFault(refused)
+
+
+# Answering ------------------------------------------------------------------------------------------------------------
+
+
+def _reply(command: Command[Any], answered: Any, version: Version, note: Note) -> Reply:
+    if isinstance(answered, Counted):
+        note.items = answered.items
+        answered = answered.response
+    if answered is None:
+        return Reply()
+    if isinstance(answered, Raw):
+        return Reply(body=answered.body, content_type=answered.content_type)
+    if isinstance(answered, Multipart):
+        document = _written(command, answered.response, version, note)
+        return Reply(body=http.multipart((document, *answered.parts)), content_type=http.MULTIPART)
+    return Reply(body=_written(command, answered, version, note), content_type=http.WBXML)
+
+
+def _written(command: Command[Any], response: object, version: Version, note: Note) -> bytes:
+    root = schema.dump(command.root, response, version)
+    note.status = _status(root)
+    return wbxml.encode(root)
+
+
+def _status(root: Element) -> str:
+    """The status of the whole answer; "" where it has none, as a Sync that went well."""
+    return next((child.text for child in root.elements if child.tag.endswith(":Status")), "")
+
+
+def _refused(error: Exception, heard: _Heard, note: Note) -> Reply:
+    status = faults.status_of(error)
+    if status is None:
+        log.error("command failed", exc_info=error)
+        status = CommonStatus.SERVER_ERROR
+    else:
+        log.info("request refused", reason=str(error), status=int(status))
+    note.status = str(int(status))
+    if heard.legacy and status is CommonStatus.VERSION_NOT_SUPPORTED:
+        return faults.http_only(505)  # [MS-ASCMD] R7560
+    return faults.refuse(status, heard.command, heard.version, stated_key=heard.stated_key)

@@ -1,0 +1,46 @@
+"""What the server is handed: the ports to everything else, and how it is to behave. Built by `eas.app`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+
+from eas.engine.ports import Accounts, Bell, Clock, Entropy, Leases, StateStore
+from eas.engine.session import Limits
+from eas.protocol.version import Version
+
+#: The versions that clients are offered, ascending: some take the last one of the list. A version joins when its tests
+#: pass; requests in another one are refused.
+OFFERED = (Version.V12_1, Version.V14_0, Version.V14_1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """`ready` tells whether requests can be answered just now, for health checks."""
+
+    accounts: Accounts
+    store: StateStore
+    bell: Bell
+    clock: Clock
+    leases: Leases
+    entropy: Entropy
+    ready: Callable[[], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """`public_url` is where devices reach the server ("https://mail.example.com"), "" to go by the Host header.
+    `trusted_proxies` are those whose X-Forwarded-* headers count. `trust_anchors` are for ValidateCert."""
+
+    realm: str = "ActiveSync"
+    public_url: str = ""
+    versions: tuple[Version, ...] = OFFERED
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    trust_anchors: tuple[bytes, ...] = ()
+
+    @property
+    def server(self) -> str:
+        """MS-Server-ActiveSync: clients take the number as a hint at features, so it is that of the newest version."""
+        return max(self.versions).text

@@ -1,0 +1,107 @@
+"""Reading a request: its headers by name, its body within a limit, and whence it came."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+from starlette.types import Receive, Scope
+
+#: Seconds without a byte of the body after which a sender is given up. A phone on a bad line pauses for a while.
+SILENCE_SECONDS = 60
+
+
+class TooLong(Exception):
+    """The body is, or says that it is, longer than what is read."""
+
+
+class Gone(Exception):
+    """The client went away, or fell silent, before its request was complete."""
+
+
+def headers_of(scope: Scope) -> Mapping[str, str]:
+    """By name in lower case; of headers that come twice the first counts."""
+    found: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        found.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+    return found
+
+
+async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) -> bytes:
+    """The whole body. Raises TooLong, before anything is read if the length is stated, else as soon as it shows; Gone.
+    """
+    stated = headers.get("content-length", "")
+    if stated.isascii() and stated.isdigit() and int(stated[:20]) > limit:
+        raise TooLong(f"{stated[:20]} bytes, at most {limit} are read")
+    pieces, size = [], 0
+    while True:
+        try:
+            message = await asyncio.wait_for(receive(), SILENCE_SECONDS)
+        except TimeoutError:
+            raise Gone("silent within the body") from None
+        if message["type"] == "http.disconnect":
+            raise Gone("disconnected within the body")
+        piece = message.get("body", b"")
+        size += len(piece)
+        if size > limit:
+            raise TooLong(f"more than {limit} bytes")
+        pieces.append(piece)
+        if not message.get("more_body", False):
+            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def client_address(
+    scope: Scope, headers: Mapping[str, str], trusted: Sequence[IPv4Network | IPv6Network]
+) -> str:
+    """Whence the request came: the peer, or behind trusted proxies the nearest hop of X-Forwarded-For that is none.
+
+    "" where there is no address (a Unix socket without a proxy's word).
+    """
+    peer = scope["client"][0] if scope.get("client") else ""
+    if not _is_trusted(peer, trusted):
+        return peer
+    for hop in reversed(headers.get("x-forwarded-for", "").split(",")):
+        address = _address(hop)
+        if address is None:
+            break
+        peer = str(address)
+        if not _is_trusted(peer, trusted):
+            break
+    return peer
+
+
+def base_url(
+    scope: Scope, headers: Mapping[str, str], trusted: Sequence[IPv4Network | IPv6Network], public_url: str
+) -> str:
+    """Where the client has reached the server, without a slash at the end: as configured, else by the Host header."""
+    if public_url:
+        return public_url.rstrip("/")
+    peer = scope["client"][0] if scope.get("client") else ""
+    scheme = scope.get("scheme", "http")
+    if _is_trusted(peer, trusted):
+        scheme = headers.get("x-forwarded-proto", scheme).strip().lower()
+    host = "".join(c for c in headers.get("host", "localhost") if c.isalnum() or c in ".-:[]")
+    return f"{'https' if scheme == 'https' else 'http'}://{host}"
+
+
+def _is_trusted(address: str, trusted: Sequence[IPv4Network | IPv6Network]) -> bool:
+    """A Unix socket's peer is whoever may open the socket, which is as good as a trusted network where there is one."""
+    if not address:
+        return bool(trusted)
+    parsed = _address(address)
+    return parsed is not None and any(parsed in network for network in trusted)
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """An address, without the port and brackets that some proxies put around it; IPv4 also where it comes as IPv6."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address

@@ -1,0 +1,157 @@
+"""The server's paths: ActiveSync, Autodiscover, health. Pure ASGI on Starlette's router.
+
+Paths are compared without regard to case, with or without a slash at the end, and as `/default.eas` below
+ActiveSync's, all of which clients write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import parse_qsl
+
+import structlog
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from eas.engine.model import User
+from eas.protocol import http
+
+from . import autodiscover, dispatch, faults
+from .auth import Doorkeeper
+from .held import HeldBell
+from .middleware import NOTE, Logged
+from .ports import Manner, Ports
+from .reading import Gone, TooLong, base_url, client_address, headers_of, read_body
+from .reply import Reply, compressed, plain, send_reply
+
+ACTIVESYNC = http.PATH.lower()
+
+WELCOME = "ActiveSync works here. Set up an Exchange account on your phone with this server and your password."
+
+#: Bytes of a query for the JSON form of Autodiscover that are looked at.
+MAX_JSON_QUERY = 2048
+
+Handler = Callable[[Scope, Receive, Mapping[str, str]], Awaitable[Reply | None]]
+
+
+def application(ports: Ports, manner: Manner) -> ASGIApp:
+    """The whole server."""
+    server = _Server(ports, manner)
+    routes = [
+        Route(ACTIVESYNC, _Endpoint({"POST": server.command, "OPTIONS": server.options, "GET": server.welcome})),
+        Route(autodiscover.XML_PATH, _Endpoint({"POST": server.autodiscover, "GET": server.autodiscover_get})),
+        Route("/autodiscover/autodiscover.json", _Endpoint({"GET": server.autodiscover_json})),
+        Route("/autodiscover/autodiscover.json/v1.0/{address}", _Endpoint({"GET": server.autodiscover_json})),
+        Route("/health", _Endpoint({"GET": server.health})),
+    ]
+    return Logged(_Folded(Router(routes, redirect_slashes=False, default=_Endpoint({}, otherwise=404))))
+
+
+class _Folded:
+    """Turns the spellings of a path into one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = scope["path"].lower().rstrip("/")
+            scope = {**scope, "path": path.removesuffix("/default.eas") if path.startswith(ACTIVESYNC) else path or "/"}
+        await self._app(scope, receive, send)
+
+
+class _Endpoint:
+    """One path: a handler by method. Other methods are 501, as [MS-ASHTTP] Status Line R187 has it."""
+
+    def __init__(self, handlers: Mapping[str, Handler], otherwise: int = 501) -> None:
+        self._handlers = handlers
+        self._otherwise = otherwise
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        headers = headers_of(scope)
+        handler = self._handlers.get(method)
+        if handler is None:
+            reply: Reply | None = faults.http_only(self._otherwise)
+        else:
+            try:
+                reply = await handler(scope, receive, headers)
+            except TooLong:
+                reply = faults.http_only(413)
+            except Gone:
+                reply = None
+        if reply is not None:
+            await send_reply(await compressed(reply, headers.get("accept-encoding", "")), scope, send)
+
+
+class _Server:
+    """The handlers, with what they need."""
+
+    def __init__(self, ports: Ports, manner: Manner) -> None:
+        self._ports = ports
+        self._manner = manner
+        self._doorkeeper = Doorkeeper(ports.accounts, ports.clock, manner.realm)
+
+    async def _admitted(self, scope: Scope, headers: Mapping[str, str]) -> User | Reply:
+        address = client_address(scope, headers, self._manner.trusted_proxies)
+        admitted = await self._doorkeeper.admit(headers, address)
+        if isinstance(admitted, User):
+            scope[NOTE].user = admitted.id
+            structlog.contextvars.bind_contextvars(user=admitted.id)
+        return admitted
+
+    def _base_url(self, scope: Scope, headers: Mapping[str, str]) -> str:
+        return base_url(scope, headers, self._manner.trusted_proxies, self._manner.public_url)
+
+    async def command(self, scope: Scope, receive: Receive, headers: Mapping[str, str]) -> Reply:
+        user = await self._admitted(scope, headers)
+        if isinstance(user, Reply):
+            return user
+        incoming = dispatch.Incoming(
+            query=scope["query_string"], headers=headers, user=user,
+            body=[await read_body(receive, headers, self._manner.limits.max_body_bytes)],
+        )
+        bell = HeldBell(self._ports.bell, receive)
+        reply = await dispatch.answer(incoming, bell, self._ports, self._manner, scope[NOTE])
+        stated = {http.SERVER_ACTIVESYNC: self._manner.server, "Cache-Control": "private"}
+        return reply.with_headers(stated)
+
+    async def options(self, scope: Scope, receive: Receive, headers: Mapping[str, str]) -> Reply:
+        user = await self._admitted(scope, headers)
+        if isinstance(user, Reply):
+            return user
+        if not user.activesync:
+            return faults.http_only(403)
+        commands = dispatch.offered_commands(self._manner)
+        stated = http.options_headers(self._manner.versions, commands, self._manner.server)
+        return Reply(headers={name: value for name, value in stated.items() if name != "Content-Length"})
+
+    async def welcome(self, scope: Scope, receive: Receive, headers: Mapping[str, str]) -> Reply:
+        """For people who open the address in a browser."""
+        user = await self._admitted(scope, headers)
+        return user if isinstance(user, Reply) else plain(200, WELCOME)
+
+    async def autodiscover(self, scope: Scope, receive: Receive, headers: Mapping[str, str]) -> Reply:
+        user = await self._admitted(scope, headers)
+        if isinstance(user, Reply):
+            return user
+        body = await read_body(receive, headers, autodiscover.MAX_REQUEST)
+        return autodiscover.answer(body, user, self._base_url(scope, headers), self._ports.clock.now())
+
+    async def autodiscover_get(self, scope: Scope, receive: Receive, headers: Mapping[str, str]) -> Reply:
+        """Clients ask this way for a redirect, which there is none of: the request is answered as an invalid one."""
+        user = await self._admitted(scope, headers)
+        if isinstance(user, Reply):
+            return user
+        now = self._ports.clock.now()
+        return autodiscover.failure(autodiscover.INVALID_REQUEST, self._base_url(scope, headers), now)
+
+    async def autodiscover_json(self, scope: Scope, receive: Receive, headers: Mapping[str, str]) -> Reply:
+        fields = parse_qsl(scope["query_string"][:MAX_JSON_QUERY].decode("latin-1"))
+        stated = {name.lower(): value for name, value in fields}
+        return autodiscover.answer_json(stated, self._base_url(scope, headers))
+
+    async def health(self, scope: Scope, receive: Receive, headers: Mapping[str, str]) -> Reply:
+        return plain(200, "ok") if await self._ports.ready() else faults.http_only(503)
