@@ -48,6 +48,21 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BodyPart:
+    """[MS-ASAIRS] BodyPart: the text of one message of a conversation. Only for devices with a BodyPartPreference.
+
+    `status` is 1; 176 would say that the part is too large, which it is not here: it is truncated.
+    """
+
+    status: int = element("AirSyncBase:Status", INT, default=1)
+    type: BodyType = element("AirSyncBase:Type", enum(BodyType), default=BodyType.HTML)
+    estimated_size: int = element("AirSyncBase:EstimatedDataSize", INT, default=0)
+    truncated: bool | None = element("AirSyncBase:Truncated", FLAG, default=None)
+    data: str | None = element("AirSyncBase:Data", default=None)
+    preview: str | None = element("AirSyncBase:Preview", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What a device wants of the items of a class: its Options, in our words.
 
@@ -69,13 +84,19 @@ class Wanted:
 class Source:
     """What a body is made from. Either may be None; both are there in multipart/alternative.
 
-    `full_size` counts the octets (UTF-8) of the whole native text or HTML where the one at hand was loaded only in
-    part, and is None where it is whole.
+    `text_size` and `html_size` are estimates of the whole, in octets of UTF-8, for what was loaded only in part; None
+    for what is whole.
     """
 
     text: str | None = None
     html: str | None = None
-    full_size: int | None = None
+    text_size: int | None = None
+    html_size: int | None = None
+
+    @property
+    def uses_text(self) -> bool:
+        """Whether plain text is at hand, and need not be made from HTML."""
+        return self.text is not None and (self.html is None or bool(self.text.strip()))
 
     @property
     def native(self) -> BodyType:
@@ -84,7 +105,7 @@ class Source:
 
     def as_text(self, at_least: int | None = None) -> str:
         """Plain text. `at_least`: so many characters do, if the text has to be made from HTML."""
-        if self.text is not None and (self.html is None or self.text.strip()):
+        if self.text is not None and self.uses_text:
             return markup.clean(self.text)
         return markup.text_of_html(markup.clean(self.html or ""), at_least)
 
@@ -127,7 +148,20 @@ def render_source(source: Source, wanted: Wanted, version: Version) -> Body:
         estimated_size=body.estimated_size,
         truncated=body.truncated,
         data=body.data,
-        preview=preview(source, length),
+        preview=preview(source, length) or None,
+    )
+
+
+def render_part(source: Source, preference: BodyPreference, wanted: Wanted) -> BodyPart:
+    """The BodyPart for a BodyPartPreference, always HTML. The whole body stands for what is new in it."""
+    body = _render(source, BodyPreference(type=BodyType.HTML, truncation_size=preference.truncation_size), wanted)
+    refused = body.truncated and preference.all_or_none and preference.truncation_size is not None
+    return BodyPart(
+        estimated_size=body.estimated_size or 0,
+        truncated=body.truncated,
+        data=None if refused else body.data,
+        # [MS-ASAIRS] Preview (BodyPart) R256
+        preview=preview(source, preference.preview) if preference.preview else None,
     )
 
 
@@ -160,7 +194,7 @@ def _render(source: Source, preference: BodyPreference, wanted: Wanted) -> Body:
     octets = markup.size(whole)
     cut = markup.cut_html if is_html else markup.cut_text
     data = whole if limit is None or octets <= limit else cut(whole, limit)
-    full = octets if source.full_size is None else _scaled(source, octets, preference.type)
+    full = _full_size(source, preference.type, octets)
     return Body(
         type=preference.type,
         estimated_size=full,
@@ -170,13 +204,16 @@ def _render(source: Source, preference: BodyPreference, wanted: Wanted) -> Body:
     )
 
 
-def _scaled(source: Source, octets: int, kind: BodyType) -> int:
-    """The size of the whole in `kind`, where only the beginning (`octets` in that kind) is at hand. An estimate."""
-    full = source.full_size or 0
-    if kind is source.native:
-        return max(octets, full)
-    have = markup.size((source.text if source.html is None else source.html) or "")
-    return octets * full // have if 0 < have < full else octets
+def _full_size(source: Source, kind: BodyType, octets: int) -> int:
+    """The size of the whole in `kind`, of which `octets` are at hand: more than those if something is missing."""
+    from_text = source.html is None or (kind is BodyType.TEXT and source.uses_text)
+    estimate = source.text_size if from_text else source.html_size
+    if estimate is None:
+        return octets
+    if kind is not (BodyType.TEXT if from_text else BodyType.HTML):  # converted: in the same proportion
+        have = markup.size((source.text if from_text else source.html) or "")
+        estimate = octets * estimate // have if have else 0
+    return max(octets + 1, estimate)
 
 
 def limit_of(preference: BodyPreference, wanted: Wanted) -> int | None:
@@ -197,7 +234,7 @@ def _render_rtf(source: Source, preference: BodyPreference, wanted: Wanted) -> B
         text = text[: min(len(text) - 1, len(text) * limit // len(data))]
         data = base64.b64encode(rtf.compressed_of_text(text)).decode("ascii")
     fits = limit is None or len(data) <= limit
-    truncated = not fits or len(data) < full or source.full_size is not None
+    truncated = not fits or len(data) < full or _full_size(source, BodyType.TEXT, 0) > 0
     return Body(
         type=BodyType.RTF, estimated_size=full, truncated=truncated or None, data=data if text and fits else None
     )

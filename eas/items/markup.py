@@ -112,9 +112,13 @@ def _break(found: re.Match[str]) -> str:
 
 def html_of_text(text: str) -> str:
     """A minimal HTML document that shows the text as it stands, runs of spaces included."""
+    return f"<html><head>{META_UTF8}</head><body>{fragment_of_text(text)}</body></html>"
+
+
+def fragment_of_text(text: str) -> str:
+    """The same as a piece of a document."""
     escaped = _html.escape(text, quote=False).replace("\r\n", "\n").replace("\r", "\n")
-    escaped = escaped.replace("  ", " &nbsp;").replace("\n ", "\n&nbsp;").replace("\n", "<br>\r\n")
-    return f"<html><head>{META_UTF8}</head><body>{escaped}</body></html>"
+    return escaped.replace("  ", " &nbsp;").replace("\n ", "\n&nbsp;").replace("\n", "<br>\r\n")
 
 
 META_UTF8 = '<meta http-equiv="Content-Type" content="text/html; charset=utf-8">'
@@ -170,3 +174,17 @@ def cut_html(html: str, octets: int) -> str:
         cut = cut[:opened]
     entity = _OPEN_ENTITY.search(cut, max(0, len(cut) - 34))
     return cut[: entity.start()] if entity else cut
+
+
+_BODY = re.compile(r"<body\b[^>]*+>?(.*?)(?:</body\s*+>|\Z)", re.DOTALL | re.IGNORECASE)
+_STYLE = re.compile(r"<style\b.*?(?:</style\s*+>|\Z)", re.DOTALL | re.IGNORECASE)
+_OUTER = re.compile(r"<(?:!doctype|/?html|/?head|/?body|meta|base|title)\b[^>]*+>?", re.IGNORECASE)
+
+
+def inner_html(html: str) -> str:
+    """What stands in the body of a document, with its styles before: to be put into another document."""
+    body = _BODY.search(html)
+    if body is None:
+        return _OUTER.sub("", html)
+    styles = "".join(_STYLE.findall(html[: body.start()])) if "</style" in html[: body.start()].lower() else ""
+    return styles + body[1]

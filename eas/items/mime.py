@@ -84,6 +84,9 @@ _DECODERS = {
     "x-uue": _uuencoded,
 }
 
+#: Encodings that are decoded only as a whole: rare, and never of large parts.
+WHOLE_ONLY = frozenset(_DECODERS) - {"base64", "quoted-printable"}
+
 #: Decoded octets for one encoded, about: base64 in lines of 76 and a CRLF; quoted-printable in western text.
 _DECODED_SHARE = {"base64": 57 / 78, "quoted-printable": 0.95, "x-uuencode": 45 / 63, "uuencode": 45 / 63}
 
@@ -107,8 +110,14 @@ def encoded_enough(part: Part, characters: int) -> int | None:
 
 def text_of(part: Part, data: bytes) -> str:
     """The text of a text part from its encoded octets, which may be cut short."""
-    cut = len(data) < part.size
-    return charset.decode(decode_section(part, data), part.params.get("charset", ""), cut=cut)
+    octets = decode_section(part, data)
+    declared = part.params.get("charset", "")
+    if not declared and part.type == _HTML and (found := _META_CHARSET.search(octets, 0, 1024)):
+        declared = found[1].decode("ascii")
+    return charset.decode(octets, declared, cut=len(data) < part.size)
+
+
+_META_CHARSET = re.compile(rb"<meta\b[^>]{0,200}?charset\s*=\s*[\"']?\s*([a-zA-Z0-9_.:-]{1,40})", re.IGNORECASE)
 
 
 # --- What is text, what is attached -----------------------------------------------------------------------------------
@@ -230,7 +239,7 @@ class _Choice:
 
 
 def _is_body(part: Part, first: bool) -> bool:
-    """A text without a name is body wherever it stands; one with a name only where it comes first, not as attachment."""
+    """A text without a name is body wherever it stands; one with a name only where it comes first."""
     return part.disposition != "attachment" and (not part.filename or first)
 
 

@@ -1,0 +1,139 @@
+"""Attachments: what they are called, and their content, whole or a range of it, decoded piece by piece. Pure."""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+from eas.items import mime
+from eas.items.markup import clean
+from eas.items.native import Part
+
+NORMAL, EMBEDDED_MESSAGE, OLE = 1, 5, 6
+
+_OLE_TYPES = frozenset(("application/oleobject", "application/x-oleobject", "application/x-ole-storage"))
+_MESSAGE_TYPES = frozenset(("message/rfc822", "message/global"))
+
+
+def method_of(part: Part) -> int:
+    """[MS-ASAIRS] Method (Attachment)."""
+    if part.type in _MESSAGE_TYPES:
+        return EMBEDDED_MESSAGE
+    return OLE if part.type in _OLE_TYPES else NORMAL
+
+
+#: What nameless parts are called, by type, else by main type.
+_NAME_OF_TYPE = {
+    "text/calendar": "invite.ics", "application/ics": "invite.ics", "text/vcard": "contact.vcf",
+    "text/html": "text.html", "text/plain": "text.txt", "text/rfc822-headers": "headers.txt",
+    "message/delivery-status": "details.txt",
+    "message/disposition-notification": "details.txt", "application/pkcs7-mime": "smime.p7m",
+    "application/x-pkcs7-mime": "smime.p7m", "application/pkcs7-signature": "smime.p7s",
+    "application/x-pkcs7-signature": "smime.p7s", "application/pgp-signature": "signature.asc",
+    "application/pgp-encrypted": "encrypted.asc", "application/ms-tnef": "winmail.dat",
+    "application/pdf": "document.pdf",
+    "application/zip": "archive.zip", "image/jpeg": "image.jpg", "image/png": "image.png", "image/gif": "image.gif",
+    "image/webp": "image.webp", "image/heic": "image.heic", "image/tiff": "image.tif", "image/bmp": "image.bmp",
+    "image/svg+xml": "image.svg", "audio/mpeg": "audio.mp3", "audio/wav": "audio.wav", "audio/amr": "audio.amr",
+    "video/mp4": "video.mp4", "text": "text.txt", "image": "image.bin", "audio": "audio.bin", "video": "video.bin",
+}  # fmt: skip
+_DANGEROUS = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
+#: Longest name that file systems take.
+_MAX_NAME = 255
+
+
+def display_name(part: Part) -> str:
+    """The file name, without anything that a file system or a path could take amiss; that of a message ends ".eml".
+
+    Android asks for the ending.
+    """
+    name = _DANGEROUS.sub("_", clean(part.filename)).strip(" .")
+    if part.type in _MESSAGE_TYPES:
+        name = (name or "message").removesuffix(".eml")[: _MAX_NAME - 4]
+        return f"{name}.eml"
+    if not name:
+        main = part.type.partition("/")[0]
+        return _NAME_OF_TYPE.get(part.type) or _NAME_OF_TYPE.get(main) or "attachment.bin"
+    if len(name) > _MAX_NAME:
+        stem, dot, ending = name.rpartition(".")
+        keep = len(dot + ending) if stem and len(ending) <= 10 else 0
+        name = name[: _MAX_NAME - keep] + (name[-keep:] if keep else "")
+    return name
+
+
+def content_type(part: Part) -> str:
+    """[MS-ASAIRS] ContentType. An enclosed message is sent as message/rfc822, what it is called: .eml."""
+    return part.type if part.type.count("/") == 1 else "application/octet-stream"
+
+
+def find(root: Part, section: str) -> Part | None:
+    """The part that a reference names; None if the message has none such. "" names the whole message."""
+    if not section:
+        return Part(section="", type="message/rfc822", size=-1, offset=0)
+    return mime.part_at(root, section)
+
+
+def decode_range(part: Part, raw: bytes, first: int = 0, last: int | None = None) -> bytes:
+    """The decoded octets `first` to `last` (included; None for the end) of a part whose encoded octets are at hand.
+
+    A range beyond the end gives what there is. [MS-ASCMD] Range (ItemOperations).
+    """
+    data = mime.decode_section(part, raw)
+    return data[first:] if last is None else data[first : last + 1]
+
+
+def decoded_pieces(part: Part, pieces: Iterable[bytes], first: int = 0, last: int | None = None) -> Iterator[bytes]:
+    """As `decode_range`, piece by piece and with no more memory than a piece takes; stops reading behind the range."""
+    step = _STEPS.get(part.encoding)
+    if step is None and part.encoding in mime.WHOLE_ONLY:
+        yield decode_range(part, b"".join(pieces), first, last)
+        return
+    at = 0
+    for piece in (step or iter)(pieces):
+        begin, end = max(first - at, 0), len(piece) if last is None else last + 1 - at
+        if begin < end and (wanted := piece[begin:end]):
+            yield wanted
+        at += len(piece)
+        if last is not None and at > last:
+            return
+
+
+_NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
+
+
+def _base64_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Four octets make three; what is left over waits for the next piece. Padding within is passed over."""
+    rest = b""
+    for piece in pieces:
+        data = rest + piece.translate(None, _NOT_BASE64)
+        whole = len(data) // 4 * 4
+        rest = data[whole:]
+        if whole:
+            yield binascii.a2b_base64(data[:whole])
+    if len(rest) > 1:
+        yield binascii.a2b_base64(rest + b"==="[: 4 - len(rest)])
+
+
+def _quoted_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Whole lines are decoded: an escape, a soft line break and the white space before it do not cross lines."""
+    rest = b""
+    for piece in pieces:
+        data = rest + piece
+        whole = data.rfind(b"\n") + 1
+        if not whole and len(data) > _MAX_LINE:
+            whole = data.rfind(b"=") if data.rfind(b"=") > len(data) - 3 else len(data)
+        rest = data[whole:]
+        if whole:
+            yield binascii.a2b_qp(data[:whole])
+    if rest:
+        yield binascii.a2b_qp(rest)
+
+
+#: Lines of quoted-printable have 76 characters (RFC 2045); longer ones are decoded before their end is seen.
+_MAX_LINE = 64 * 1024
+
+_STEPS: dict[str, Callable[[Iterable[bytes]], Iterator[bytes]]] = {
+    "base64": _base64_pieces,
+    "quoted-printable": _quoted_pieces,
+}
