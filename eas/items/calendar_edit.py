@@ -12,7 +12,7 @@ from typing import Any
 
 from eas.protocol.version import Version
 
-from . import calendar_exceptions, comment, participants
+from . import calendar_exceptions, comment, globalobjid, participants
 from .appointment import CANCELLED, FROM_16, MEETING, MEETING_STATUSES, Appointment, BusyStatus
 from .body import Wanted
 from .calendar_view import CALENDAR_TYPE, MAX_CATEGORIES, RESPONSE_REQUESTED, VEVENT, show, times
@@ -41,7 +41,7 @@ _SIMPLE = tuple(VEVENT)
 def add(item: Appointment, given: Collection[str], viewer: Viewer, version: Version, new_uid: str) -> Component:
     """A new object. Raises Refused."""
     if item.uid and "uid" in given and version not in FROM_16:
-        new_uid = item.uid
+        new_uid = globalobjid.plain_uid(item.uid)
     if len(new_uid) > MAX_UID:
         raise Refused("UID too long")
     calendar = new_calendar()

@@ -46,13 +46,18 @@ def put(event: Event, sent: Iterable[Exception_], viewer: Viewer, version: Versi
         shown = show_exception(event, held, series, Wanted(), viewer, version) if held else None
         if shown == replace(exception, deleted=None):
             continue
-        component = held or _copy_of_series(event, original)
+        component = held or make(event, original)
         _write_times(event, component, original, exception, shown, version)
         _write_fields(event, component, exception, shown, version)
-        if held is None:
-            _undelete(event, original)
-            event.calendar.add(component)
-            event.others[original.instant] = component
+
+
+def make(event: Event, original: Moment) -> Component:
+    """A new exception, which so far is as the series; an occurrence that was deleted is there again."""
+    component = _copy_of_series(event, original)
+    _undelete(event, original)
+    event.calendar.add(component)
+    event.others[original.instant] = component
+    return component
 
 
 def delete(event: Event, original: Moment) -> None:
@@ -117,6 +122,12 @@ def write_times(event: Event, component: Component, span: Span) -> None:
     set_value(component, "DURATION", None)
 
 
+def copied(component: Component) -> Component:
+    """Components are edited in place: a copy must share none."""
+    items = [copied(item) if isinstance(item, Component) else item for item in component.items]
+    return Component(component.name, list[Line | Component](items), component.begin, component.end)
+
+
 def _is_occurrence(event: Event, moment: Moment) -> bool:
     """Whether the series has, or had before it was changed or deleted, an occurrence at this moment."""
     instant = moment.instant
@@ -160,7 +171,7 @@ def _midnight(wall: datetime) -> datetime:
 
 def _copy_of_series(event: Event, original: Moment) -> Component:
     """A VEVENT for one occurrence, as the series has it."""
-    made = _copied(event.main)
+    made = copied(event.main)
     made.items = [item for item in made.items if isinstance(item, Component) or item.name not in _OF_SERIES]
     made.begin = made.end = None
     span = event.span.begun(original)
@@ -168,12 +179,6 @@ def _copy_of_series(event: Event, original: Moment) -> Component:
     made.add(moment_line("DTEND", span.end, event.zones))
     made.add(moment_line("RECURRENCE-ID", original, event.zones))
     return made
-
-
-def _copied(component: Component) -> Component:
-    """Components are edited in place: a copy must share none."""
-    items = [_copied(item) if isinstance(item, Component) else item for item in component.items]
-    return Component(component.name, list[Line | Component](items), component.begin, component.end)
 
 
 def _undelete(event: Event, original: Moment) -> None:
