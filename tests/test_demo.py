@@ -24,7 +24,8 @@ def office() -> Office:
     return build(NOW)
 
 
-def parsed(office: Office) -> list[Any]:
+@pytest.fixture(scope="module")
+def messages(office: Office) -> list[Any]:
     return [message_from_bytes(mail.message, policy=default) for mail in office.mails]
 
 
@@ -57,8 +58,7 @@ def test_everybody_has_60_to_200_mails_newest_of_today(office: Office) -> None:
         assert any(mail.flags.follow_up for mail in office.mails if mail.owner == owner)
 
 
-def test_mail_is_of_every_kind(office: Office) -> None:
-    messages = parsed(office)
+def test_mail_is_of_every_kind(messages: list[Any]) -> None:
     kinds = {part.get_content_type() for message in messages for part in message.walk()}
     assert {"text/plain", "text/html", "text/calendar", "message/rfc822", "image/png", "application/pdf"} <= kinds
     charsets = {part.get_content_charset() for message in messages for part in message.walk()}
@@ -66,17 +66,16 @@ def test_mail_is_of_every_kind(office: Office) -> None:
     assert any(part["Content-ID"] for message in messages for part in message.walk())
 
 
-def test_replies_name_a_message_that_is_there(office: Office) -> None:
-    messages = parsed(office)
+def test_replies_name_a_message_that_is_there(messages: list[Any]) -> None:
     ids = {message["Message-ID"] for message in messages}
     answers = {message["In-Reply-To"] for message in messages} - {None}
     assert len(answers) > 20
     assert len(answers - ids) < len(answers) / 2, "most threads are seen from their beginning by one of the three"
 
 
-def test_copies_of_one_message_have_one_message_id(office: Office) -> None:
+def test_copies_of_one_message_have_one_message_id(office: Office, messages: list[Any]) -> None:
     for owner in LOG_INS:
-        pairs = zip(office.mails, parsed(office), strict=True)
+        pairs = zip(office.mails, messages, strict=True)
         ids = [message["Message-ID"] for mail, message in pairs if mail.owner == owner]
         assert len(set(ids)) == len(ids)
 
