@@ -1,0 +1,55 @@
+# make run    sets up and runs the gateway with a demo office      make test   sets up and runs all tests
+# make check  ruff, mypy, import contracts                         make quick  the tests that need nothing, in a minute
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO_DATA ?= data
+LISTEN ?= 127.0.0.1:8080
+
+.PHONY: install run test quick check bench fuzz kills docs clean
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (PYTHON=...)"; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { \
+	  rm -rf $(VENV); echo "Python's venv module is missing: on Debian, apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $(STAMP)
+
+run: install
+	$(BIN)/eas serve --demo --data $(DEMO_DATA) --listen $(LISTEN)
+
+test: install
+	$(BIN)/python -m pytest
+
+quick: install
+	$(BIN)/python -m pytest -m "not server and not long"
+
+check: install
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Figures, printed; each file under tests/bench says what it measures.
+bench: install
+	@for file in tests/bench/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+# As in `make test`, with so many times more examples for each decoder.
+EAS_FUZZ_EXAMPLES ?= 100
+fuzz: install
+	EAS_FUZZ_EXAMPLES=$(EAS_FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/fuzz
+
+# Kills a real server at random points of a Sync, KILLS times; `make test` does so a few times.
+KILLS ?= 100
+kills: install
+	KILLS=$(KILLS) $(BIN)/python -m pytest -m long tests/conformance/test_kills.py -s
+
+# The documentation is plain Markdown; this checks that no link leads nowhere.
+docs: install
+	$(BIN)/python tools/check_links.py README.md CHANGELOG.md docs deploy
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
