@@ -1,7 +1,7 @@
 """From what somebody types (an address and a password) to the server: Autodiscover, as phones do it.
 
-[MS-ASCMD] Autodiscover: the mobilesync schema over XML; and the short JSON form that newer clients ask first. Places are
-asked over https, and a redirect is followed only to another https address or to another mail address.
+[MS-ASCMD] Autodiscover: the mobilesync schema over XML; and the short JSON form that newer clients ask first. Places
+are asked over https, and a redirect is followed only to another https address or to another mail address.
 """
 
 from __future__ import annotations

@@ -72,12 +72,12 @@ async def send(phone: Phone, mime: bytes, *, save: bool = True, client_id: str |
 
 
 async def reply(phone: Phone, folder: Folder, server_id: str, mime: bytes, *, replace: bool = False) -> str:
-    """Send `mime` as the answer to an item; the server adds the original's text unless `replace`. Gives the ClientId."""
+    """Send `mime` as the answer to an item; the server adds the original text unless `replace`. Gives the ClientId."""
     return await _smart(phone, "SmartReply", smart_reply.Request, folder, server_id, mime, replace)
 
 
 async def forward(phone: Phone, folder: Folder, server_id: str, mime: bytes, *, replace: bool = False) -> str:
-    """Send `mime` with the item behind it; the server adds it, attachments too, unless `replace`. Gives the ClientId."""
+    """Send `mime` with the item behind it, which the server adds unless `replace`. Gives the ClientId."""
     return await _smart(phone, "SmartForward", smart_forward.Request, folder, server_id, mime, replace)
 
 
