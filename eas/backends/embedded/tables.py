@@ -175,7 +175,7 @@ class ItemRow(Base):
     received: Mapped[int] = mapped_column(BigInteger)
     name: Mapped[str | None] = mapped_column(String(255))
     flags: Mapped[str] = mapped_column(Text, default="")
-    content_id: Mapped[int] = mapped_column(ForeignKey("gw_content.id"), index=True)
+    content_id: Mapped[int] = mapped_column(ForeignKey("gw_content.id", ondelete="CASCADE"), index=True)
 
 
 class ChunkRow(Base):
