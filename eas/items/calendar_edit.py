@@ -260,8 +260,9 @@ class _Edit:
         """The rule that the event shall have, and whether it takes the place of what is there. Raises Refused."""
         wanted = self.item.recurrence if "recurrence" in self.given else None
         if wanted is None or blank(wanted):
-            gone = "recurrence" in self.given or (self._left_out("recurrence") and not self.event.unsayable)
-            return None, gone and self.event.repeats
+            # A series that EAS cannot say is shown without Recurrence: no device can mean to end it so.
+            gone = "recurrence" in self.given or self._left_out("recurrence")
+            return None, gone and self.event.repeats and not self.event.unsayable
         held = self.event.rule
         rule = to_rule(wanted, span.start, held)
         shown = self.shown.recurrence if self.shown else None
