@@ -64,7 +64,7 @@ def codec_of(declared: str) -> str:
     name = declared.strip().strip("\"'").lower()
     name = _SUPERSETS.get(name, name)
     try:
-        b"".decode(name)
+        bytes(4).decode(name)
         canonical = codecs.lookup(name).name
     except (LookupError, ValueError):  # unknown, none of text, or with a NUL
         return ""

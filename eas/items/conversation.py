@@ -4,7 +4,8 @@ Outlook and Exchange write a Thread-Index: a header block of 22 octets (a 1, fiv
 octets for each reply or forward. Others have References. Both lead to one id as far as the messages allow: the GUID, or
 a digest of the first message's id, which is also what our own replies write into their Thread-Index.
 
-[MS-ASEMAIL] ConversationId, ConversationIndex; [MS-ASCON] Conversation Index Header; [MS-OXOMSG] PidTagConversationIndex.
+[MS-ASEMAIL] ConversationId, ConversationIndex; [MS-ASCON] Conversation Index Header;
+[MS-OXOMSG] PidTagConversationIndex.
 """
 
 from __future__ import annotations

@@ -382,17 +382,20 @@ def _kind(
 ) -> tuple[MeetingRequest | None, str, list[mime.Attached]]:
     """The meeting request, the message class and what is attached.
 
-    A calendar part that cannot be read makes an ordinary message, to which it is attached.
+    A calendar part that cannot be read, or is none of a meeting, makes an ordinary message, to which it is attached.
     """
     attached = list(message.plan.attached)
     calendar = message.plan.calendar
     kind = message_class(message.root, fields, _reports(message))
     if calendar is None or kind != NOTE:
         return None, kind, attached
-    ics = message.decoded(calendar)
-    if ics:
+    data = message.octets(calendar)
+    if data:
         try:
-            return meeting.meeting_request(ics, viewer, version), meeting.message_class(ics), attached
+            ics = mime.text_of(calendar, data).encode("utf-8", "replace")  # iCalendar is UTF-8, the part may not be
+            meeting_class = meeting.message_class(ics)
+            if meeting_class != NOTE:
+                return meeting.meeting_request(ics, viewer, version), meeting_class, attached
         except Unreadable:
             pass
     if all(item.part is not calendar for item in attached):

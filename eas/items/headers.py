@@ -159,8 +159,7 @@ def addresses(value: bytes) -> Iterator[Address]:
             if bare is not None:
                 yield Address("", _plain(bare))
             else:
-                name = _name(_ESCAPED.sub(rb"\1", quoted) if quoted is not None else phrase.strip())
-                yield Address("" if name == (shown := _plain(address)) else name, shown)
+                yield _mailbox(_ESCAPED.sub(rb"\1", quoted) if quoted is not None else phrase, address)
             continue
         start = _SEPARATORS.match(value, at)
         at, unusual = _unusual(value, start.end() if start else at)
@@ -168,12 +167,18 @@ def addresses(value: bytes) -> Iterator[Address]:
             yield unusual
 
 
+def _mailbox(name: bytes, address: bytes) -> Address:
+    """A name that only repeats the address is none."""
+    shown, plain = _name(name), _plain(address)
+    return Address("" if shown.lower() == plain.lower() else shown, plain)
+
+
 def _plain(address: bytes) -> str:
-    return clean(address.decode("ascii") if address.isascii() else charset.decode(address))
+    return _ENDS.sub("", clean(address.decode("ascii") if address.isascii() else charset.decode(address)))
 
 
 def _name(raw: bytes) -> str:
-    return text(raw).strip() if raw else ""
+    return _ENDS.sub(" ", text(raw)).strip() if raw else ""
 
 
 def _unusual(value: bytes, at: int) -> tuple[int, Address | None]:
@@ -204,9 +209,9 @@ def _unusual(value: bytes, at: int) -> tuple[int, Address | None]:
             return at, None
         joined = b"".join(words) if any(b"@" in word for word in words) else b" ".join(words)
         if b"@" in joined:
-            return at, Address(_name(comment.strip()), _plain(joined))
+            return at, _mailbox(comment, joined)
         return at, Address(_name(joined), "")
-    return at, Address(_name(b" ".join(words) or comment.strip()), _plain(address))
+    return at, _mailbox(b" ".join(words) or comment, address)
 
 
 def _comment(value: bytes, at: int) -> tuple[int, bytes]:

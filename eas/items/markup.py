@@ -47,6 +47,8 @@ _SPACE = re.compile(r"[ \t\r\n\f]+")
 _BREAKS = re.compile(f" *[{_SOFT}{_HARD}{_PARAGRAPH}][{_SOFT}{_HARD}{_PARAGRAPH} ]*")
 _BLANKS = re.compile(r"\s+")
 
+#: A tag that a cut left unfinished, perhaps just begun; a "<" before anything else is text.
+_OPEN_TAG = re.compile(r"<(?:[a-zA-Z/!?]|\Z)")
 #: An entity that a cut left unfinished: the longest named one of HTML has 31 characters.
 _OPEN_ENTITY = re.compile(r"&(?:#?[0-9a-zA-Z]{0,31})?\Z")
 
@@ -169,9 +171,9 @@ def cut_html(html: str, octets: int) -> str:
     comment = cut.rfind("<!--")
     if comment >= 0 and "-->" not in cut[comment + 4 :]:
         cut = cut[:comment]
-    opened = cut.rfind("<")
-    if opened > cut.rfind(">"):
-        cut = cut[:opened]
+    opened = _OPEN_TAG.search(cut, cut.rfind(">") + 1)
+    if opened:
+        cut = cut[: opened.start()]
     entity = _OPEN_ENTITY.search(cut, max(0, len(cut) - 34))
     return cut[: entity.start()] if entity else cut
 

@@ -23,11 +23,15 @@ CRLF = "\r\n"
 
 @dataclass(frozen=True, slots=True)
 class _Message:
-    """One of the two: its text, HTML if it has any, and its parts that are no text, as MIME entities."""
+    """One of the two: its text, HTML if it has any, and its parts that are no text, as MIME entities.
+
+    `calendar` is the same message in the words of calendars: (), or one entity.
+    """
 
     source: Source
     inline: tuple[bytes, ...]
     attached: tuple[bytes, ...]
+    calendar: tuple[bytes, ...]
 
 
 def merged(raw: bytes, original: bytes, *, is_mail: bool, instance: datetime | None, forwards: bool) -> bytes | None:
@@ -44,22 +48,22 @@ def merged(raw: bytes, original: bytes, *, is_mail: bool, instance: datetime | N
         return _content(new, None, [_enclosed(original)]) if forwards else None
     if mime.smime_class(old_root) or old_root.type == "multipart/encrypted":
         # Taken apart it could be neither verified nor read.
-        return _content(new, None, [_enclosed(original)]) if forwards else _content(new, _quoted(original, None), [])
+        return _content(new, None, [_enclosed(original)]) if forwards else _content(new, _quoted(original, None))
     old = _read(original, old_root)
     below = _quoted(original, old.source, marked=not forwards)
-    extra = [*old.attached] if forwards else []
-    if below.html is None and forwards:
-        extra = [*old.inline, *extra]
-    return _content(new, below, extra, old.inline if below.html is not None else ())
+    inline = old.inline if below.html is not None or forwards else ()
+    return _content(new, below, old.attached if forwards else (), inline, old.calendar if forwards else ())
 
 
 def _read(raw: bytes, root: Part) -> _Message:
     plan = mime.layout(root)
-    source = source_of(Loaded(root, plan, {}, raw))
+    listed = {item.part.section for item in plan.attached}
+    calendar = plan.calendar if plan.calendar is not None and plan.calendar.section not in listed else None
     return _Message(
-        source,
-        tuple(_carried(raw, item.part, inline=True) for item in plan.attached if item.inline),
-        tuple(_carried(raw, item.part, inline=False) for item in plan.attached if not item.inline),
+        source_of(Loaded(root, plan, {}, raw)),
+        tuple(_carried(raw, item.part, "inline") for item in plan.attached if item.inline),
+        tuple(_carried(raw, item.part, "attachment") for item in plan.attached if not item.inline),
+        () if calendar is None else (_carried(raw, calendar, ""),),
     )
 
 
@@ -116,8 +120,8 @@ def _joined(above: Source, below: Source) -> Source:
 _HANDED_ON = frozenset(("base64", "quoted-printable", "7bit", "8bit"))
 
 
-def _carried(raw: bytes, part: Part, *, inline: bool) -> bytes:
-    """A part of a message as an entity of ours, its content in the encoding that it has."""
+def _carried(raw: bytes, part: Part, disposition: str) -> bytes:
+    """A part of a message as an entity of ours, its content in the encoding that it has. "" for no disposition."""
     body = mime.cut_from(raw, part)
     if part.type.startswith(("message/", "multipart/")):
         encoding, body = ("7bit" if body.isascii() else "8bit"), rawheader.crlf(body)
@@ -128,10 +132,11 @@ def _carried(raw: bytes, part: Part, *, inline: bool) -> bytes:
     name = display_name(part)
     kept = [(key, value) for key, value in part.params.items() if key not in ("name", "boundary")]
     fields = [
-        ("Content-Type", rawheader.params(part.type, [*kept, ("name", name)])),
-        ("Content-Disposition", rawheader.params("inline" if inline else "attachment", [("filename", name)])),
+        ("Content-Type", rawheader.params(part.type, [*kept, ("name", name)] if disposition else kept)),
         ("Content-Transfer-Encoding", encoding),
     ]
+    if disposition:
+        fields.append(("Content-Disposition", rawheader.params(disposition, [("filename", name)])))
     if part.content_id:
         fields.append(("Content-ID", f"<{part.content_id}>"))
     if part.location:
@@ -196,8 +201,14 @@ def _multipart(kind: str, parts: Sequence[bytes]) -> bytes:
     return _entity([("Content-Type", f'multipart/{kind};\r\n\tboundary="{boundary}"')], body)
 
 
-def _content(new: _Message, below: Source | None, extra: Sequence[bytes], inline: Sequence[bytes] = ()) -> bytes:
-    """text, HTML with what it refers to, and attachments: as few multiparts around them as will do."""
+def _content(
+    new: _Message,
+    below: Source | None,
+    extra: Sequence[bytes] = (),
+    inline: Sequence[bytes] = (),
+    calendar: Sequence[bytes] = (),
+) -> bytes:
+    """Text, HTML with what it refers to, and attachments: as few multiparts around them as will do."""
     source = new.source if below is None else _joined(new.source, below)
     bodies = [_text("plain", source.as_text())]
     attached = [*new.attached, *extra]
@@ -205,6 +216,7 @@ def _content(new: _Message, below: Source | None, extra: Sequence[bytes], inline
         bodies.append(_multipart("related", [_text("html", source.as_html()), *new.inline, *inline]))
     else:
         attached = [*new.inline, *inline, *attached]
+    bodies += new.calendar or calendar
     return _multipart("mixed", [_multipart("alternative", bodies), *attached])
 
 
@@ -215,7 +227,7 @@ def _with_calendar(new: _Message, ics: bytes, instance: datetime | None, forward
         lines.append(f"{instance.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
     lines += [description(ics)]
     if not forwards:
-        return _content(new, Source(text=CRLF.join(lines)), [])
+        return _content(new, Source(text=CRLF.join(lines)))
     invite = _entity(
         [
             ("Content-Type", 'text/calendar; charset=utf-8; name="invite.ics"'),

@@ -1,7 +1,7 @@
 """MessageClass of a message, by its structure, its header and what its reports say. [MS-ASEMAIL] MessageClass.
 
-IPM.Post, IPM.Octel.Voice, IPM.Voicenotes and IPM.Notification.Meeting are not given: nothing in an Internet message says
-that it is one.
+IPM.Post, IPM.Octel.Voice, IPM.Voicenotes and IPM.Notification.Meeting are not given: nothing in an Internet message
+says that it is one.
 """
 
 from __future__ import annotations
