@@ -55,8 +55,10 @@ class Zones:
         return self._found[tzid]
 
     def tzid(self, zone: tzinfo) -> str | None:
-        """The TZID by which the object already calls `zone`; None if it has no definition of it."""
-        return next((tzid for tzid in self._definitions if self.of(tzid) == zone), None)
+        """The TZID by which the object already calls `zone`: one that it defines, or a name that needs no definition
+        and that it uses without one (RFC 7809); None if there is neither."""
+        named = (tzid for tzid in self._found if tzid not in self._definitions and zone_of(tzid) == zone)
+        return next((tzid for tzid in self._definitions if self.of(tzid) == zone), None) or next(named, None)
 
     def define(self, zone: tzinfo, year: int) -> str:
         """The TZID for `zone`, whose definition is added to the object if it has none yet."""
@@ -106,7 +108,7 @@ def definition(zone: tzinfo, year: int) -> Component:
     if not found:
         offset = datetime(year, 1, 1, tzinfo=zone).utcoffset() or timedelta()
         made.items.append(_part(datetime(1970, 1, 1), offset, offset, _abbreviation(zone, datetime(year, 1, 1))))
-    elif blob.has_daylight and all(keeps(zone, blob, y) for y in range(year, year + _CHECKED_YEARS)):
+    elif blob.has_daylight and all(keeps(zone, blob, y) for y in range(year - 1, year + _CHECKED_YEARS)):
         for rule_part in zone_of_rules(blob).observances:
             made.items.append(_yearly(zone, rule_part, found))
     else:
