@@ -1,0 +1,10 @@
+"""Durable state on SQL: devices, policies, what each device holds of each collection, effects under way.
+
+`SqlStateStore` is the `StateStore` of eas.engine.ports, and what an admin does to devices and policies. The statements
+stand by subject in devices, policies, states and intents, as functions of a connection; `tables` has the tables.
+"""
+
+from .policies import DEFAULT_POLICY, Assignee, Assignment
+from .sql import SqlStateStore, Tidied
+
+__all__ = ["DEFAULT_POLICY", "Assignee", "Assignment", "SqlStateStore", "Tidied"]

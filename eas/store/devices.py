@@ -1,0 +1,104 @@
+"""Partnerships. Functions of a connection inside a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, case, delete, insert, or_, select, update
+
+from eas.engine.model import Access, Device, Wipe
+
+from .tables import device
+
+#: By the names of the value's own fields, which are the columns'.
+_COLUMNS = {f.name: device.c[f.name] for f in fields(Device)}
+_THIS = (device.c.user_id == bindparam("user"), device.c.id == bindparam("device"))
+
+_ONE = select(*_COLUMNS.values()).where(*_THIS)
+_ALL = select(*_COLUMNS.values()).order_by(device.c.user_id, device.c.id)
+_OF_USER = _ALL.where(device.c.user_id == bindparam("user"))
+_ADD = insert(device)
+_REMOVE = delete(device).where(*_THIS)
+
+#: What `seen` writes is not undone by a change that was computed from an earlier state of it.
+_NOT_OLDER = or_(device.c.last_seen.is_(None), device.c.last_seen <= bindparam("new_last_seen"))
+_OBSERVED = ("agent", "version", "last_seen")
+_KEPT = ("user_id", "id", "row", *_OBSERVED)
+_SAVE = (
+    update(device)
+    .where(*_THIS, device.c.row == bindparam("expected"))
+    .values(row=device.c.row + 1)
+    .values({name: bindparam(f"new_{name}") for name in _COLUMNS if name not in _KEPT})
+    .values({name: case((_NOT_OLDER, bindparam(f"new_{name}")), else_=device.c[name]) for name in _OBSERVED})
+)
+_SEEN = (
+    update(device)
+    .where(*_THIS, _NOT_OLDER)
+    .values({name: bindparam(f"new_{name}") for name in _OBSERVED})
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A request that was noted: with which agent, in which protocol version, when."""
+
+    agent: str
+    version: str
+    at: datetime
+
+
+def one(connection: Connection, user_id: str, device_id: str) -> Device | None:
+    row = connection.execute(_ONE, {"user": user_id, "device": device_id}).one_or_none()
+    return None if row is None else _device(row)
+
+
+def everyone(connection: Connection, user_id: str | None) -> Sequence[Device]:
+    """By user and id; of one user, or all."""
+    rows = connection.execute(_ALL) if user_id is None else connection.execute(_OF_USER, {"user": user_id})
+    return [_device(row) for row in rows]
+
+
+def add(connection: Connection, new: Device) -> None:
+    """Raises IntegrityError if there is one of that name."""
+    connection.execute(_ADD, {**_values(new), "row": 1})
+
+
+def save(connection: Connection, changed: Device) -> bool:
+    values = {f"new_{name}": value for name, value in _values(changed).items() if name not in ("user_id", "id", "row")}
+    values.update(user=changed.user_id, device=changed.id, expected=changed.row)
+    return connection.execute(_SAVE, values).rowcount == 1
+
+
+def see(connection: Connection, noted: Iterable[tuple[tuple[str, str], Seen]]) -> None:
+    values = [
+        {"user": user, "device": id, "new_agent": seen.agent, "new_version": seen.version, "new_last_seen": seen.at}
+        for (user, id), seen in noted
+    ]
+    if values:
+        connection.execute(_SEEN, values)
+
+
+def remove(connection: Connection, user_id: str, device_id: str) -> bool:
+    return connection.execute(_REMOVE, {"user": user_id, "device": device_id}).rowcount == 1
+
+
+def _values(value: Device) -> dict[str, Any]:
+    values = {name: getattr(value, name) for name in _COLUMNS}
+    values.update(
+        information=dict(value.information), wipe=value.wipe.value, access=value.access.value,
+        ping_folders=[list(folder) for folder in value.ping_folders],
+    )
+    return values
+
+
+def _device(row: Row[Any]) -> Device:
+    values = dict(row._mapping)
+    values.update(
+        wipe=Wipe(row.wipe), access=Access(row.access),
+        ping_folders=tuple([(id, item_class) for id, item_class in row.ping_folders]),
+        remembered_sync=bytes(row.remembered_sync),
+    )
+    return Device(**values)

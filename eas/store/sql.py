@@ -1,0 +1,327 @@
+"""The state store: what the engine asks for and what an admin does, each as one transaction.
+
+Whatever the database refuses for the moment (locked for too long, full, out of reach) leaves here as `Unavailable`;
+a race that was lost is an answer, not an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from eas.db import Database
+from eas.db.transactions import transactions
+from eas.engine.errors import Contended, Unavailable
+from eas.engine.keys import Held
+from eas.engine.model import Access, CollectionId, Device, Policy, Wipe
+from eas.engine.ports import Intent, Owner, Step, StoredBody
+
+from . import devices, intents, policies, states
+from .devices import Seen
+from .policies import Assignee, Assignment
+
+#: The names of a user's groups by the user's id, the most important first.
+Groups = Callable[[str], Awaitable[Sequence[str]]]
+
+#: How long notes of requests are gathered before they are written: a page that shows "last seen" may be this old.
+SEEN_SECONDS = 5.0
+
+#: How long the results of effects are kept that no generation reports (a mail sent, an item moved), and open ones: a
+#: device asks again within minutes; a week is a holiday without a network.
+INTENT_DAYS = 7
+
+#: How often a change that others undercut is tried again. Each loss means that another one got through.
+TRIES = 8
+
+log = structlog.get_logger("eas.store")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tidied:
+    """How many rows a clean-up has removed."""
+
+    intents: int
+    states: int
+
+
+async def no_groups(user_id: str) -> Sequence[str]:
+    return ()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout, OSError) as error:
+        raise Unavailable(f"database: {getattr(error, 'orig', None) or error}") from error
+
+
+class SqlStateStore:
+    """`StateStore` of eas.engine.ports. Close it before the database, so that what is gathered gets written."""
+
+    def __init__(
+        self,
+        database: Database,
+        groups: Groups = no_groups,
+        *,
+        now: Callable[[], datetime] = _now,
+        seen_seconds: float = SEEN_SECONDS,
+    ) -> None:
+        self._run = transactions(database)
+        self._groups = groups
+        self._now = now
+        self._seen_seconds = seen_seconds
+        self._seen: dict[tuple[str, str], Seen] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._flushing: asyncio.Task[None] | None = None
+
+    # -- devices
+
+    async def device(self, user_id: str, device_id: str) -> Device | None:
+        with _reachable():
+            found = await self._run.look(lambda c: devices.one(c, user_id, device_id))
+        return None if found is None else self._observed(found)
+
+    async def add_device(self, device: Device) -> Device:
+        with _reachable():
+            for _ in range(TRIES):
+                try:
+                    await self._run.write(lambda c: devices.add(c, device))
+                    return replace(device, row=1)
+                except IntegrityError:
+                    if there := await self.device(device.user_id, device.id):
+                        return there
+        raise Contended(f"device {device.id} comes and goes")
+
+    async def save_device(self, device: Device) -> bool:
+        """Agent, version and last seen are left as they are if a later request has been noted meanwhile."""
+        with _reachable():
+            return await self._run.write(lambda c: devices.save(c, device))
+
+    async def devices(self, user_id: str | None = None) -> Sequence[Device]:
+        """All, or one user's, by user and id."""
+        with _reachable():
+            found = await self._run.read(lambda c: devices.everyone(c, user_id))
+        return [self._observed(device) for device in found]
+
+    async def remove_device(self, user_id: str, device_id: str) -> bool:
+        """With all that is kept of it, a wipe that was asked for included. False if there is none."""
+        def work(connection: Connection) -> bool:
+            states.forget(connection, user_id, device_id, None)
+            intents.forget_device(connection, user_id, device_id)
+            return devices.remove(connection, user_id, device_id)
+
+        with _reachable():
+            removed = await self._run.write(work)
+        self._seen.pop((user_id, device_id), None)
+        return removed
+
+    async def alter_device(
+        self, user_id: str, device_id: str, change: Callable[[Device], Device]
+    ) -> Device | None:
+        """Store what `change` makes of the device, whoever else changes it at the same time, and give what is stored.
+
+        `change` is asked again with the newer state after a lost race. None if there is no such device.
+        """
+        for _ in range(TRIES):
+            found = await self.device(user_id, device_id)
+            if found is None:
+                return None
+            changed = change(found)
+            if changed == found:
+                return found
+            if await self.save_device(changed):
+                return replace(changed, row=found.row + 1)
+        raise Contended(f"device {device_id} is changed by too many requests at once")
+
+    async def request_wipe(self, user_id: str, device_id: str) -> Device | None:
+        """Have the device wiped at its next request. A wipe that is under way goes on as it is."""
+        def change(device: Device) -> Device:
+            under_way = device.wipe in (Wipe.REQUESTED, Wipe.SENT)
+            return device if under_way else replace(device, wipe=Wipe.REQUESTED, wipe_at=self._now())
+
+        return await self.alter_device(user_id, device_id, change)
+
+    async def cancel_wipe(self, user_id: str, device_id: str) -> Device | None:
+        """Also lets a device in again whose wipe is done or has failed."""
+        return await self.alter_device(user_id, device_id, lambda d: replace(d, wipe=Wipe.NONE, wipe_at=None))
+
+    async def set_access(self, user_id: str, device_id: str, access: Access) -> Device | None:
+        return await self.alter_device(user_id, device_id, lambda d: replace(d, access=access))
+
+    # -- requests, noted together
+
+    async def seen(self, user_id: str, device_id: str, agent: str, version: str, at: datetime) -> None:
+        """Costs no write now: they are gathered for some seconds. A crash loses the notes of these seconds."""
+        self._note((user_id, device_id), Seen(agent=agent, version=version, at=at))
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._seen_seconds, self._start_flush)
+
+    def _note(self, key: tuple[str, str], seen: Seen) -> None:
+        there = self._seen.get(key)
+        if there is None or there.at <= seen.at:
+            self._seen[key] = seen
+
+    def _observed(self, device: Device) -> Device:
+        seen = self._seen.get((device.user_id, device.id))
+        if seen is None or (device.last_seen is not None and seen.at < device.last_seen):
+            return device
+        return replace(device, agent=seen.agent, version=seen.version, last_seen=seen.at)
+
+    def _start_flush(self) -> None:
+        self._timer = None
+        self._flushing = asyncio.get_running_loop().create_task(self._flush_later())
+
+    async def _flush_later(self) -> None:
+        try:
+            await self.flush()
+        except Unavailable as error:
+            log.warning("requests could not be noted, trying again", reason=str(error), devices=len(self._seen))
+            if self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(self._seen_seconds, self._start_flush)
+
+    async def flush(self) -> None:
+        """Write what has been noted of requests. Raises Unavailable, and then keeps it."""
+        noted, self._seen = self._seen, {}
+        if not noted:
+            return
+        try:
+            with _reachable():
+                await self._run.write(lambda c: devices.see(c, noted.items()))
+        except BaseException:
+            for key, seen in noted.items():
+                self._note(key, seen)
+            raise
+
+    async def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        try:
+            if self._flushing is not None:
+                await self._flushing
+            await self.flush()
+        except Unavailable as error:
+            log.warning("requests could not be noted", reason=str(error), devices=len(self._seen))
+        finally:
+            await self._run.close()
+
+    # -- policies
+
+    async def policy(self, user_id: str) -> Policy:
+        groups = await self._groups(user_id)
+        with _reachable():
+            return await self._run.look(lambda c: policies.of_user(c, user_id, groups))
+
+    async def policies(self) -> Sequence[Policy]:
+        """By name; the default one is always among them."""
+        with _reachable():
+            return await self._run.read(policies.everything)
+
+    async def assignments(self) -> Sequence[Assignment]:
+        with _reachable():
+            return await self._run.read(policies.assignments)
+
+    async def save_policy(self, policy: Policy) -> None:
+        """Add it, or replace the one of its name for all who have it. The name "default" is for those who have none."""
+        await self._change_policies(lambda c: policies.save(c, policy))
+
+    async def set_policy(self, assignee: Assignee, subject: str, policy: Policy) -> None:
+        """Save the policy and give it to a user (by id) or a group (by name)."""
+        def work(connection: Connection) -> None:
+            policies.save(connection, policy)
+            policies.assign(connection, assignee, subject, policy.name)
+
+        await self._change_policies(work)
+
+    async def clear_policy(self, assignee: Assignee, subject: str) -> None:
+        """Take the assignment back; the policy stays."""
+        await self._change_policies(lambda c: policies.assign(c, assignee, subject, None))
+
+    async def remove_policy(self, name: str) -> bool:
+        """With its assignments. False if there is none of that name."""
+        with _reachable():
+            return await self._run.write(lambda c: policies.remove(c, name))
+
+    async def _change_policies(self, work: Callable[[Connection], None]) -> None:
+        with _reachable():
+            for _ in range(TRIES):
+                try:
+                    return await self._run.write(work)
+                except IntegrityError:
+                    continue  # somebody stored the same name at the same time: now it is there to be replaced
+        raise Contended("policies are changed by too many at once")
+
+    # -- collections
+
+    async def load(self, owner: Owner) -> Held | None:
+        with _reachable():
+            return await self._run.look(lambda c: states.load(c, owner))
+
+    async def body(self, owner: Owner, key: str, base: int, listing: int) -> StoredBody:
+        with _reachable():
+            return await self._run.read(lambda c: states.body(c, owner, key, base, listing))
+
+    async def commit(self, owner: Owner, row: int, step: Step) -> bool:
+        try:
+            with _reachable():
+                await self._run.write(lambda c: states.commit(c, owner, row, step))
+        except states.Lost:
+            return False
+        return True
+
+    async def forget(self, user_id: str, device_id: str, collection_id: CollectionId | None = None) -> None:
+        """The effects that were written down stay, so that a device that begins again doubles nothing."""
+        with _reachable():
+            await self._run.write(lambda c: states.forget(c, user_id, device_id, collection_id))
+
+    # -- effects
+
+    async def intents(self, owner: Owner) -> Sequence[Intent]:
+        """Oldest first."""
+        with _reachable():
+            return await self._run.read(lambda c: intents.of_owner(c, owner))
+
+    async def intend(self, owner: Owner, intent: Intent) -> Intent:
+        with _reachable():
+            for _ in range(TRIES):
+                if there := await self._run.look(lambda c: intents.same(c, owner, intent)):
+                    return there
+                try:
+                    id = await self._run.write(lambda c: intents.add(c, owner, intent, self._now()))
+                except IntegrityError:
+                    continue
+                return replace(intent, id=id)
+        raise Contended(f"{intent.verb} comes and goes")
+
+    async def settle(self, owner: Owner, intent: Intent, result: str) -> None:
+        with _reachable():
+            await self._run.write(lambda c: intents.settle(c, owner, intent.id, result))
+
+    # -- clean-up
+
+    async def tidy(self) -> Tidied:
+        """Drop effects older than a week that no generation reports any more, and what belongs to removed devices.
+
+        Meant for once an hour or so; any number of processes may do it.
+        """
+        before = self._now() - timedelta(days=INTENT_DAYS)
+
+        def work(connection: Connection) -> Tidied:
+            old, orphaned = intents.forget_old(connection, before), intents.forget_orphans(connection)
+            return Tidied(intents=old + orphaned, states=states.forget_orphans(connection))
+
+        with _reachable():
+            return await self._run.write(work)

@@ -1,0 +1,158 @@
+"""The tables of the state store.
+
+One request of a device reads one row of `device` and one of `sync_state`; both are kept small, bodies lie apart.
+Nothing refers to a user: users live in the groupware. Rows that have no meaning without a state go with it (CASCADE).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+from eas.db import Base
+
+#: A 64-bit number that the database counts up; SQLite does that for the type INTEGER alone.
+Counted = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware datetime in UTC. SQLite keeps no zone: there it is left away and put back."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+#: A partnership, `eas.engine.model.Device`.
+device = Table(
+    "device",
+    Base.metadata,
+    Column("number", Counted, primary_key=True),
+    Column("user_id", String, nullable=False),
+    Column("id", String, nullable=False),
+    Column("type", String, nullable=False),
+    Column("row", Integer, nullable=False),
+    Column("agent", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("first_seen", Moment),
+    Column("last_seen", Moment),
+    Column("information", JSON, nullable=False),
+    Column("policy_key", String, nullable=False),
+    Column("policy_digest", String, nullable=False),
+    Column("offered_key", String, nullable=False),
+    Column("offered_digest", String, nullable=False),
+    Column("recovery_password", String, nullable=False),
+    Column("wipe", String, nullable=False),
+    Column("wipe_at", Moment),
+    Column("access", String, nullable=False),
+    Column("ping_folders", JSON, nullable=False),
+    Column("ping_heartbeat", Integer, nullable=False),
+    Column("remembered_sync", LargeBinary, nullable=False),
+    UniqueConstraint("user_id", "id"),
+)
+
+#: `eas.engine.model.Policy`, by its name.
+policy = Table(
+    "policy",
+    Base.metadata,
+    Column("name", String, primary_key=True),
+    Column("settings", JSON, nullable=False),
+    Column("enforced", Boolean, nullable=False),
+    Column("allow_partial", Boolean, nullable=False),
+    Column("allow_external", Boolean, nullable=False),
+    Column("allow_password_recovery", Boolean, nullable=False),
+)
+
+#: Which policy is whose. `assignee` is "user" (then `subject` is the user's id) or "group" (its name).
+policy_assignment = Table(
+    "policy_assignment",
+    Base.metadata,
+    Column("assignee", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("policy", String, ForeignKey("policy.name", ondelete="CASCADE"), nullable=False, index=True),
+    PrimaryKeyConstraint("assignee", "subject"),
+)
+
+#: What one device holds of one collection. `row` is raised by every commit; `heads` is JSON of `eas.engine.keys.Held`.
+sync_state = Table(
+    "sync_state",
+    Base.metadata,
+    Column("number", Counted, primary_key=True),
+    Column("user_id", String, nullable=False),
+    Column("device_id", String, nullable=False),
+    Column("collection_id", String, nullable=False),
+    Column("row", Integer, nullable=False),
+    Column("heads", Text, nullable=False),
+    UniqueConstraint("user_id", "device_id", "collection_id"),
+)
+
+#: The bodies of generations, by key.
+sync_generation = Table(
+    "sync_generation",
+    Base.metadata,
+    Column("state", Counted, ForeignKey("sync_state.number", ondelete="CASCADE"), nullable=False),
+    Column("key", String, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("state", "key"),
+)
+
+#: The bases and listings that bodies build on, by the number that a head gives.
+sync_blob = Table(
+    "sync_blob",
+    Base.metadata,
+    Column("state", Counted, ForeignKey("sync_state.number", ondelete="CASCADE"), nullable=False),
+    Column("blob", BigInteger, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("state", "blob"),
+)
+
+#: Effects, written down before they are done: `eas.engine.ports.Intent`. They outlive the state of their collection,
+#: so that a device that begins again with key 0 is recognised. `result` is "" while the effect is open.
+intent = Table(
+    "intent",
+    Base.metadata,
+    Column("id", Counted, primary_key=True),
+    Column("user_id", String, nullable=False),
+    Column("device_id", String, nullable=False),
+    Column("collection_id", String, nullable=False),
+    Column("verb", String, nullable=False),
+    Column("client_id", String, nullable=False),
+    Column("server_id", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("chosen_name", String, nullable=False),
+    Column("chosen_note", String, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("settled_key", String, nullable=False),
+    Column("created", Moment, nullable=False),
+    UniqueConstraint("user_id", "device_id", "collection_id", "verb", "client_id", "server_id", "digest"),
+    Index(None, "created"),
+    sqlite_autoincrement=True,  # a settled id must not mean a later intent
+)
