@@ -1,0 +1,142 @@
+"""The bell of one process: who waits for what, and waking them.
+
+A phone that waits costs one `LocalListening`, one future and one timer, some hundred bytes; a ring looks at the waits of
+one user and at nobody else's. A ring only says "look there": who it reaches decides by the state of the mailbox. All of
+it runs in the event loop's thread.
+
+docs/design.md section 4. `Bell` and `Listening` of eas.engine.ports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterator
+
+from eas.engine.model import CollectionId
+
+_NOTHING: frozenset[CollectionId] = frozenset()
+
+
+class LocalListening:
+    """One subscription of one device. The waits of a user form a chain, which is shorter to store than a dictionary."""
+
+    __slots__ = ("_bell", "_collections", "_ended", "_future", "_rung", "device_id", "next", "user_id")
+
+    def __init__(self, bell: LocalBell, user_id: str, device_id: str, collections: Collection[CollectionId]) -> None:
+        self._bell: LocalBell | None = bell
+        self.user_id = user_id
+        self.device_id = device_id
+        self.next: LocalListening | None = None
+        self._collections = tuple(collections)
+        self._rung = _NOTHING
+        self._future: asyncio.Future[None] | None = None
+        self._ended = False
+
+    @property
+    def ended(self) -> bool:
+        return self._ended
+
+    async def wait(self, timeout_seconds: float) -> frozenset[CollectionId]:
+        """What was rung since the last wait, at once if there is something. One wait at a time."""
+        if not self._rung and self._bell is not None and timeout_seconds > 0:
+            loop = asyncio.get_running_loop()
+            self._future = loop.create_future()
+            timer = loop.call_later(timeout_seconds, _wake, self._future)
+            try:
+                await self._future
+            finally:
+                timer.cancel()
+                self._future = None
+        rung, self._rung = self._rung, _NOTHING
+        return _NOTHING if self._ended else rung
+
+    def ring(self, collections: Collection[CollectionId]) -> None:
+        """Several rings before the waiter runs are one to it."""
+        heard = [id for id in self._collections if id in collections]
+        if heard:
+            self._rung = self._rung.union(heard)
+            self._wake()
+
+    def end(self) -> None:
+        self._ended = True
+        self.close()
+
+    def close(self) -> None:
+        if self._bell is not None:
+            self._bell._remove(self)
+            self._bell = None
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._future is not None:
+            _wake(self._future)
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+class LocalBell:
+    def __init__(self) -> None:
+        self._first: dict[str, LocalListening] = {}
+        self._waiting = 0
+        self._stopped = False
+
+    @property
+    def waiting(self) -> int:
+        """How many devices are subscribed now."""
+        return self._waiting
+
+    def ring(self, user_id: str, collections: Collection[CollectionId], by_device: str = "") -> None:
+        """`by_device` is not looked at: what a device changed may be news to a second program under the same id."""
+        for listening in self._of_user(user_id):
+            listening.ring(collections)
+
+    def listen(self, user_id: str, device_id: str, collections: Collection[CollectionId]) -> LocalListening:
+        """Once the server stops, a subscription is ended from the start."""
+        self.end(user_id, device_id)
+        listening = LocalListening(self, user_id, device_id, collections)
+        if self._stopped:
+            self._waiting += 1
+            listening.end()
+            return listening
+        listening.next = self._first.get(user_id)
+        self._first[user_id] = listening
+        self._waiting += 1
+        return listening
+
+    def end(self, user_id: str, device_id: str) -> None:
+        for listening in self._of_user(user_id):
+            if listening.device_id == device_id:
+                listening.end()
+                return
+
+    def stop(self) -> None:
+        """End every wait, and those to come: the phones are answered and go to another process."""
+        self._stopped = True
+        for user_id in list(self._first):
+            for listening in self._of_user(user_id):
+                listening.end()
+
+    def _of_user(self, user_id: str) -> Iterator[LocalListening]:
+        listening = self._first.get(user_id)
+        while listening is not None:
+            following = listening.next  # asked first: the one that is given may leave the chain
+            yield listening
+            listening = following
+
+    def _remove(self, listening: LocalListening) -> None:
+        self._waiting -= 1
+        before: LocalListening | None = None
+        for other in self._of_user(listening.user_id):
+            if other is listening:
+                break
+            before = other
+        if before is not None:
+            before.next = listening.next
+        elif listening.next is not None:
+            self._first[listening.user_id] = listening.next
+        else:
+            self._first.pop(listening.user_id, None)
+        listening.next = None
