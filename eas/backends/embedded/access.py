@@ -113,13 +113,14 @@ def right_on(connection: Connection, user_id: str, number: int) -> Right:
     owner = connection.execute(select(FolderRow.owner).where(FolderRow.id == number)).scalar_one_or_none()
     if owner is None:
         raise FolderGone(str(number))
-    return Right.DELEGATE if owner == user_id else shared_right(connection, user_id, number)
+    return Right.DELEGATE if owner == user_id else shared_right(connection, user_id, number)[0]
 
 
-def shared_right(connection: Connection, user_id: str, number: int) -> Right:
-    """What the user was given on a folder of somebody else."""
+def shared_right(connection: Connection, user_id: str, number: int) -> tuple[Right, bool]:
+    """What the user was given on a folder of somebody else, and whether anything was (NONE may be)."""
     given = select(func.max(RightRow.right)).where(RightRow.folder_id == number, _is_principal(user_id))
-    return Right(connection.execute(given).scalar_one_or_none() or 0)
+    right = connection.execute(given).scalar_one_or_none()
+    return Right(right or 0), right is not None
 
 
 def require(connection: Connection, user_id: str, number: int, right: Right) -> None:

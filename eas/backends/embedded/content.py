@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or
 from eas.engine.errors import ItemGone, NoSpace
 
 from .groupware import Groupware
-from .prepare import Prepared
+from .prepare import Prepared, folded
 from .tables import CHUNK_BYTES, ChunkRow, ContactRow, ContactTermRow, ContentRow, UserRow
 
 #: Chunks read in one statement while streaming: what a stream holds in memory.
@@ -77,7 +77,10 @@ def _insert_rest(connection: Connection, user_id: str, content_id: int, prepared
             connection.execute(insert(ChunkRow), rows)
     if prepared.entries:
         common = {"content_id": content_id, "user_id": user_id}
-        entries = [common | asdict(entry) | {"n": n} for n, entry in enumerate(prepared.entries)]
+        entries = [
+            common | asdict(entry) | {"n": n, "address_key": folded(entry.address)}
+            for n, entry in enumerate(prepared.entries)
+        ]
         connection.execute(insert(ContactRow), entries)
     if prepared.terms:
         terms = [{"content_id": content_id, "user_id": user_id, "term": term} for term in prepared.terms]

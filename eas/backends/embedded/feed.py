@@ -231,8 +231,8 @@ class EmbeddedFeed:
         prepared = await self._prepare(content)
         return await self._write(lambda tx: items.update_record(tx, self._number, id, prepared, if_version))
 
-    async def set_flags(self, id: ItemId, flags: MailFlags) -> Written:
-        return await self._write(lambda tx: items.set_flags(tx, self._number, id, flags))
+    async def set_flags(self, id: ItemId, flags: MailFlags, if_version: ItemVersion | None = None) -> Written:
+        return await self._write(lambda tx: items.set_flags(tx, self._number, id, flags, if_version))
 
     async def delete(self, id: ItemId, if_version: ItemVersion | None = None) -> None:
         await self._write(lambda tx: items.delete_item(tx, self._number, id, if_version))

@@ -41,7 +41,7 @@ def create(
 
     `received` in epoch milliseconds, None for now.
     """
-    held = _lock(tx, folder)
+    held = lock(tx, folder)
     there = _find(tx, folder, ItemRow.name == name) if name is not None else None
     if there is not None:
         return Written(id=there.id, version=there.version, same=there.digest == prepared.digest)
@@ -63,7 +63,7 @@ def update_record(
     tx: Writing, folder: int, id: ItemId, prepared: Prepared, if_version: ItemVersion | None
 ) -> Written:
     """Raises ItemGone, VersionConflict, FolderGone, NoSpace. Equal octets change nothing."""
-    held = _lock(tx, folder)
+    held = lock(tx, folder)
     stored = _of_id(tx, folder, id)
     if if_version is not None and stored.version != if_version:
         raise VersionConflict(str(id))
@@ -76,11 +76,13 @@ def update_record(
     return Written(id=id, version=version)
 
 
-def set_flags(tx: Writing, folder: int, id: ItemId, flags: MailFlags) -> Written:
-    """Raises ItemGone, FolderGone, NotAllowed for what is no mail. Equal flags change nothing."""
-    if not (_lock(tx, folder)).mail:
+def set_flags(tx: Writing, folder: int, id: ItemId, flags: MailFlags, if_version: ItemVersion | None) -> Written:
+    """Raises ItemGone, VersionConflict, FolderGone, NotAllowed for what is no mail. Equal flags change nothing."""
+    if not lock(tx, folder).mail:
         raise NotAllowed("only mail has flags")
     stored = _of_id(tx, folder, id)
+    if if_version is not None and stored.version != if_version:
+        raise VersionConflict(str(id))
     text = dump_flags(flags)
     if text == stored.flags:
         return Written(id=id, version=stored.version)
@@ -92,7 +94,7 @@ def set_flags(tx: Writing, folder: int, id: ItemId, flags: MailFlags) -> Written
 
 def delete_item(tx: Writing, folder: int, id: ItemId, if_version: ItemVersion | None) -> None:
     """Raises ItemGone, VersionConflict, FolderGone."""
-    _lock(tx, folder)
+    lock(tx, folder)
     stored = _of_id(tx, folder, id)
     if if_version is not None and stored.version != if_version:
         raise VersionConflict(str(id))
@@ -115,11 +117,11 @@ def delete_all(tx: Writing, folder: int) -> None:
 def move(tx: Writing, folder: int, id: ItemId, to: int, name: str) -> Written:
     """A new item at the destination, a tombstone at the source, in one. Raises ItemGone, FolderGone, NotAllowed."""
     if folder == to:
-        _lock(tx, folder)
+        lock(tx, folder)
         stored = _of_id(tx, folder, id)
         return Written(id=id, version=stored.version)
     # In one order everywhere, so that two moves in opposite directions do not wait for each other.
-    held = {number: _lock(tx, number) for number in sorted((folder, to))}
+    held = {number: lock(tx, number) for number in sorted((folder, to))}
     there = _find(tx, to, ItemRow.name == name)
     if there is not None:
         return Written(id=there.id, version=there.version)
@@ -139,7 +141,7 @@ def move(tx: Writing, folder: int, id: ItemId, to: int, name: str) -> Written:
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class Held:
     owner: str
     item_class: str
 
@@ -148,7 +150,7 @@ class _Held:
         return self.item_class == "Email"
 
 
-def _lock(tx: Writing, folder: int) -> _Held:
+def lock(tx: Writing, folder: int) -> Held:
     """Keep other writers out of a folder until the commit, without counting a change yet. Raises FolderGone.
 
     SQLite knows no FOR UPDATE and needs none: it has one writer at a time, from the beginning of the transaction.
@@ -157,7 +159,7 @@ def _lock(tx: Writing, folder: int) -> _Held:
     row = tx.connection.execute(statement).one_or_none()
     if row is None:
         raise FolderGone(str(folder))
-    return _Held(row.owner, row.item_class)
+    return Held(row.owner, row.item_class)
 
 
 def _find(tx: Writing, folder: int, which: ColumnElement[bool]) -> _Stored | None:

@@ -205,14 +205,16 @@ class TombstoneRow(Base):
 
 
 class ContactRow(Base):
-    """What the directory shows of a contact: one row an e-mail address, `n` counts them from 0."""
+    """What the directory shows of a contact: one row an e-mail address (or one without), `n` counts them from 0."""
 
     __tablename__ = "gw_contact"
+    __table_args__ = (Index("ix_gw_contact_address_key", "user_id", "address_key"),)
 
     content_id: Mapped[int] = mapped_column(ForeignKey("gw_content.id", ondelete="CASCADE"), primary_key=True)
     n: Mapped[int] = mapped_column(Integer, primary_key=True)
-    user_id: Mapped[str] = mapped_column(ForeignKey("gw_user.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("gw_user.id", ondelete="CASCADE"))
     address: Mapped[str] = mapped_column(String(320))
+    address_key: Mapped[str] = mapped_column(Folded)
     name: Mapped[str] = mapped_column(String(256), default="")
     first_name: Mapped[str] = mapped_column(String(128), default="")
     last_name: Mapped[str] = mapped_column(String(128), default="")

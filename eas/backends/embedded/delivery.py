@@ -1,0 +1,133 @@
+"""Putting a message into mailboxes here: once each, however often it comes.
+
+What follows from a message that has arrived (answers to invitations entered, automatic replies sent) comes after its
+commit and never undoes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import sha256
+
+import structlog
+from sqlalchemy import insert, select
+
+from eas.engine.errors import BackendError, FolderGone, NoSpace
+from eas.engine.model import FolderType
+from eas.items import headers
+from eas.items.native import ItemId, MailFlags
+
+from . import items
+from .codec import millis
+from .feed import prepared_message
+from .groupware import Groupware, Writing
+from .prepare import Prepared, message_key
+from .tables import DeliveredRow, FolderRow
+
+log = structlog.get_logger("eas.delivery")
+
+#: Octets written in one transaction when many get the same message: others wait for it on SQLite.
+_AT_ONCE = 16 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """A message that is in somebody's inbox now. `sender` is that of the envelope, "" for the null sender."""
+
+    user_id: str
+    folder: int
+    item: ItemId
+    sender: str
+    prepared: Prepared
+
+
+#: What follows from an arrival.
+Follow = Callable[[Arrived], Awaitable[None]]
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """By user: what went wrong. Whoever is not there has the message, now or from an earlier time."""
+
+    failed: dict[str, BackendError] = field(default_factory=dict)
+    arrived: list[Arrived] = field(default_factory=list)
+
+
+def delivery_key(raw_header: bytes, digest: str) -> str:
+    """The same for each delivery of one message to one user."""
+    message_id = message_key(headers.parse(raw_header))
+    return sha256(f"id:{message_id}".encode()).hexdigest() if message_id else digest
+
+
+async def deliver(
+    groupware: Groupware, sender: str, users: Collection[str], raw: bytes, follow: Sequence[Follow] = (),
+    flags: MailFlags | None = None,
+) -> Outcome:
+    """Raises Unavailable; a repeat then goes on where it ended."""
+    prepared = await prepared_message(raw, groupware.now())
+    key = delivery_key(prepared.header, prepared.digest)
+    outcome = Outcome()
+    waiting = list(users)
+    size = max(1, _AT_ONCE // max(1, len(raw)))
+    for at in range(0, len(waiting), size):
+        batch = waiting[at : at + size]
+        some = await groupware.write(
+            partial(_batch, sender=sender, users=batch, key=key, prepared=prepared, flags=flags)
+        )
+        outcome.failed |= some.failed
+        outcome.arrived += some.arrived
+    for arrived in outcome.arrived:
+        for step in follow:
+            await _carefully(step, arrived)
+    return outcome
+
+
+def _batch(
+    tx: Writing, sender: str, users: Sequence[str], key: str, prepared: Prepared, flags: MailFlags | None
+) -> Outcome:
+    outcome = Outcome()
+    # In one order everywhere, so that two deliveries to the same people do not wait for each other.
+    for user_id, folder in sorted(_inboxes(tx, users).items(), key=lambda pair: pair[1]):
+        try:
+            item = _deliver(tx, user_id, folder, key, prepared, flags)
+        except NoSpace as error:
+            outcome.failed[user_id] = error
+            continue
+        if item is not None:
+            outcome.arrived.append(
+                Arrived(user_id=user_id, folder=folder, item=item, sender=sender, prepared=prepared)
+            )
+    reached = outcome.failed.keys() | set(_inboxes(tx, users))
+    outcome.failed |= {user_id: FolderGone("no inbox") for user_id in users if user_id not in reached}
+    return outcome
+
+
+def _inboxes(tx: Writing, users: Sequence[str]) -> dict[str, int]:
+    rows = tx.connection.execute(
+        select(FolderRow.owner, FolderRow.id)
+        .where(FolderRow.owner.in_(users), FolderRow.type == int(FolderType.INBOX))
+    )
+    return dict(rows.tuples().all())
+
+
+def _deliver(
+    tx: Writing, user_id: str, folder: int, key: str, prepared: Prepared, flags: MailFlags | None
+) -> ItemId | None:
+    """None if it was delivered before. Raises NoSpace."""
+    items.lock(tx, folder)
+    before = select(DeliveredRow.at).where(DeliveredRow.user_id == user_id, DeliveredRow.key == key)
+    if tx.connection.execute(before).first() is not None:
+        return None
+    written = items.create(tx, folder, prepared, None, flags)
+    tx.connection.execute(insert(DeliveredRow).values(user_id=user_id, key=key, at=millis(tx.now)))
+    return written.id
+
+
+async def _carefully(step: Follow, arrived: Arrived) -> None:
+    """The message is there; whatever it does to what follows, that stays so."""
+    try:
+        await step(arrived)
+    except Exception as error:
+        log.warning("what follows from a message failed", user=arrived.user_id, item=arrived.item, exc_info=error)

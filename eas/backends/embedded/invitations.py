@@ -1,0 +1,138 @@
+"""Meeting messages that arrive by mail, entered into the calendar as Exchange does.
+
+An invitation makes a tentative appointment, unanswered; an update, a cancellation or a reply changes the one that is
+there. Updates and cancellations count from the organizer's address alone, replies from the attendee's: a stranger who
+has heard of a UID does not move meetings. What the mail says besides is for its reader. RFC 5546, RFC 6047.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from eas.engine.errors import VersionConflict
+from eas.engine.model import FolderType, User
+from eas.items import headers, itip, mime, participants
+from eas.items.contentline import parse, serialize
+from eas.items.event import open_event
+from eas.items.ical import set_value
+from eas.items.meeting import uid_of
+from eas.items.mime import cut_from, decode_section, layout
+from eas.items.native import Viewer
+from eas.items.timezone import zone_or_utc
+
+from . import items, prepare
+from .accounts import load_user
+from .codec import digest, load_structure
+from .delivery import Arrived
+from .groupware import Groupware, Writing
+from .prepare import folded, uid_key
+from .tables import ContentRow, FolderRow, ItemRow
+
+#: How often a write is tried again when somebody else changes the appointment meanwhile.
+_ATTEMPTS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored:
+    folder: int
+    item: int
+    version: str
+    data: bytes
+
+
+class Invitations:
+    def __init__(self, groupware: Groupware) -> None:
+        self._groupware = groupware
+
+    async def follow(self, arrived: Arrived) -> None:
+        """Raises Unreadable for a calendar that cannot be understood, VersionConflict if others keep changing it."""
+        message = _calendar_of(arrived)
+        if message is None:
+            return
+        user = await self._groupware.read(lambda c: load_user(c, arrived.user_id))
+        if user is None:
+            return
+        viewer = Viewer(addresses=user.addresses, name=user.name, zone=user.zone, now=self._groupware.now())
+        for attempt in range(_ATTEMPTS):
+            try:
+                await self._enter(user, viewer, message, _authors(arrived))
+                return
+            except VersionConflict:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+
+    async def _enter(self, user: User, viewer: Viewer, message: bytes, authors: frozenset[str]) -> None:
+        event = open_event(message, zone_or_utc(viewer.zone))
+        method = itip.method_of(event.calendar)
+        uid = uid_of(message)
+        stored = await self._groupware.read(lambda c: _find(c, user.id, uid))
+        organizer = folded(participants.organizer(event.main)[1])
+        if stored is None:
+            if method == "REQUEST" and not participants.is_organizer(event.main, viewer):
+                content = prepare.record("Calendar", _tentative(message))
+                await self._groupware.write(lambda tx: _put(tx, user.id, uid, content))
+            return
+        if method == "REPLY":
+            attendees = {folded(participants.address_of(line)) for line in event.main.find("ATTENDEE")}
+            changed = itip.apply_reply(stored.data, message) if attendees & authors else stored.data
+        elif method in ("REQUEST", "CANCEL") and organizer not in authors:
+            return
+        elif method == "REQUEST":
+            changed = itip.apply_request(stored.data, message, viewer)
+        elif method == "CANCEL":
+            changed = itip.apply_cancel(stored.data, message)
+        else:
+            return
+        if changed != stored.data:
+            content = prepare.record("Calendar", changed)
+            await self._groupware.write(
+                lambda tx: items.update_record(tx, stored.folder, stored.item, content, stored.version)
+            )
+
+
+def _calendar_of(arrived: Arrived) -> bytes | None:
+    """The calendar object of a meeting message; None for other messages."""
+    if arrived.prepared.structure is None or b"text/calendar" not in arrived.prepared.octets.lower():
+        return None
+    part = layout(load_structure(arrived.prepared.structure)).calendar
+    if part is None or part.size > mime.MAX_CALENDAR:
+        return None
+    return decode_section(part, cut_from(arrived.prepared.octets, part))
+
+
+def _authors(arrived: Arrived) -> frozenset[str]:
+    """Whose message it is: From, and Sender for those who act for somebody."""
+    fields = headers.parse(arrived.prepared.header)
+    found = [address for name in (b"from", b"sender") for address in headers.addresses(fields.get(name, b""))]
+    return frozenset(folded(address.address) for address in found)
+
+
+def _find(connection: Connection, user_id: str, uid: str) -> _Stored | None:
+    row = connection.execute(
+        select(ItemRow.folder_id, ItemRow.id, ItemRow.version, ContentRow.data)
+        .join(ContentRow, ContentRow.id == ItemRow.content_id)
+        .join(FolderRow, FolderRow.id == ItemRow.folder_id)
+        .where(ContentRow.user_id == user_id, ContentRow.uid == uid_key(uid), FolderRow.item_class == "Calendar")
+        .order_by(ItemRow.folder_id, ItemRow.id).limit(1)
+    ).one_or_none()
+    return None if row is None else _Stored(folder=row.folder_id, item=row.id, version=row.version, data=row.data)
+
+
+def _tentative(message: bytes) -> bytes:
+    """The event of an invitation as it stands in the calendar until it is answered."""
+    calendar = parse(message)
+    set_value(calendar, "METHOD", None)
+    for event in calendar.components("VEVENT"):
+        set_value(event, "X-MICROSOFT-CDO-BUSYSTATUS", "TENTATIVE")
+    return serialize(calendar)
+
+
+def _put(tx: Writing, user_id: str, uid: str, content: prepare.Prepared) -> None:
+    """The name follows from the UID: of two copies of an invitation, one makes the appointment."""
+    statement = select(FolderRow.id).where(FolderRow.owner == user_id, FolderRow.type == int(FolderType.CALENDAR))
+    folder = tx.connection.execute(statement).scalar_one_or_none()
+    if folder is not None:
+        name = digest(uid.encode("utf-8", "replace"))[:40]
+        items.create(tx, folder, content, f"invitation-{name}.ics")
