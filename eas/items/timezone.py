@@ -277,10 +277,11 @@ def zone_or_utc(name: str) -> tzinfo:
 
 @lru_cache(maxsize=4096)
 def changes(zone: tzinfo, year: int) -> tuple[Change, ...]:
-    """The changes of the clock in the local year, in order. Empty outside FIRST_YEAR to LAST_YEAR."""
+    """The changes of the clock in the local year, in order: those made when it showed that year. Empty outside
+    FIRST_YEAR to LAST_YEAR."""
     if not FIRST_YEAR <= year <= LAST_YEAR:
         return ()
-    low = datetime(year, 1, 1, tzinfo=zone).astimezone(UTC)
+    low = datetime(year, 1, 1, tzinfo=zone).astimezone(UTC) - _STEP
     end = datetime(year + 1, 1, 1, tzinfo=zone).astimezone(UTC)
     found, offset = [], _offset(zone, low)
     while low < end:
@@ -300,7 +301,7 @@ def blob_of(zone: tzinfo, year: int) -> TimeZoneInformation:
     said (three changes, three offsets, offsets with seconds) becomes the offset that holds longest, without changes.
     """
     year = min(max(year, FIRST_YEAR), LAST_YEAR)
-    found = changes(zone, year)
+    found = [change for change in changes(zone, year) if change.wall > datetime(year, 1, 1)]
     offsets = {o for change in found for o in (change.before, change.after)}
     standard_name, daylight_name = _names(zone, year)
     if len(found) not in (1, 2) or len(offsets) != 2 or any(o % timedelta(minutes=1) for o in offsets):

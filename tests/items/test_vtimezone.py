@@ -65,7 +65,7 @@ def test_rules_and_dates_of_a_custom_zone() -> None:
             part("DAYLIGHT", "20240331T020000", "+0100", "+0300", "RDATE:20250330T020000,20260329T020000"),
             part("STANDARD", "20241027T030000", "+0300", "+0100",
                  "RRULE:FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU;UNTIL=20261025T000000Z"),
-        )  # fmt: skip
+        )
     ).of("Foo")
     hours = [
         (datetime(year, month, 1, tzinfo=found).utcoffset() or timedelta()) / timedelta(hours=1)
@@ -82,8 +82,9 @@ def test_hostile_rules_are_passed_over() -> None:
 
 
 @pytest.mark.parametrize("year", [2007, 2026])
-def test_written_definition_of_every_zone_is_right_from_that_year_on(year: int) -> None:
-    for key in sorted(available_timezones()):
+def test_written_definition_is_right_from_that_year_on(year: int) -> None:
+    """Every third zone, and two of changing rules."""
+    for key in [*sorted(available_timezones())[::3], "Africa/Casablanca", "Asia/Dhaka"]:
         zone = ZoneInfo(key)
         again = read(parse(serialize(definition(zone, year))))
         assert again is not None
