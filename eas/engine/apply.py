@@ -10,30 +10,32 @@ item is told apart and sent back later.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum, StrEnum
 from hashlib import blake2b
 from typing import Any
 
+import structlog
+
 from eas.items import email
 from eas.items.ghosting import kept_fields
-from eas.items.native import ItemId, Mail, Record, Refused, Unreadable
+from eas.items.native import ItemId, MailFlags, Record, Refused, Unreadable
 from eas.protocol import schema, wbxml
 from eas.protocol.wbxml import Element
 
 from . import conflict, errors
 from .classes import EMAIL, RECORDS, RecordClass
+from .flags import change_flags
 from .ids import parse_server_id, server_id
 from .known import Known
 from .model import Folder, FolderType, Right
 from .options import CollectionOptions
 from .ports import Chosen, Feed, Intent, Owner, Written
-from .render import render_record, version_part
+from .render import UNLIKE, digest_part, render_record, unlike, version_part
 from .session import Session
 
-#: What a device is said to hold of an item that it must hear of again: equal to no version that a backend gives.
-UNLIKE = "? -"
+log = structlog.get_logger("eas.apply")
 
 #: A body comes back cut or in another type than it was sent in; that is no news to the device.
 NOT_COMPARED = frozenset({"body"})
@@ -83,13 +85,13 @@ class Result:
 @dataclass(slots=True, kw_only=True)
 class Applied:
     """What the commands came to. `known` are the changes to what the device holds; `altered` are items that the server
-    stored otherwise than the device said, or kept against it; `later` are such of them that the device has just added:
-    it learns their ids with this answer. `settled` are intents by id."""
+    stored otherwise than the device said, or kept against it. `added` are those that the device has just added: it
+    learns their ids with this answer, so that it can be told of them only later. `settled` are intents by id."""
 
     results: list[Result] = field(default_factory=list)
     known: dict[ItemId, str | None] = field(default_factory=dict)
     altered: set[ItemId] = field(default_factory=set)
-    later: set[ItemId] = field(default_factory=set)
+    added: set[ItemId] = field(default_factory=set)
     settled: dict[int, str] = field(default_factory=dict)
 
 
@@ -98,7 +100,6 @@ STATUS_OF: dict[type[Exception], ItemStatus] = {
     Unreadable: ItemStatus.CONVERSION,
     schema.SchemaError: ItemStatus.CONVERSION,
     errors.ItemGone: ItemStatus.NOT_FOUND,
-    errors.FolderGone: ItemStatus.NOT_FOUND,
     errors.VersionConflict: ItemStatus.CONFLICT,
     errors.NotAllowed: ItemStatus.CONVERSION,
     errors.TooLarge: ItemStatus.CONVERSION,
@@ -122,7 +123,8 @@ class Applier:
         self._intents: list[Intent] | None = None
 
     async def run(self, commands: Sequence[DeviceCommand]) -> Applied:
-        """Raises Unavailable if the groupware fails; what was done until then is found again at the next try."""
+        """Raises Unavailable if the groupware fails, FolderGone if the folder has just been deleted; what was done
+        until then is found again at the next try."""
         handlers = {Done.ADD: self._add, Done.CHANGE: self._change, Done.DELETE: self._delete, Done.FETCH: self._fetch}
         for command in commands:
             try:
@@ -144,10 +146,21 @@ class Applier:
     def _refused(self, command: DeviceCommand) -> None:
         """The device's change was not kept: make sure that it hears what the item is like."""
         id = self._id(command.named) if command.verb in (Done.CHANGE, Done.DELETE) else None
-        if id is not None and self._held(id) is not None:
+        held = None if id is None else self._held(id)
+        if id is not None and held is not None:
             # What the device deleted comes to it as new, what it changed as changed.
-            self.applied.known[id] = None if command.verb is Done.DELETE else UNLIKE
+            self.applied.known[id] = None if command.verb is Done.DELETE else unlike(version_part(held) or "?")
             self.applied.altered.add(id)
+
+    def _converted(self, convert: Callable[[], bytes]) -> bytes:
+        """Raises Refused and Unreadable. Whatever an item does to the mapping, the other commands go on."""
+        try:
+            return convert()
+        except (Refused, Unreadable):
+            raise
+        except Exception as error:
+            log.error("what a device sent could not be converted", folder=self.folder.id, exc_info=error)
+            raise Refused(f"conversion failed ({type(error).__name__})") from error
 
     # -- Add
 
@@ -157,26 +170,35 @@ class Applier:
             raise Refused("items of this class are not added by devices")
         if self.folder.right < Right.EDIT:
             raise errors.NotAllowed
-        intent = await self._intend(command)
         item: Any = schema.load(kind.message, command.data, self.session.version)
         given = schema.stated(kind.message, command.data, self.session.version)
-        native = kind.to_native(
+        intent = await self._intend(command)
+        native = self._converted(lambda: kind.to_native(
             item, given, None, frozenset(), self.session.viewer, self.session.version, uid=intent.chosen.name
-        )
-        if intent.result:
-            record = await self._stored(int(intent.result))
-        elif (existing := await self._same_uid(getattr(item, "uid", None))) is not None:
-            await self._change_record(kind, existing, command.data)
+        ))
+        record = await self._added_before(intent)
+        if record is None and (existing := await self._same_uid(getattr(item, "uid", None))) is not None:
+            await self._write_change(kind, existing, command.data, client_wins=True)
             record = await self._stored(existing)
-        else:
+        if record is None:
             named = Chosen(name=intent.chosen.name + kind.suffix, note=intent.chosen.note)
             record = await self._after(await self.feed.create(native, named), native)
-        self._holds(kind, record, command.data, given, new=True)
+        current = self._looks_like(kind, record, native)
+        self._holds(kind, record, command.data, given, new=True, current=current)
+        self.applied.added.add(record.id)
         self.applied.settled[intent.id] = str(record.id)
         return Result(
             verb=Done.ADD, named=command.named, status=ItemStatus.SUCCESS,
             server_id=server_id(self.folder.id, record.id),
         )
+
+    async def _added_before(self, intent: Intent) -> Record | None:
+        """What this very command has added, if it was done before; None also if somebody deleted it since: then the
+        device, which sends it still, gets it back."""
+        try:
+            return await self._stored(int(intent.result)) if intent.result else None
+        except errors.ItemGone:
+            return None
 
     async def _same_uid(self, uid: str | None) -> ItemId | None:
         """An appointment that the device adds may be here already, from an invitation: then it is an update of that."""
@@ -209,19 +231,34 @@ class Applier:
             return record
         raise errors.ItemGone
 
-    def _holds(self, kind: RecordClass, record: Record, data: Element, given: frozenset[str], *, new: bool) -> None:
+    def _holds(
+        self, kind: RecordClass, record: Record, data: Element, given: frozenset[str], *, new: bool, current: bool
+    ) -> None:
         """Note what the device holds after its own write. If something that it said, or (of a new item) something that
-        it did not say, is stored otherwise than it can know, the item is sent back later."""
-        version = self.session.version
+        it did not say, is stored otherwise than it can know, the item is sent back; and so it is if the device was not
+        `current`: what somebody else changed is in it, too."""
         stored = render_record(self.session, kind, record, self.options.wanted())
-        said: Any = schema.load(kind.message, data, version)
-        shown: Any = schema.load(kind.message, Element(data.tag, stored.content), version)
-        names = {f.name for f in fields(kind.message)} - kind.silent if new else given
-        if stored.reason or any(getattr(said, name) != getattr(shown, name) for name in names - NOT_COMPARED):
-            self.applied.known[record.id] = UNLIKE
-            (self.applied.later if new else self.applied.altered).add(record.id)
-        else:
+        if current and not stored.reason and self._as_said(kind, data, stored.content, given, new):
             self.applied.known[record.id] = stored.version
+        else:
+            self.applied.known[record.id] = unlike(record.version)
+            self.applied.altered.add(record.id)
+
+    def _looks_like(self, kind: RecordClass, record: Record, native: bytes) -> bool:
+        """Whether what is stored is, to this device, what it meant to store."""
+        if record.data == native:
+            return True
+        meant = render_record(self.session, kind, replace(record, data=native), self.options.wanted())
+        return meant.version == render_record(self.session, kind, record, self.options.wanted()).version
+
+    def _as_said(
+        self, kind: RecordClass, data: Element, content: tuple[Element, ...], given: frozenset[str], new: bool
+    ) -> bool:
+        version = self.session.version
+        said: Any = schema.load(kind.message, data, version)
+        shown: Any = schema.load(kind.message, Element(data.tag, content), version)
+        names = {f.name for f in fields(kind.message)} - kind.silent if new else given
+        return all(getattr(said, name) == getattr(shown, name) for name in names - NOT_COMPARED)
 
     # -- Change
 
@@ -239,31 +276,36 @@ class Applier:
 
     async def _change_mail(self, id: ItemId, data: Element) -> ItemStatus:
         version = self.session.version
-        async for mail in self.feed.fetch([id], None):
-            assert isinstance(mail, Mail)
-            flags = email.parse_change(
-                schema.load(email.Email, data, version), schema.stated(email.Email, data, version), mail.flags
-            )
-            written = await self.feed.set_flags(id, flags)
+        item, given = schema.load(email.Email, data, version), schema.stated(email.Email, data, version)
+
+        def change(flags: MailFlags) -> MailFlags:
+            return email.parse_change(item, given, flags)
+
+        before, written = await change_flags(self.feed, id, change)
+        if self._held(id) == before:
             self.applied.known[id] = written.version
-            return ItemStatus.SUCCESS
-        return ItemStatus.NOT_FOUND
+        else:
+            # Somebody else changed other flags, which the device is to hear of.
+            self.applied.known[id] = unlike("?")
+            self.applied.altered.add(id)
+        return ItemStatus.SUCCESS
 
     async def _change_record(self, kind: RecordClass, id: ItemId, data: Element) -> ItemStatus:
+        await self._write_change(kind, id, data, client_wins=self.options.client_wins)
+        return ItemStatus.SUCCESS
+
+    async def _write_change(self, kind: RecordClass, id: ItemId, data: Element, *, client_wins: bool) -> None:
+        """Raises ItemGone, VersionConflict, Refused, Unreadable and what a write raises."""
         version = self.session.version
         item: Any = schema.load(kind.message, data, version)
         given = schema.stated(kind.message, data, version)
         supported = self.options.supported if kind.ghosted else None
         kept = kept_fields(kind.message, supported, kind.always_kept, version)
-        held = self._held(id)
         for _ in range(ATTEMPTS):
             stored = await self._stored(id)
-            native = kind.to_native(
-                item, given, stored.data, kept, self.session.viewer, version, uid=self.session.entropy.key()
-            )
-            verdict = conflict.decide(
-                version_part(held) if held else None, stored.version, stored.data, native, self.options.client_wins
-            )
+            native = self._convert_change(kind, item, given, stored, kept)
+            seen, current = self._seen(kind, stored)
+            verdict = conflict.decide(seen, stored.version, stored.data, native, client_wins)
             if verdict is conflict.Outcome.REFUSED:
                 raise errors.VersionConflict
             if verdict is conflict.Outcome.WRITE:
@@ -271,9 +313,31 @@ class Applier:
                     stored = await self._after(await self.feed.update(id, native, stored.version), native)
                 except errors.VersionConflict:
                     continue
-            self._holds(kind, stored, data, given, new=False)
-            return ItemStatus.SUCCESS
+                current = current and self._looks_like(kind, stored, native)
+            return self._holds(kind, stored, data, given, new=False, current=current)
         raise errors.VersionConflict
+
+    def _convert_change(
+        self, kind: RecordClass, item: Any, given: frozenset[str], stored: Record, kept: frozenset[str]
+    ) -> bytes:
+        return self._converted(lambda: kind.to_native(
+            item, given, stored.data, kept, self.session.viewer, self.session.version,
+            uid=self.session.entropy.key(),
+        ))
+
+    def _seen(self, kind: RecordClass, stored: Record) -> tuple[str | None, bool]:
+        """The version that the device's form descends from (None: it has none), and whether it knows all that is
+        stored.
+
+        What was changed in nothing that it sees was no change."""
+        held = self._held(stored.id)
+        if held is None:
+            return None, False
+        if version_part(held) == stored.version:
+            return stored.version, digest_part(held) != UNLIKE
+        shown = render_record(self.session, kind, stored, self.options.wanted())
+        same = digest_part(held) == digest_part(shown.version)
+        return (stored.version if same else version_part(held)), same
 
     # -- Delete, Fetch
 
@@ -293,12 +357,12 @@ class Applier:
 
     async def _remove(self, id: ItemId) -> None:
         """Mail goes to Deleted Items unless the device says otherwise or it lies there. [MS-ASCMD] DeletesAsMoves."""
-        if self.deletes_as_moves and self.folder.item_class == EMAIL:
-            if self.folder.type is not FolderType.DELETED_ITEMS:
-                for other in await self.session.mailbox.folders():
-                    if other.type is FolderType.DELETED_ITEMS:
-                        await move_item(self.session, self.folder, id, other)
-                        return
+        moves = self.deletes_as_moves and self.folder.item_class == EMAIL
+        if moves and self.folder.type is not FolderType.DELETED_ITEMS:
+            for other in await self.session.mailbox.folders():
+                if other.type is FolderType.DELETED_ITEMS:
+                    await move_item(self.session, self.folder, id, other)
+                    return
         await self.feed.delete(id)
 
     async def _fetch(self, command: DeviceCommand) -> Result:

@@ -56,7 +56,8 @@ class Chooser:
         self, session: Session, folder: Folder, feed: Feed, known: Known, horizon: Horizon, wanted: Wanted,
         held_back: frozenset[ItemId] = frozenset(),
     ) -> None:
-        """`held_back` are items that this very request wrote: they are not told in the same answer."""
+        """`held_back` are items that this very request added: the device learns their ids with the same answer, so that
+        what there is to be told of them waits for the next."""
         self.session, self.folder, self.feed = session, folder, feed
         self.known, self.horizon, self.wanted, self.held_back = known, horizon, wanted, held_back
         self.is_mail = folder.item_class == EMAIL
@@ -67,6 +68,8 @@ class Chooser:
         for id in pending.gone:
             if len(window.said) >= size:
                 return window
+            if id in self.held_back:
+                continue
             window.gone.append(id)
             if self.known.version(id) is not None:
                 window.said.append(Said(verb=Verb.DELETE, id=id))
@@ -81,9 +84,10 @@ class Chooser:
 
     async def _look(self, ids: Sequence[ItemId], window: Window) -> None:
         window.looked += ids
-        window.back += [id for id in ids if id in self.held_back]
-        ids = [id for id in ids if id not in self.held_back]
-        verbs = classify_all(ids, self.known, await self.feed.look(ids, self.horizon), self.is_mail)
+        verbs = dict(classify_all(ids, self.known, await self.feed.look(ids, self.horizon), self.is_mail))
+        for id in self.held_back & verbs.keys():
+            window.back.append(id)
+            del verbs[id]
         for id, verb in verbs.items():
             if verb in (Verb.DELETE, Verb.SOFT_DELETE):
                 window.said.append(Said(verb=verb, id=id))

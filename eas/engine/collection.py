@@ -26,8 +26,8 @@ from .keys import ZERO, Asked, Head, Held, Verdict, advance, judge, revise
 from .known import Answers, Known, Pending, dump_base, dump_generation, load_generation
 from .model import CollectionId, Folder
 from .options import CollectionOptions, dump_options, in_force, load_options
-from .ports import Delta, Feed, Horizon, Owner, Step
-from .render import render_items, without_body_limits
+from .ports import Feed, Horizon, Owner, Step, Token
+from .render import UNLIKE, digest_part, render_items, unlike, without_body_limits
 from .session import Session
 
 #: How often a request is judged again after somebody else moved the state meanwhile.
@@ -133,6 +133,18 @@ async def has_news(session: Session, collection_id: CollectionId) -> bool:
     return await Turn(session, folder, owner, held, Verdict(Asked.NEXT, held.present)).peek()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """How far a feed has been read, and with which edge. `doubt` as in a head."""
+
+    token: Token
+    edge: datetime | None
+    doubt: str
+
+    def put_into(self, head: Head) -> Head:
+        return replace(head, token=self.token, edge=_text(self.edge), doubt=self.doubt)
+
+
 class Turn:
     """One attempt to answer: from one generation, over one state of the stored row."""
 
@@ -143,8 +155,7 @@ class Turn:
         self.now: datetime = session.clock.now()
         self.known, self.pending, self.answers = Known(), Pending(), Answers()
         self._loaded = False
-        self._absorbed = False
-        self._listing: object = None
+        self._stored = (self.known, self.pending)
 
     # -- the three kinds of answers; None means that somebody else moved the row
 
@@ -165,7 +176,9 @@ class Turn:
             return self._answer(self.base.key)
         await self._load()
         options = load_options(self.base.options)
-        said = await self._said_again(options)
+        said, differing = await self._said_again(options)
+        if differing and not await self._doubt_both_copies(differing):
+            return None
         results = tuple(
             Result(verb=Done(verb), named=named, server_id=server, status=ItemStatus(status))
             for verb, named, server, status in self.answers.results
@@ -178,32 +191,33 @@ class Turn:
         kept = load_options(self.base.options)
         options = in_force(kept, request.options)
         applied = await self._apply(request, options)
-        delta, fresh_listing = Delta(token=self.base.token), False
-        edge = _parse(self.base.edge)
+        read = Read(token=self.base.token, edge=_parse(self.base.edge), doubt=self.base.doubt)
         if request.get_changes:
             edge = options.edge(self.folder.item_class, self.now)
-            fresh_listing = options.filter_type != kept.filter_type
-            delta = await self._read(edge, fresh_listing)
+            read = await self._read(edge, options.filter_type != kept.filter_type)
+        elif options.filter_type != kept.filter_type:
+            # The whole listing is read when changes are asked for again: by then the filters look alike.
+            read = Read(token="", edge=options.edge(self.folder.item_class, self.now), doubt="")
         window = Window()
         if applied.altered:
             self.pending = self.pending.with_news(applied.altered, ())
         if request.get_changes and self.pending:
             chooser = Chooser(
-                self.session, self.folder, self.feed, self.known, Horizon(edge=edge), options.wanted(),
-                frozenset(applied.later),
+                self.session, self.folder, self.feed, self.known, Horizon(edge=read.edge), options.wanted(),
+                frozenset(applied.added),
             )
             window = await chooser.fill(self.pending, request.window)
-        head = replace(self.base, token=delta.token, edge=_text(edge), options=dump_options(options), doubt="")
+        head = read.put_into(replace(self.base, options=dump_options(options)))
         if not window.said and not request.commands:
             if not await self._settle_quietly(head, window):
                 return None
-            return self._answer(self.base.key, more=bool(self.pending), news=False)
+            return self._answer(self.base.key, more=bool(self.pending) and request.get_changes, news=False)
         return await self._issue(request, head, applied, window, options)
 
     async def _issue(
         self, request: CollectionRequest, head: Head, applied: Applied, window: Window, options: CollectionOptions
     ) -> CollectionAnswer | None:
-        rest = window.remaining(self.pending).with_news(applied.later, ())
+        rest = window.remaining(self.pending)
         more = bool(rest) and request.get_changes
         answers = Answers(
             said=tuple((said.verb, said.id) for said in window.said),
@@ -219,7 +233,7 @@ class Turn:
             step, held=advance(self.held, self.verdict, head),
             settled={id: (result, head.key) for id, result in applied.settled.items()},
         )
-        step = replace(step, forgotten=await self._proven_intents(step.held))
+        step = replace(step, forgotten=await self._proven_intents())
         if not await self.session.store.commit(self.owner, self.held.row, step):
             return None
         results = await self._with_contents(tuple(applied.results), options)
@@ -239,50 +253,41 @@ class Turn:
         self.known = self.known.edited(applied.known)
         return applied
 
-    async def _read(self, edge: datetime | None, relist: bool) -> Delta:
+    async def _read(self, edge: datetime | None, relist: bool) -> Read:
         """Take in what has happened since the generation's token. Loads the body only if something has."""
-        horizon = Horizon(edge=edge)
-        delta = await self.feed.delta(None if relist else self.base.token or None, horizon)
-        crossed: Sequence[ItemId] = ()
+        listed_anew = relist or not self.base.token
+        delta = await self.feed.delta(None if listed_anew else self.base.token, Horizon(edge=edge))
         old = _parse(self.base.edge)
-        if not relist and old is not None and edge is not None and old < edge:
+        crossed: Sequence[ItemId] = ()
+        if not listed_anew and old is not None and edge is not None and old < edge:
             crossed = list(await self.feed.crossed(old, edge))
+        read = Read(token=delta.token, edge=edge, doubt="")
         if not (self.base.pending or delta.complete or delta.touched or delta.outside or delta.gone or crossed):
-            return delta
+            return read
         await self._load()
-        if not relist and doubtful(self.known, delta) and not self._doubted_long_enough():
-            return replace(delta, token=self.base.token)
-        self._absorbed = True
-        pending = Pending() if relist else self.pending
+        if not listed_anew and doubtful(self.known, delta):
+            since = _parse(self.base.doubt)
+            if since is None or self.now - since < DOUBT:
+                return Read(token=self.base.token, edge=old, doubt=_text(since or self.now))
+        pending = Pending() if listed_anew else self.pending
         self.pending = absorb(self.known, pending, delta, self.folder.item_class == EMAIL)
         if held := [id for id in crossed if self.known.version(id) is not None]:
             self.pending = self.pending.with_news(held, ())
-        return delta
-
-    def _doubted_long_enough(self) -> bool:
-        """Notes the first doubt in the head, so that a later request finds it."""
-        since = _parse(self.base.doubt)
-        if since is not None and self.now - since >= DOUBT:
-            return True
-        if since is None:
-            self.base = replace(self.base, doubt=_text(self.now))
-        return False
+        return read
 
     async def _settle_quietly(self, head: Head, window: Window) -> bool:
         """Nothing visible happened: move the token without a new key, so that the same delta is not read for ever."""
-        rest = window.remaining(self.pending)
+        step = Step(held=self.held)
         if self._loaded:
+            known, rest = self.known.edited(window.known), window.remaining(self.pending)
             head = replace(head, pending=bool(rest))
-        head = replace(head, doubt=self.base.doubt if head.token == self.base.token else "")
-        if revise(self.held, head) == self.held:
+            if (known, rest) != self._stored:
+                head, step = self._step(head, known, rest, self.answers)
+            self.pending = rest
+        held = revise(self.held, head)
+        if held == self.held and not step.generations:
             return True
-        if self._absorbed:
-            head, step = self._step(head, self.known.edited(window.known), rest, self.answers)
-        else:
-            step = Step(held=self.held)
-        self.pending = rest
-        step = replace(step, held=revise(self.held, head))
-        return await self.session.store.commit(self.owner, self.held.row, step)
+        return await self.session.store.commit(self.owner, self.held.row, replace(step, held=held))
 
     def _step(self, head: Head, known: Known, rest: Pending, answers: Answers) -> tuple[Head, Step]:
         """The head with the numbers of its blobs, and what is to be written. Numbers grow with the row's version."""
@@ -293,7 +298,7 @@ class Turn:
             blobs[head.base] = dump_base(known.base)
         if not rest.cursor:
             head = replace(head, listing=0, cursor=0)
-        elif rest.listing is self._listing and head.listing:
+        elif rest.listing is self._stored[1].listing and head.listing:
             head = replace(head, cursor=rest.cursor)
         else:
             head = replace(head, listing=2 * (self.held.row + 1) + 1, cursor=rest.cursor)
@@ -301,22 +306,21 @@ class Turn:
         generations = {head.key: dump_generation(known, rest, answers)}
         return head, Step(held=self.held, generations=generations, blobs=blobs)
 
-    async def _proven_intents(self, after: Held) -> tuple[int, ...]:
-        """Intents whose answers are known to have arrived. Those from before a start with key 0 are kept for one turn:
-        the device may send the same items again under other names."""
-        if not self.base.answers or self.verdict.asked is not Asked.NEXT or self.base.parent == ZERO:
+    async def _proven_intents(self) -> tuple[int, ...]:
+        """Intents whose answer has arrived: those that were settled with the key that the device has now named. Those
+        of answers that never arrived stay for a while, since the device may send the same again: under another key, or
+        after key 0 under another name."""
+        if not self.base.answers or self.verdict.asked is not Asked.NEXT:
             return ()
-        alive = {head.key for head in after.heads} - {self.base.key}
         intents = await self.session.store.intents(self.owner)
-        return tuple(i.id for i in intents if i.settled_key and i.settled_key not in alive)
+        return tuple(i.id for i in intents if i.settled_key == self.base.key)
 
     # -- counting and peeking
 
     async def count(self, options: CollectionOptions | None) -> int:
         kept = load_options(self.base.options)
         options = in_force(kept, options)
-        edge = options.edge(self.folder.item_class, self.now)
-        await self._read(edge, options.filter_type != kept.filter_type)
+        read = await self._read(options.edge(self.folder.item_class, self.now), options.filter_type != kept.filter_type)
         total = sum(1 for id in self.pending.gone if self.known.version(id) is not None)
         ids = list(self.pending.newest())
         if not self.known.ids():
@@ -324,7 +328,7 @@ class Turn:
         is_mail = self.folder.item_class == EMAIL
         for at in range(0, len(ids), COUNT_AT):
             some = ids[at : at + COUNT_AT]
-            look = await self.feed.look(some, Horizon(edge=edge))
+            look = await self.feed.look(some, Horizon(edge=read.edge))
             total += len(classify_all(some, self.known, look, is_mail))
         return total
 
@@ -332,18 +336,17 @@ class Turn:
         if self.base.pending:
             return True
         options = load_options(self.base.options)
-        edge = options.edge(self.folder.item_class, self.now)
-        delta = await self._read(edge, False)
+        read = await self._read(options.edge(self.folder.item_class, self.now), False)
         window = Window()
         if self.pending:
             chooser = Chooser(
-                self.session, self.folder, self.feed, self.known, Horizon(edge=edge), options.wanted()
+                self.session, self.folder, self.feed, self.known, Horizon(edge=read.edge), options.wanted()
             )
             window = await chooser.fill(self.pending, 1)
         if window.said:
             return True
         # A lost race is no matter here: whoever won has read at least as far.
-        await self._settle_quietly(replace(self.base, token=delta.token, edge=_text(edge)), window)
+        await self._settle_quietly(read.put_into(self.base), window)
         return False
 
     # -- making answers
@@ -356,7 +359,7 @@ class Turn:
             body.base, body.listing, self.base.cursor, body.generation
         )
         self._loaded = True
-        self._listing = self.pending.listing
+        self._stored = (self.known, self.pending)
 
     def _answer(
         self, key: str, *, said: tuple[Said, ...] = (),
@@ -367,8 +370,10 @@ class Turn:
             more=more, news=news,
         )
 
-    async def _said_again(self, options: CollectionOptions) -> tuple[Said, ...]:
+    async def _said_again(self, options: CollectionOptions) -> tuple[tuple[Said, ...], tuple[ItemId, ...]]:
+        """The commands to the device, and which of them bring another state of the item than they did at first."""
         contents: dict[tuple[str, ItemId], tuple[Element, ...]] = {}
+        differing: list[ItemId] = []
         for verb in (Verb.ADD, Verb.CHANGE):
             ids = [id for v, id in self.answers.said if v == verb]
             flags_only = verb is Verb.CHANGE and self.folder.item_class == EMAIL
@@ -376,11 +381,26 @@ class Turn:
                 self.session, self.folder, ids, None if flags_only else options.wanted()
             ):
                 contents[verb, item.id] = item.content
-        return tuple(
+                if item.version != self.known.version(item.id):
+                    differing.append(item.id)
+        said = tuple(
             Said(verb=Verb(verb), id=id, content=contents.get((verb, id), ()))
             for verb, id in self.answers.said
             if (verb, id) in contents or verb in (Verb.DELETE, Verb.SOFT_DELETE)
         )
+        return said, tuple(differing)
+
+    async def _doubt_both_copies(self, differing: Sequence[ItemId]) -> bool:
+        """Which of two copies of an answer the device took cannot be known: what differs between them it gets again.
+        Without this an item that is changed and changed back would stay with the device as it was in between."""
+        fresh = [id for id in differing if digest_part(self.known.version(id) or "") != UNLIKE]
+        if not fresh:
+            return True
+        known = self.known.edited({id: unlike("?") for id in fresh})
+        rest = self.pending.with_news(fresh, ())
+        head, step = self._step(replace(self.base, pending=True), known, rest, self.answers)
+        held = replace(self.held, issued=tuple(head if h.key == head.key else h for h in self.held.issued))
+        return await self.session.store.commit(self.owner, self.held.row, replace(step, held=held))
 
     async def _with_contents(
         self, results: tuple[Result, ...], options: CollectionOptions

@@ -11,7 +11,9 @@ class Outcome(Enum):
     REFUSED = auto()   # the server's version is kept (Status 7) and sent to the device
 
 
-def decide(known_version: str | None, stored_version: str, stored: bytes, intended: bytes, client_wins: bool) -> Outcome:
+def decide(
+    known_version: str | None, stored_version: str, stored: bytes, intended: bytes, client_wins: bool
+) -> Outcome:
     """`known_version` is the backend's version that the device last saw, None if it never saw the item.
 
     `intended` is the stored form with the device's change applied; if that changes nothing there is no conflict,

@@ -13,7 +13,7 @@ from eas.items.native import ItemId
 from .known import Known, Pending
 from .ports import Delta, Look
 from .ranges import RangeSet
-from .render import version_part
+from .render import UNLIKE, digest_part, version_part
 
 
 class Verb(StrEnum):
@@ -41,7 +41,9 @@ def classify(known: str | None, version: str | None, outside: bool, is_mail: boo
         return Verb.SOFT_DELETE if outside else Verb.DELETE
     if known is None:
         return Verb.ADD
-    return None if version == (known if is_mail else version_part(known)) else Verb.CHANGE
+    if is_mail:
+        return None if version == known else Verb.CHANGE
+    return None if version == version_part(known) and digest_part(known) != UNLIKE else Verb.CHANGE
 
 
 def classify_all(ids: Iterable[ItemId], known: Known, look: Look, is_mail: bool) -> Mapping[ItemId, Verb]:

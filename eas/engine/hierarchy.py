@@ -17,7 +17,7 @@ from . import errors
 from .classes import EMAIL, RECORDS
 from .collection import owner_of
 from .keys import ZERO, Asked, Head, Held, Verdict, advance, judge, revise
-from .model import CollectionId, Folder, FolderType
+from .model import CollectionId, FolderType
 from .ports import Chosen, Intent, Owner, Step
 from .session import Session
 
@@ -150,7 +150,7 @@ async def delete_folder(session: Session, key: str, id: CollectionId) -> str:
             if id not in known:
                 raise
         await session.store.forget(session.user.id, session.device.id, id)
-        return id, {child: None for child in _branch(known, id)}
+        return id, dict.fromkeys(_branch(known, id))
 
     return (await _edit(session, key, f"FolderDelete {id}", effect))[0]
 
@@ -185,7 +185,8 @@ async def _edit(
 
 
 class _State:
-    """The hierarchy's state on one device, for one request. The body is {"e": entries, "p": the parent's, "r": result}."""
+    """The hierarchy's state on one device, for one request. The body is {"e": entries, "p": the parent's, "r":
+    result}."""
 
     def __init__(self, session: Session, owner: Owner, held: Held, verdict: Verdict, request: str) -> None:
         self.session, self.owner, self.held, self.verdict, self.request = session, owner, held, verdict, request

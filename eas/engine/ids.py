@@ -2,7 +2,8 @@
 
 ServerIds are stable over resyncs and equal for all devices of a user, so they can serve as LongIds too. A FileReference
 adds the section of the part: `<collection>:<item>:<section>`. Every id that comes in is parsed here and then looked up
-within the user's own mailbox; parsing proves nothing about rights. [MS-ASCMD] ServerId (Sync), [MS-ASAIRS] FileReference.
+within the user's own mailbox; parsing proves nothing about rights. [MS-ASCMD] ServerId (Sync), [MS-ASAIRS]
+FileReference.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from .model import CollectionId
 MAX_LENGTH = 64
 
 _SERVER_ID = re.compile(r"([0-9A-Za-z._-]{1,40}):([1-9][0-9]{0,17})")
-_FILE_REFERENCE = re.compile(r"([0-9A-Za-z._-]{1,40}):([1-9][0-9]{0,17}):((?:[1-9][0-9]{0,4})(?:\.[1-9][0-9]{0,4}){0,30}|0)")
+_FILE_REFERENCE = re.compile(
+    r"([0-9A-Za-z._-]{1,40}):([1-9][0-9]{0,17}):((?:[1-9][0-9]{0,4})(?:\.[1-9][0-9]{0,4}){0,30}|0)"
+)
 
 
 def server_id(collection: CollectionId, item: ItemId) -> str:

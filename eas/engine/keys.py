@@ -30,8 +30,8 @@ class Head:
     `parent` is the key that was asked with; `request` the digest of that request. `token` is how far the feed has been
     read (it may move without a new key while nothing visible happens). `edge` is the FilterType's date as ISO text, ""
     for none. `options` are the collection's options in force, as text. `pending` and `answers` say whether the body has
-    any. `base`, `listing` number the blobs that the body builds on, 0 for none; `cursor` is how far the listing is sent.
-    `doubt` is when a listing first lacked so many items that it is read again before it is believed, as ISO text.
+    any. `base`, `listing` number the blobs that the body builds on, 0 for none; `cursor` is how far the listing is
+    sent. `doubt` is when a listing first lacked so many items that it is read again before it is believed, as ISO text.
     """
 
     key: str

@@ -25,6 +25,8 @@ from .ranges import RangeSet
 #: first sync then rewrites a base a handful of times, and a change later writes about as much as it changes.
 FOLD_OVER = 200
 
+NO_IDS = RangeSet()
+
 
 @dataclass(frozen=True, slots=True)
 class Base:
@@ -114,10 +116,10 @@ def load_listing(data: bytes) -> RangeSet:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    listing: RangeSet = RangeSet()
+    listing: RangeSet = NO_IDS
     cursor: ItemId = 0
-    beside: RangeSet = RangeSet()
-    gone: RangeSet = RangeSet()
+    beside: RangeSet = NO_IDS
+    gone: RangeSet = NO_IDS
 
     def __bool__(self) -> bool:
         return bool(self.gone or self.beside or self._rest)
@@ -130,7 +132,7 @@ class Pending:
         return len(self.gone) + len(self.beside | self._rest)
 
     @classmethod
-    def all_of(cls, listing: RangeSet, gone: RangeSet = RangeSet()) -> Pending:
+    def all_of(cls, listing: RangeSet, gone: RangeSet = NO_IDS) -> Pending:
         last = max((high for _, high in listing.pairs()), default=0)
         return cls(listing=listing, cursor=last, gone=gone)
 
@@ -166,8 +168,8 @@ class Pending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """The decision that a key names: enough to make the same answer again. `said` are (verb, id) in order, `results` the
-    answers to the device's own commands as (verb, id as the device named it, server id, status)."""
+    """The decision that a key names: enough to make the same answer again. `said` are (verb, id) in order, `results`
+    the answers to the device's own commands as (verb, id as the device named it, server id, status)."""
 
     said: tuple[tuple[str, ItemId], ...] = ()
     results: tuple[tuple[str, str, str, int], ...] = ()

@@ -1,7 +1,7 @@
 """Answering an invitation: the user's calendar takes it as accepted or tentative, or loses it.
 
-The invitation is a message with an iCalendar part, or the appointment itself. Which of the two the device names does not
-matter: the appointment is found by its UID, so that one meeting is in the calendar once.
+The invitation is a message with an iCalendar part, or the appointment itself. Which of the two the device names does
+not matter: the appointment is found by its UID, so that one meeting is in the calendar once.
 
 [MS-ASCMD] MeetingResponse; [MS-ASCAL] for what is stored.
 """
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from datetime import datetime
 from hashlib import blake2b
+
+import structlog
 
 from eas.items import meeting, mime
 from eas.items.native import ItemId, Mail, Part, Record, Refused
@@ -23,6 +25,8 @@ from .parts import STRUCTURE_ONLY
 from .ports import Chosen, Intent, Owner
 from .session import Session
 
+log = structlog.get_logger("eas.meetings")
+
 DECLINED = 3
 
 #: How often a conditional write is tried again.
@@ -32,7 +36,8 @@ ATTEMPTS = 4
 async def respond(
     session: Session, folder: Folder, id: ItemId, response: int, instance: datetime | None
 ) -> str:
-    """Answer the invitation; the ServerId of the appointment, "" if it was declined. The same answer again gives the same.
+    """Answer the invitation; the ServerId of the appointment, "" if it was declined. The same answer again gives the
+    same.
 
     `response`: 1 accept, 2 tentative, 3 decline. Raises ItemGone, Refused (no invitation to this user), NotAllowed.
     """
@@ -42,18 +47,28 @@ async def respond(
         verb="MeetingResponse", client_id="", server_id=named,
         digest=f"{response} {instance.isoformat() if instance else ''}", chosen=Chosen(name=session.entropy.key()),
     ))
-    if intent.result:
+    try:
+        result = await _answer(session, folder, id, response, instance)
+    except errors.ItemGone:
+        if not intent.result:
+            raise
+        # The same answer once more; the invitation was put away (or the appointment removed) when it came first.
         return intent.result.removeprefix("=")
+    await session.store.settle(owner, intent, f"={result}")
+    if folder.item_class == EMAIL:
+        await _put_away(session, folder, id)
+    return result
+
+
+async def _answer(session: Session, folder: Folder, id: ItemId, response: int, instance: datetime | None) -> str:
+    """Done again it changes nothing: a user who accepts, declines and accepts again means the last."""
     calendar = await _calendar(session, folder)
     if folder.item_class == EMAIL:
         ics = await _invitation(session, folder, id)
         found = await _from_mail(session, calendar, ics, response, instance)
-        await _put_away(session, folder, id)
     else:
         found = await _update(session, folder, id, response, instance)
-    result = "" if found is None else server_id(calendar.id, found)
-    await session.store.settle(owner, intent, f"={result}")
-    return result
+    return "" if found is None else server_id(calendar.id, found)
 
 
 async def _calendar(session: Session, folder: Folder) -> Folder:
@@ -128,10 +143,14 @@ def _check_instance(ics: bytes, instance: datetime | None) -> None:
 
 
 async def _put_away(session: Session, folder: Folder, id: ItemId) -> None:
-    """An answered invitation goes to Deleted Items, as Exchange does it."""
+    """An answered invitation goes to Deleted Items, as Exchange does it. The answer stands, whether that can be or
+    not."""
     if folder.type is FolderType.DELETED_ITEMS:
         return
     for other in await session.mailbox.folders():
         if other.type is FolderType.DELETED_ITEMS:
-            await move_item(session, folder, id, other)
+            try:
+                await move_item(session, folder, id, other)
+            except (errors.ItemGone, errors.FolderGone, errors.NotAllowed, errors.NoSpace) as error:
+                log.info("an answered invitation stays where it is", reason=type(error).__name__)
             return

@@ -13,7 +13,8 @@ CollectionId = str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """Somebody who has logged in. `id` is stable for ever; `address` is the primary one and stands first in `addresses`.
+    """Somebody who has logged in. `id` is stable for ever; `address` is the primary one and stands first in
+    `addresses`.
 
     `zone` is an IANA name, used where an item does not tell.
     """

@@ -27,7 +27,8 @@ class Attachment:
 
 
 async def load_attachment(session: Session, reference: str, max_bytes: int | None = None) -> Attachment | None:
-    """The decoded content; None if it is larger than `max_bytes`. Raises ItemGone for any reference that leads nowhere."""
+    """The decoded content; None if it is larger than `max_bytes`. Raises ItemGone for any reference that leads
+    nowhere."""
     parsed = parse_file_reference(reference)
     folder = await session.mailbox.folder(parsed[0]) if parsed else None
     if parsed is None or folder is None or folder.item_class != EMAIL:

@@ -1,4 +1,5 @@
-"""What the engine and the commands ask of the rest of the system. Implemented in store, backends and push; joined in app.
+"""What the engine and the commands ask of the rest of the system. Implemented in store, backends and push; joined in
+app.
 
 A backend hands over items in their native form (`eas.items.native`); the shape that devices see is made in `eas.items`.
 Every method may raise `errors.Unavailable`; the other errors are named where they belong.
@@ -41,9 +42,9 @@ class Horizon:
 class Delta:
     """What has happened in a collection since a token.
 
-    `touched`: created or changed, and within the horizon. `outside`: created or changed, and outside it. `gone`: deleted
-    or moved away. `complete`: this is the whole listing instead (no token, or one too old): what it does not name is
-    not there. `token` was taken before what it covers.
+    `touched`: created or changed, and within the horizon. `outside`: created or changed, and outside it. `gone`:
+    deleted or moved away. `complete`: this is the whole listing instead (no token, or one too old): what it does not
+    name is not there. `token` was taken before what it covers.
     """
 
     token: Token
@@ -113,16 +114,16 @@ class Feed(Protocol):
         ...
 
     async def create(self, content: bytes, chosen: Chosen, flags: MailFlags | None = None) -> Written:
-        """Store a new item (for mail: a whole message, with its flags); if one of the chosen name is there already, that
-        one. Raises NotAllowed, TooLarge, NoSpace."""
+        """Store a new item (for mail: a whole message, with its flags); if one of the chosen name is there already,
+        that one. Raises NotAllowed, TooLarge, NoSpace."""
         ...
 
     async def update(self, id: ItemId, content: bytes, if_version: ItemVersion | None) -> Written:
         """Replace a record. Raises ItemGone, VersionConflict, NotAllowed, TooLarge, NoSpace."""
         ...
 
-    async def set_flags(self, id: ItemId, flags: MailFlags) -> Written:
-        """Raises ItemGone, NotAllowed."""
+    async def set_flags(self, id: ItemId, flags: MailFlags, if_version: ItemVersion | None = None) -> Written:
+        """Raises ItemGone, VersionConflict, NotAllowed."""
         ...
 
     async def delete(self, id: ItemId, if_version: ItemVersion | None = None) -> None:
@@ -130,8 +131,8 @@ class Feed(Protocol):
         ...
 
     async def move(self, id: ItemId, to: CollectionId, chosen: Chosen) -> Written:
-        """Move an item; if one of the chosen name is in the destination already, finish (the source must be gone) and say
-        where it is. Raises ItemGone, FolderGone, NotAllowed."""
+        """Move an item; if one of the chosen name is in the destination already, finish (the source must be gone) and
+        say where it is. Raises ItemGone, FolderGone, NotAllowed."""
         ...
 
 
@@ -139,8 +140,8 @@ class Feed(Protocol):
 class MailQuery:
     """A search over mail and other items: all that is set must hold. `classes` and `collections` empty mean all.
 
-    `text` is looked for in subject, addresses and body, word by word, without regard to case. `since` and `before` bound
-    the received time.
+    `text` is looked for in subject, addresses and body, word by word, without regard to case. `since` and `before`
+    bound the received time.
     """
 
     text: str = ""
@@ -200,7 +201,8 @@ class Directory(Protocol):
     """The Global Address List, as far as this user may see it, and the user's own contacts."""
 
     async def search(self, text: str, start: int, count: int) -> tuple[Sequence[Person], int]:
-        """People whose name, alias, address, phone, office, company or title begins with the text; and how many in all."""
+        """People whose name, alias, address, phone, office, company or title begins with the text; and how many in
+        all."""
         ...
 
     async def resolve(self, text: str, limit: int) -> Sequence[Person]:
@@ -295,7 +297,8 @@ class StateStore(Protocol):
     async def body(self, owner: Owner, key: str, base: int, listing: int) -> StoredBody: ...
 
     async def commit(self, owner: Owner, row: int, step: Step) -> bool:
-        """Apply the step if the row still has this version (0: there is none yet); False if not, and nothing is done."""
+        """Apply the step if the row still has this version (0: there is none yet); False if not, and nothing is
+        done."""
         ...
 
     async def forget(self, user_id: str, device_id: str, collection_id: CollectionId | None = None) -> None:

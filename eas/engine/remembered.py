@@ -1,4 +1,5 @@
-"""The last whole Sync request of a device, to which empty and partial ones refer. [MS-ASCMD] Empty Sync Request, Partial.
+"""The last whole Sync request of a device, to which empty and partial ones refer. [MS-ASCMD] Empty Sync Request,
+Partial.
 
 Kept as the document itself without the device's commands; a first byte says whether it had any, since a request with
 commands cannot be repeated by an empty one.

@@ -39,7 +39,8 @@ class Rendered:
 async def render_items(
     session: Session, folder: Folder, ids: Sequence[ItemId], wanted: Wanted | None
 ) -> AsyncIterator[Rendered]:
-    """The items in the order asked for; those that are gone are left out. `wanted` None gives a message's flags only."""
+    """The items in the order asked for; those that are gone are left out. `wanted` None gives a message's flags
+    only."""
     async for item in session.mailbox.feed(folder).fetch(ids, wanted):
         yield render_item(session, folder, item, wanted)
 
@@ -76,10 +77,12 @@ def render_record(session: Session, kind: RecordClass, record: Record, wanted: W
     try:
         message = kind.from_native(record.data, wanted, session.viewer, session.version)
         content = schema.content(message, session.version)
+        seen = seen_as(record.version, content)
     except Exception as error:  # as above: an item whose conversion raises arrives degraded
         reason = _reason(error, kind.name, "", record.id)
         content = schema.content(kind.degraded(record.data, reason), session.version)
-    return Rendered(id=record.id, version=seen_as(record.version, content), content=content, reason=reason)
+        seen = seen_as(record.version, content)
+    return Rendered(id=record.id, version=seen, content=content, reason=reason)
 
 
 def _reason(error: Exception, item_class: str, collection: CollectionId, id: ItemId) -> str:
@@ -91,7 +94,8 @@ def _reason(error: Exception, item_class: str, collection: CollectionId, id: Ite
 
 
 def digest(content: Sequence[Element]) -> str:
-    """Equal for contents that a device cannot tell apart. 12 characters: two forms of one item are compared, not many."""
+    """Equal for contents that a device cannot tell apart. 12 characters: two forms of one item are compared, not
+    many."""
     encoded = wbxml.encode(Element("AirSync:ApplicationData", tuple(content)))
     return blake2b(encoded, digest_size=6).hexdigest()
 
@@ -99,6 +103,17 @@ def digest(content: Sequence[Element]) -> str:
 def seen_as(version: str, content: Sequence[Element]) -> str:
     """The version of a record with the digest of how it looks."""
     return f"{version} {digest(content)}"
+
+
+#: In the place of a digest: the device holds another form of this version than the server, and is to hear of it.
+UNLIKE = "-"
+
+
+def unlike(version: str) -> str:
+    """What is known of an item that the device must hear of again. `version` is that which the device's own form
+    descends from, "?" if there is none: a later change by the device is a conflict only if that one is no longer
+    stored."""
+    return f"{version} {UNLIKE}"
 
 
 def version_part(known: str) -> str:

@@ -15,13 +15,18 @@ from dataclasses import replace
 from enum import Enum, auto
 from hashlib import blake2b
 
-from eas.items.compose import Outgoing
-from eas.items.native import ItemId, Mail, MailFlags
+import structlog
 
-from .errors import ItemGone
+from eas.items.compose import Outgoing
+from eas.items.native import ItemId, MailFlags
+
+from .errors import BackendError, FolderGone, ItemGone, NotAllowed, Unavailable, VersionConflict
+from .flags import change_flags
 from .model import Folder, FolderType
 from .ports import Chosen, Intent, Owner
 from .session import Session
+
+log = structlog.get_logger("eas.sending")
 
 #: The name under which submissions are kept; no folder has it.
 OUTBOX = "outbox"
@@ -64,19 +69,26 @@ async def send_once(
 
 
 async def _save(session: Session, outgoing: Outgoing, chosen: Chosen) -> None:
+    """The message is on its way: that its copy could not be kept (no space, say) must not make the device send it
+    again for ever."""
     for folder in await session.mailbox.folders():
         if folder.type is FolderType.SENT_ITEMS:
-            await session.mailbox.feed(folder).create(outgoing.mime, chosen, MailFlags(read=True))
+            try:
+                await session.mailbox.feed(folder).create(outgoing.mime, chosen, MailFlags(read=True))
+            except Unavailable:
+                raise
+            except BackendError as error:
+                log.warning("no copy of a sent message was kept", reason=type(error).__name__, detail=str(error))
             return
 
 
 async def mark_answered(session: Session, folder: Folder, id: ItemId, verb: int) -> None:
-    """Note on the original that it was replied to (1, 2) or forwarded (3). Gone meanwhile is no matter."""
-    feed = session.mailbox.feed(folder)
-    async for mail in feed.fetch([id], None):
-        assert isinstance(mail, Mail)
-        flags = replace(mail.flags, last_verb=verb, last_verb_time=session.clock.now().replace(microsecond=0))
-        try:
-            await feed.set_flags(id, flags)
-        except ItemGone:
-            return
+    """Note on the original that it was replied to (1, 2) or forwarded (3). Where that cannot be (it is gone meanwhile,
+    or in a folder that the user may only read) it is no matter."""
+    at = session.clock.now().replace(microsecond=0)
+    try:
+        await change_flags(
+            session.mailbox.feed(folder), id, lambda flags: replace(flags, last_verb=verb, last_verb_time=at)
+        )
+    except (ItemGone, FolderGone, NotAllowed, VersionConflict) as error:
+        log.info("an original was not marked as answered", reason=type(error).__name__)

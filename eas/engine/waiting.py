@@ -20,8 +20,8 @@ from .session import Session
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waited:
-    """`changed`: the collections with news. `hierarchy`: the folders have changed. `ended`: a newer request of the device
-    took over, or the server stops. All empty: the time is up."""
+    """`changed`: the collections with news. `hierarchy`: the folders have changed. `ended`: a newer request of the
+    device took over, or the server stops. All empty: the time is up."""
 
     changed: tuple[CollectionId, ...] = ()
     hierarchy: bool = False
