@@ -1,7 +1,7 @@
 """The bell of one process: who waits for what, and waking them.
 
-A phone that waits costs one `LocalListening`, one future and one timer, some hundred bytes; a ring looks at the waits of
-one user and at nobody else's. A ring only says "look there": who it reaches decides by the state of the mailbox. All of
+A phone that waits costs one `LocalListening`, one future and one timer, some hundred bytes; a ring looks at the waits
+of one user and at nobody else's. A ring only says "look there": who it reaches decides by the state of the mailbox. All of
 it runs in the event loop's thread.
 
 docs/design.md section 4. `Bell` and `Listening` of eas.engine.ports.
@@ -22,15 +22,18 @@ class LocalListening:
 
     __slots__ = ("_bell", "_collections", "_ended", "_future", "_rung", "device_id", "next", "user_id")
 
-    def __init__(self, bell: LocalBell, user_id: str, device_id: str, collections: Collection[CollectionId]) -> None:
-        self._bell: LocalBell | None = bell
+    def __init__(
+        self, bell: LocalBell | None, user_id: str, device_id: str, collections: Collection[CollectionId]
+    ) -> None:
+        """`bell` None: ended from the start."""
+        self._bell = bell
         self.user_id = user_id
         self.device_id = device_id
         self.next: LocalListening | None = None
         self._collections = tuple(collections)
         self._rung = _NOTHING
         self._future: asyncio.Future[None] | None = None
-        self._ended = False
+        self._ended = bell is None
 
     @property
     def ended(self) -> bool:
@@ -96,11 +99,9 @@ class LocalBell:
     def listen(self, user_id: str, device_id: str, collections: Collection[CollectionId]) -> LocalListening:
         """Once the server stops, a subscription is ended from the start."""
         self.end(user_id, device_id)
-        listening = LocalListening(self, user_id, device_id, collections)
         if self._stopped:
-            self._waiting += 1
-            listening.end()
-            return listening
+            return LocalListening(None, user_id, device_id, collections)
+        listening = LocalListening(self, user_id, device_id, collections)
         listening.next = self._first.get(user_id)
         self._first[user_id] = listening
         self._waiting += 1

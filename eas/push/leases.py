@@ -1,41 +1,45 @@
-"""Locks by name within one process. A lock exists only while somebody holds it or waits for it."""
+"""Leases of one process: locks by name.
+
+They keep two requests of a device from computing the same thing twice. Nothing relies on them: truth is the
+compare-and-swap of the state store. `Leases` of eas.engine.ports.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 
 class LocalLeases:
+    """A lock exists while somebody holds it or waits for it."""
+
     def __init__(self) -> None:
-        self._locks: dict[str, asyncio.Lock] = {}
-        self._users: dict[str, int] = {}
+        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Those that are held, or waited for, now."""
+        return frozenset(self._locks)
 
     @asynccontextmanager
     async def hold(self, names: Collection[str]) -> AsyncIterator[None]:
-        """Sorted, so that two requests for the same collections in different orders do not wait for each other."""
-        taken: list[str] = []
-        try:
+        async with AsyncExitStack() as held:
+            # In one order for all, so that no two wait for each other.
             for name in sorted(set(names)):
-                lock = self._locks.setdefault(name, asyncio.Lock())
-                self._users[name] = self._users.get(name, 0) + 1
-                try:
-                    await lock.acquire()
-                except BaseException:
-                    self._leave(name)
-                    raise
-                taken.append(name)
+                await held.enter_async_context(self._one(name))
             yield
+
+    @asynccontextmanager
+    async def _one(self, name: str) -> AsyncIterator[None]:
+        lock, users = self._locks.get(name) or (asyncio.Lock(), 0)
+        self._locks[name] = lock, users + 1
+        try:
+            async with lock:
+                yield
         finally:
-            for name in reversed(taken):
-                self._locks[name].release()
-                self._leave(name)
-
-    def _leave(self, name: str) -> None:
-        self._users[name] -= 1
-        if not self._users[name]:
-            del self._users[name], self._locks[name]
-
-    def __len__(self) -> int:
-        return len(self._locks)
+            users = self._locks[name][1] - 1
+            if users:
+                self._locks[name] = lock, users
+            else:
+                del self._locks[name]
