@@ -1,8 +1,8 @@
 """The bell of one process: who waits for what, and waking them.
 
 A phone that waits costs one `LocalListening`, one future and one timer, some hundred bytes; a ring looks at the waits
-of one user and at nobody else's. A ring only says "look there": who it reaches decides by the state of the mailbox. All of
-it runs in the event loop's thread.
+of one user and at nobody else's. A ring only says "look there": who it reaches decides by the state of the mailbox.
+All of it runs in the event loop's thread.
 
 docs/design.md section 4. `Bell` and `Listening` of eas.engine.ports.
 """
