@@ -191,7 +191,7 @@ class _Scan:
         if end > start + 2 and self.boundaries:
             found = self._delimiter(start, end)
             if found:
-                return found[0]
+                return max(start, self._line_end_before(found[0]))
         return end
 
 

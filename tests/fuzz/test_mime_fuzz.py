@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from eas.items import compose, email, mime
@@ -100,6 +100,10 @@ def test_any_octets_are_shown_or_unreadable(message: bytes) -> None:
 
 
 @given(message=damaged())
+@example(
+    b"Content-Type: multipart/mixed; boundary=d\r\n\r\n--d\r\n"
+    b"Content-Type: message/rfc822\r\n\r\nSubject: x\r\n--d--\r\n"
+)
 @settings(max_examples=60, deadline=None)
 def test_parts_lie_within_their_parents(message: bytes) -> None:
     with suppress(Unreadable):
