@@ -17,8 +17,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from eas.db import Database
-from eas.db.transactions import transactions
+from eas.db.transactions import Transactions
 from eas.engine.errors import Contended, Unavailable
 from eas.engine.keys import Held
 from eas.engine.model import Access, CollectionId, Device, Policy, Wipe
@@ -69,17 +68,17 @@ def _reachable() -> Iterator[None]:
 
 
 class SqlStateStore:
-    """`StateStore` of eas.engine.ports. Close it before the database, so that what is gathered gets written."""
+    """`StateStore` of eas.engine.ports. Close it before the transactions, so that what is gathered gets written."""
 
     def __init__(
         self,
-        database: Database,
+        run: Transactions,
         groups: Groups = no_groups,
         *,
         now: Callable[[], datetime] = _now,
         seen_seconds: float = SEEN_SECONDS,
     ) -> None:
-        self._run = transactions(database)
+        self._run = run
         self._groups = groups
         self._now = now
         self._seen_seconds = seen_seconds
@@ -215,8 +214,6 @@ class SqlStateStore:
             await self.flush()
         except Unavailable as error:
             log.warning("requests could not be noted", reason=str(error), devices=len(self._seen))
-        finally:
-            await self._run.close()
 
     # -- policies
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from store_kit import NOW, make_tables
+from store_kit import NOW, make_tables, open_store
 
 from eas.db import Database
+from eas.db.transactions import Transactions, transactions
 from eas.store import SqlStateStore
 
 
@@ -21,8 +23,15 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
 
 
 @pytest.fixture
-async def store(database: Database) -> AsyncIterator[SqlStateStore]:
-    made = SqlStateStore(database, now=lambda: NOW)
+async def run(database: Database) -> AsyncIterator[Transactions]:
+    made = transactions(database)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def store(run: Transactions) -> AsyncIterator[SqlStateStore]:
+    made = SqlStateStore(run, now=lambda: NOW)
     yield made
     await made.close()
 
@@ -30,16 +39,12 @@ async def store(database: Database) -> AsyncIterator[SqlStateStore]:
 @pytest.fixture
 async def nodes(tmp_path: Path) -> AsyncIterator[Callable[[], Awaitable[SqlStateStore]]]:
     """Makes stores as processes have them: each with a database object of its own, over one file."""
-    opened: list[tuple[SqlStateStore, Database]] = []
+    async with AsyncExitStack() as opened:
+        made: list[SqlStateStore] = []
 
-    async def node() -> SqlStateStore:
-        database = Database(f"sqlite+aiosqlite:///{tmp_path}/eas.db")
-        if not opened:
-            await make_tables(database)
-        opened.append((SqlStateStore(database, now=lambda: NOW), database))
-        return opened[-1][0]
+        async def node() -> SqlStateStore:
+            url = f"sqlite+aiosqlite:///{tmp_path}/eas.db"
+            made.append(await opened.enter_async_context(open_store(url, tables=not made)))
+            return made[-1]
 
-    yield node
-    for store, database in opened:
-        await store.close()
-        await database.close()
+        yield node

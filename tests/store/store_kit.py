@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from eas.db import Base, Database
+from eas.db.transactions import transactions
 from eas.engine.keys import Head, Held
 from eas.engine.ports import Owner, Step
+from eas.store import SqlStateStore
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 OWNER = Owner(user_id="ann", device_id="phone", collection_id="5")
@@ -15,6 +19,20 @@ OWNER = Owner(user_id="ann", device_id="phone", collection_id="5")
 async def make_tables(database: Database) -> None:
     async with database.write() as connection:
         await connection.run_sync(Base.metadata.create_all)
+
+
+@asynccontextmanager
+async def open_store(url: str, *, tables: bool = False) -> AsyncIterator[SqlStateStore]:
+    """A store as a process has it, with a database of its own."""
+    database = Database(url)
+    if tables:
+        await make_tables(database)
+    run = transactions(database)
+    store = SqlStateStore(run, now=lambda: NOW)
+    yield store
+    await store.close()
+    await run.close()
+    await database.close()
 
 
 def head(key: str, parent: str = "0", **more: object) -> Head:

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, func, select
-from store_kit import NOW, OWNER, head, make_tables, step
+from store_kit import NOW, OWNER, head, open_store, step
 
 from eas.db import Database
+from eas.db.transactions import Transactions
 from eas.engine.errors import Contended
 from eas.engine.model import Access, Device, Wipe
 from eas.engine.partnership import revise
@@ -47,18 +48,14 @@ def test_devices_come_back_as_they_were() -> None:
     @given(first=devices, second=devices)
     def check(first: Device, second: Device) -> None:
         async def work() -> None:
-            database = Database("sqlite+aiosqlite://")
-            await make_tables(database)
-            store = SqlStateStore(database)
-            assert await store.add_device(first) == replace(first, row=1)
-            assert await store.device("ann", first.id) == replace(first, row=1)
-            # A save takes over everything; what `seen` writes is never set back.
-            last = max([m for m in (first.last_seen, second.last_seen) if m], default=None)
-            changed = replace(second, id=first.id, row=1, last_seen=last)
-            assert await store.save_device(changed)
-            assert await store.device("ann", first.id) == replace(changed, row=2)
-            await store.close()
-            await database.close()
+            async with open_store("sqlite+aiosqlite://", tables=True) as store:
+                assert await store.add_device(first) == replace(first, row=1)
+                assert await store.device("ann", first.id) == replace(first, row=1)
+                # A save takes over everything; what `seen` writes is never set back.
+                last = max([m for m in (first.last_seen, second.last_seen) if m], default=None)
+                changed = replace(second, id=first.id, row=1, last_seen=last)
+                assert await store.save_device(changed)
+                assert await store.device("ann", first.id) == replace(changed, row=2)
 
         asyncio.run(work())
 
@@ -144,8 +141,8 @@ async def test_a_note_shows_before_it_is_written(store: SqlStateStore) -> None:
 
 
 @pytest.mark.parametrize("database", ["file"], indirect=True)  # looked at while the store writes
-async def test_notes_are_written_after_some_seconds(database: Database) -> None:
-    store = SqlStateStore(database, seen_seconds=0.01)
+async def test_notes_are_written_after_some_seconds(run: Transactions, database: Database) -> None:
+    store = SqlStateStore(run, seen_seconds=0.01)
     await store.add_device(PHONE)
     await store.seen("ann", "phone", "agent", "16.1", NOW)
     await _until_last_seen(database, NOW)
@@ -154,8 +151,8 @@ async def test_notes_are_written_after_some_seconds(database: Database) -> None:
     await store.close()
 
 
-async def test_notes_are_written_at_close(database: Database) -> None:
-    store = SqlStateStore(database)
+async def test_notes_are_written_at_close(run: Transactions, database: Database) -> None:
+    store = SqlStateStore(run)
     await store.add_device(PHONE)
     await store.seen("ann", "phone", "agent", "16.1", NOW)
     await store.close()
@@ -308,9 +305,10 @@ async def test_no_change_of_many_at_once_is_lost(nodes: Nodes) -> None:
     assert (found.ping_heartbeat, found.row) == (6, 7)
 
 
+@pytest.mark.parametrize("database", ["memory"], indirect=True)
 async def test_notes_of_many_devices_are_one_transaction(store: SqlStateStore, database: Database) -> None:
     begun = 0
-    engine = getattr(store._run, "_engine", database.engine.sync_engine)
+    engine = database.engine.sync_engine
 
     def count(connection: object) -> None:
         nonlocal begun

@@ -9,9 +9,9 @@ from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from store_kit import NOW, OWNER, head, make_tables, step
+from store_kit import NOW, OWNER, head, open_store, step
 
-from eas.db import Database
+from eas.db.transactions import Transactions
 from eas.engine.model import Device
 from eas.engine.ports import Chosen, Intent, Owner
 from eas.store import SqlStateStore
@@ -33,14 +33,10 @@ def test_intents_come_back_as_they_were() -> None:
     @given(st.lists(intents, max_size=4, unique_by=lambda i: (i.verb, i.client_id, i.server_id, i.digest)))
     def check(wanted: list[Intent]) -> None:
         async def work() -> None:
-            database = Database("sqlite+aiosqlite://")
-            await make_tables(database)
-            store = SqlStateStore(database)
-            written = [await store.intend(OWNER, intent) for intent in wanted]
-            assert [replace(intent, id=0) for intent in written] == wanted
-            assert await store.intents(OWNER) == written
-            await store.close()
-            await database.close()
+            async with open_store("sqlite+aiosqlite://", tables=True) as store:
+                written = [await store.intend(OWNER, intent) for intent in wanted]
+                assert [replace(intent, id=0) for intent in written] == wanted
+                assert await store.intents(OWNER) == written
 
         asyncio.run(work())
 
@@ -93,15 +89,15 @@ async def test_one_of_many_at_once_is_written(nodes: Nodes) -> None:
 # -- clean-up
 
 
-async def _aged(database: Database, days: float) -> SqlStateStore:
+async def _aged(run: Transactions, days: float) -> SqlStateStore:
     """A store whose intents are that old."""
-    store = SqlStateStore(database, now=lambda: NOW - timedelta(days=days))
+    store = SqlStateStore(run, now=lambda: NOW - timedelta(days=days))
     await store.add_device(Device(user_id=OWNER.user_id, id=OWNER.device_id, type="t"))
     return store
 
 
-async def test_old_intents_are_dropped_and_young_ones_are_not(store: SqlStateStore, database: Database) -> None:
-    old, young = await _aged(database, INTENT_DAYS + 0.1), await _aged(database, INTENT_DAYS - 0.1)
+async def test_old_intents_are_dropped_and_young_ones_are_not(store: SqlStateStore, run: Transactions) -> None:
+    old, young = await _aged(run, INTENT_DAYS + 0.1), await _aged(run, INTENT_DAYS - 0.1)
     await old.intend(OWNER, ADD)
     kept = await young.intend(OWNER, replace(ADD, client_id="young"))
     assert (await store.tidy()).intents == 1
@@ -110,9 +106,9 @@ async def test_old_intents_are_dropped_and_young_ones_are_not(store: SqlStateSto
     await young.close()
 
 
-async def test_an_effect_whose_answer_may_be_lost_is_kept(store: SqlStateStore, database: Database) -> None:
+async def test_an_effect_whose_answer_may_be_lost_is_kept(store: SqlStateStore, run: Transactions) -> None:
     """A device that lay in a drawer for a month may still send its Add again."""
-    old = await _aged(database, 30)
+    old = await _aged(run, 30)
     intent = await old.intend(OWNER, ADD)
     settled = {intent.id: ("17", "k")}
     assert await store.commit(OWNER, 0, step(head("k"), generations={"k": b"1"}, settled=settled))

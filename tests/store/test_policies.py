@@ -9,9 +9,9 @@ from dataclasses import fields, replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from store_kit import make_tables
+from store_kit import open_store
 
-from eas.db import Database
+from eas.db.transactions import Transactions
 from eas.engine.model import Policy
 from eas.store import DEFAULT_POLICY, Assignee, Assignment, SqlStateStore
 from eas.store.tables import policy as table
@@ -26,8 +26,8 @@ async def groups(user_id: str) -> Sequence[str]:
 
 
 @pytest.fixture
-async def grouped(database: Database) -> AsyncIterator[SqlStateStore]:
-    made = SqlStateStore(database, groups)
+async def grouped(run: Transactions) -> AsyncIterator[SqlStateStore]:
+    made = SqlStateStore(run, groups)
     yield made
     await made.close()
 
@@ -47,14 +47,10 @@ def test_policies_come_back_as_they_were() -> None:
     @given(policies)
     def check(wanted: Policy) -> None:
         async def work() -> None:
-            database = Database("sqlite+aiosqlite://")
-            await make_tables(database)
-            store = SqlStateStore(database)
-            await store.set_policy(Assignee.USER, "ann", wanted)
-            assert await store.policy("ann") == wanted
-            assert wanted in await store.policies()
-            await store.close()
-            await database.close()
+            async with open_store("sqlite+aiosqlite://", tables=True) as store:
+                await store.set_policy(Assignee.USER, "ann", wanted)
+                assert await store.policy("ann") == wanted
+                assert wanted in await store.policies()
 
         asyncio.run(work())
 

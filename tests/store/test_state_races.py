@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, event
-from store_kit import NOW, OWNER, head, make_tables, step
+from store_kit import NOW, OWNER, head, open_store, step
 
 import eas.db.transactions
 from eas.db import Database
@@ -53,29 +53,21 @@ async def test_one_of_many_commits_on_a_row_wins_each_time(nodes: Nodes) -> None
 
 
 async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
-    def fresh() -> tuple[Database, SqlStateStore]:
-        database = Database(f"sqlite+aiosqlite:///{tmp_path}/eas.db")
-        return database, SqlStateStore(database)
+    url = f"sqlite+aiosqlite:///{tmp_path}/eas.db"
+    async with open_store(url, tables=True) as store:
+        device = await store.add_device(Device(user_id="ann", id="phone", type="t", remembered_sync=b"\x03\x01"))
+        await store.seen("ann", "phone", "agent", "16.1", NOW)
+        intent = await store.intend(OWNER, ADD)
+        issued = step(head("a", base=2), generations={"a": b"g"}, blobs={2: b"b"}, settled={intent.id: ("17", "a")})
+        assert await store.commit(OWNER, 0, issued)
+        await store.set_policy(Assignee.USER, "ann", Policy(name="strict"))
 
-    database, store = fresh()
-    await make_tables(database)
-    device = await store.add_device(Device(user_id="ann", id="phone", type="t", remembered_sync=b"\x03\x01"))
-    await store.seen("ann", "phone", "agent", "16.1", NOW)
-    intent = await store.intend(OWNER, ADD)
-    issued = step(head("a", base=2), generations={"a": b"g"}, blobs={2: b"b"}, settled={intent.id: ("17", "a")})
-    assert await store.commit(OWNER, 0, issued)
-    await store.set_policy(Assignee.USER, "ann", Policy(name="strict"))
-    await store.close()
-    await database.close()
-
-    database, store = fresh()
-    assert await store.device("ann", "phone") == replace(device, agent="agent", version="16.1", last_seen=NOW)
-    assert await store.load(OWNER) == replace(issued.held, row=1)
-    assert await store.body(OWNER, "a", 2, 0) == StoredBody(base=b"b", generation=b"g")
-    assert await store.intents(OWNER) == [replace(intent, result="17", settled_key="a")]
-    assert await store.policy("ann") == Policy(name="strict")
-    await store.close()
-    await database.close()
+    async with open_store(url) as store:
+        assert await store.device("ann", "phone") == replace(device, agent="agent", version="16.1", last_seen=NOW)
+        assert await store.load(OWNER) == replace(issued.held, row=1)
+        assert await store.body(OWNER, "a", 2, 0) == StoredBody(base=b"b", generation=b"g")
+        assert await store.intents(OWNER) == [replace(intent, result="17", settled_key="a")]
+        assert await store.policy("ann") == Policy(name="strict")
 
 
 # -- what the database refuses
@@ -94,13 +86,11 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 @pytest.fixture
-async def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SqlStateStore:
+async def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SqlStateStore]:
     """A store that waits for a lock for a moment only."""
     monkeypatch.setattr(eas.db.transactions, "BUSY_SECONDS", 0.02)
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/eas.db")
-    await make_tables(database)
-    await database.close()
-    return SqlStateStore(database, now=lambda: NOW)
+    async with open_store(f"sqlite+aiosqlite:///{tmp_path}/eas.db", tables=True) as store:
+        yield store
 
 
 async def test_a_locked_database_is_unavailable_to_writers(impatient: SqlStateStore, tmp_path: Path) -> None:
@@ -121,7 +111,6 @@ async def test_a_locked_database_is_unavailable_to_writers(impatient: SqlStateSt
             with pytest.raises(Unavailable, match="locked"):
                 await write()
     assert await impatient.commit(OWNER, 0, step(head("a")))
-    await impatient.close()
 
 
 async def test_a_locked_database_is_read_all_the_same(impatient: SqlStateStore, tmp_path: Path) -> None:
@@ -130,7 +119,6 @@ async def test_a_locked_database_is_read_all_the_same(impatient: SqlStateStore, 
         assert await impatient.load(OWNER) is not None
         assert (await impatient.body(OWNER, "a", 0, 0)).generation == b"g"
         assert await impatient.device("ann", "phone") is None
-    await impatient.close()
 
 
 async def test_notes_that_could_not_be_written_are_written_later(impatient: SqlStateStore, tmp_path: Path) -> None:
@@ -139,14 +127,10 @@ async def test_notes_that_could_not_be_written_are_written_later(impatient: SqlS
     with _locked(tmp_path / "eas.db"), pytest.raises(Unavailable):
         await impatient.flush()
     await impatient.flush()
-    await impatient.close()
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/eas.db")
-    again = SqlStateStore(database)
-    found = await again.device("ann", "phone")
+    async with open_store(f"sqlite+aiosqlite:///{tmp_path}/eas.db") as again:
+        found = await again.device("ann", "phone")
     assert found is not None
     assert found.last_seen == NOW
-    await again.close()
-    await database.close()
 
 
 async def test_a_locked_database_does_not_hinder_closing(impatient: SqlStateStore, tmp_path: Path) -> None:
@@ -156,14 +140,11 @@ async def test_a_locked_database_does_not_hinder_closing(impatient: SqlStateStor
 
 
 async def test_a_database_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/nowhere/eas.db")
-    store = SqlStateStore(database)
-    with pytest.raises(Unavailable):
-        await store.load(OWNER)
-    with pytest.raises(Unavailable):
-        await store.commit(OWNER, 0, step(head("a")))
-    await store.close()
-    await database.close()
+    async with open_store(f"sqlite+aiosqlite:///{tmp_path}/nowhere/eas.db") as store:
+        with pytest.raises(Unavailable):
+            await store.load(OWNER)
+        with pytest.raises(Unavailable):
+            await store.commit(OWNER, 0, step(head("a")))
 
 
 async def test_cancelled_requests_leave_nothing_half_done(nodes: Nodes) -> None:

@@ -5,23 +5,18 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from eas.db import Database
-from eas.db.transactions import Transactions, transactions
+from eas.db.transactions import Transactions
 
 
-@pytest.fixture
-async def run(database: Database) -> AsyncIterator[Transactions]:
-    made = transactions(database)
-    await made.write(lambda c: c.execute(text("CREATE TABLE t (n INTEGER PRIMARY KEY, parent INTEGER REFERENCES t)")))
-    yield made
-    await made.close()
+@pytest.fixture(autouse=True)
+async def _table(run: Transactions) -> None:
+    await run.write(lambda c: c.execute(text("CREATE TABLE t (n INTEGER PRIMARY KEY, parent INTEGER REFERENCES t)")))
 
 
 def _add(connection: Connection, number: int, parent: int | None = None) -> int:
@@ -88,11 +83,9 @@ async def test_readers_see_one_snapshot_while_others_write(run: Transactions) ->
     assert await reading == (0, 0)
 
 
-async def test_a_look_holds_no_snapshot(tmp_path: Path) -> None:
+@pytest.mark.parametrize("database", ["file"], indirect=True)
+async def test_a_look_holds_no_snapshot(run: Transactions, tmp_path: Path) -> None:
     """Else the log could not be taken back into the file, and would grow for ever."""
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/eas.db")
-    run = transactions(database)
-    await run.write(lambda c: c.execute(text("CREATE TABLE t (n INTEGER PRIMARY KEY, parent INTEGER)")))
     assert await run.look(_count) == 0
     await run.write(lambda c: _add(c, 1))
     other = sqlite3.connect(tmp_path / "eas.db")
@@ -100,14 +93,11 @@ async def test_a_look_holds_no_snapshot(tmp_path: Path) -> None:
     other.close()
     assert busy == 0
     assert (tmp_path / "eas.db-wal").stat().st_size == 0
-    await run.close()
-    await database.close()
 
 
-async def test_commits_are_on_the_disk(tmp_path: Path) -> None:
+@pytest.mark.parametrize("database", ["file"], indirect=True)
+async def test_commits_are_on_the_disk(run: Transactions) -> None:
     """docs/design.md, promise 1: whatever was answered survives a loss of power. FULL is 2."""
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/eas.db")
-    run = transactions(database)
 
     def pragmas(connection: Connection) -> list[object]:
         return [
@@ -116,17 +106,12 @@ async def test_commits_are_on_the_disk(tmp_path: Path) -> None:
         ]
 
     assert await run.write(pragmas) == [2, "wal", 1]
-    await run.close()
-    await database.close()
 
 
-async def test_closing_waits_for_what_has_begun_and_may_be_repeated(tmp_path: Path) -> None:
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/eas.db")
-    run = transactions(database)
-    await run.write(lambda c: c.execute(text("CREATE TABLE t (n INTEGER PRIMARY KEY, parent INTEGER)")))
+@pytest.mark.parametrize("database", ["file"], indirect=True)
+async def test_closing_waits_for_what_has_begun_and_may_be_repeated(run: Transactions) -> None:
     writes = [asyncio.create_task(run.write(lambda c, n=n: _add(c, n))) for n in range(20)]
     await asyncio.sleep(0)
     await run.close()
     await run.close()
     assert sorted(await asyncio.gather(*writes)) == list(range(20))
-    await database.close()
