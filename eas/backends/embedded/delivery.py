@@ -23,7 +23,7 @@ from . import items
 from .codec import millis
 from .feed import prepared_message
 from .groupware import Groupware, Writing
-from .prepare import Prepared, message_key
+from .prepare import Prepared
 from .tables import DeliveredRow, FolderRow
 
 log = structlog.get_logger("eas.delivery")
@@ -55,10 +55,19 @@ class Outcome:
     arrived: list[Arrived] = field(default_factory=list)
 
 
-def delivery_key(raw_header: bytes, digest: str) -> str:
+#: What tells messages without a Message-ID apart, with the body: trace fields differ each time one comes.
+_TELLING = (b"from", b"to", b"date", b"subject")
+
+
+def delivery_key(prepared: Prepared) -> str:
     """The same for each delivery of one message to one user."""
-    message_id = message_key(headers.parse(raw_header))
-    return sha256(f"id:{message_id}".encode()).hexdigest() if message_id else digest
+    if prepared.message_id:
+        return sha256(f"id:{prepared.message_id}".encode()).hexdigest()
+    fields = headers.parse(prepared.header)
+    told = b"\0".join(fields.get(name, b"") for name in _TELLING)
+    mark = sha256(told)
+    mark.update(memoryview(prepared.octets)[len(prepared.header):])
+    return mark.hexdigest()
 
 
 async def deliver(
@@ -67,7 +76,7 @@ async def deliver(
 ) -> Outcome:
     """Raises Unavailable; a repeat then goes on where it ended."""
     prepared = await prepared_message(raw, groupware.now())
-    key = delivery_key(prepared.header, prepared.digest)
+    key = delivery_key(prepared)
     outcome = Outcome()
     waiting = list(users)
     size = max(1, _AT_ONCE // max(1, len(raw)))

@@ -31,11 +31,11 @@ Ring = Callable[[str, Collection[str]], None]
 HIERARCHY = "0"
 
 
-def _utc_now() -> datetime:
+def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _silent(user_id: str, collections: Collection[str]) -> None:
+def silent(user_id: str, collections: Collection[str]) -> None:
     """No bell: nobody waits."""
 
 
@@ -54,8 +54,8 @@ class Groupware:
 
     transactions: Transactions
     domain: str = "localhost"
-    ring: Ring = _silent
-    now: Callable[[], datetime] = _utc_now
+    ring: Ring = silent
+    now: Callable[[], datetime] = utc_now
     limits: Limits = Limits()
 
     async def look(self, do: Callable[[Connection], R]) -> R:
