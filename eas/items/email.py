@@ -105,9 +105,7 @@ class Email:
     conversation_id: bytes | None = element("Email2:ConversationId", OPAQUE, since=Version.V14_0, default=None)
     conversation_index: bytes | None = element("Email2:ConversationIndex", OPAQUE, since=Version.V14_0, default=None)
     last_verb: int | None = element("Email2:LastVerbExecuted", INT, since=Version.V14_0, default=None)
-    last_verb_time: datetime | None = element(
-        "Email2:LastVerbExecutionTime", DASHED, since=Version.V14_0, default=None
-    )
+    last_verb_time: datetime | None = element("Email2:LastVerbExecutionTime", DASHED, since=Version.V14_0, default=None)
     received_as_bcc: bool | None = element("Email2:ReceivedAsBcc", FLAG, since=Version.V14_0, default=None)
     sender: str | None = element("Email2:Sender", since=Version.V14_0, default=None)
     categories: Categories | None = element("Email:Categories", message(Categories), since=Version.V14_0, default=None)

@@ -41,7 +41,8 @@ def loaded(mail: Mail) -> Loaded:
     """Raises Unreadable if the message has no structure."""
     raw = mail.sections.get("")
     root = mail.structure
-    if raw is not None and (root is None or (root.offset < 0 and len(raw) >= mail.size)):
+    # A tree from BODYSTRUCTURE has no offsets: the parts must be found in the message, unless they came beside it.
+    if raw is not None and (root is None or (root.offset < 0 and (len(mail.sections) == 1 or len(raw) >= mail.size))):
         root = mime.structure(raw)
     if root is None:
         raise Unreadable("the message could not be parsed")

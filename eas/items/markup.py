@@ -14,6 +14,8 @@ from functools import cache
 #: What no XML 1.0 string may hold, and WBXML ends a string at NUL. Line ends and tabs stay.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
+_HARMLESS = b"\t\n\r" + bytes(range(0x20, 0x7F))
+
 #: What is left out with its content. What is not closed runs to the end of the input instead of failing, so that no
 #: input costs more than one pass.
 _HIDDEN = re.compile(
@@ -55,6 +57,8 @@ _OPEN_ENTITY = re.compile(r"&(?:#?[0-9a-zA-Z]{0,31})?\Z")
 
 def clean(text: str) -> str:
     """Without NUL, other control characters and lone surrogates, none of which can stand in XML or WBXML."""
+    if text.isascii() and not text.encode("ascii").translate(None, _HARMLESS):
+        return text  # ten times as quick as the pattern
     return _FORBIDDEN.sub("", text) if _FORBIDDEN.search(text) else text
 
 
