@@ -11,18 +11,16 @@ EndTime (ResolveRecipients) R2264-R2266; RecipientCount R3765-R3769; Limiting Si
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
-from math import ceil
 
 from cryptography import x509
 
 from eas.engine.errors import Unavailable
 from eas.engine.model import Person
 from eas.engine.session import Session
-from eas.items.freebusy import BusyPeriod
+from eas.items.freebusy import SLOT, merged_free_busy
 from eas.protocol.schema import DASHED, INT, OPAQUE, element, elements, enum, message
 from eas.protocol.version import Version
 from eas.protocol.wbxml import Element
@@ -85,8 +83,7 @@ MAX_AVAILABILITY = 100
 #: Members of a distribution list up to which merged times mean anything. R4626
 MAX_MEMBERS = 20
 
-#: One digit of MergedFreeBusy, and the shortest and longest span that can be asked for. R2266, R3319
-SLOT = timedelta(minutes=30)
+#: The longest span that free/busy times can be asked for; the shortest is one digit's. R2266
 LONGEST = timedelta(days=42)
 #: The span without an EndTime. R2265
 DEFAULT_SPAN = timedelta(days=7)
@@ -294,17 +291,6 @@ async def _availability(person: Person, work: _Work, session: Session) -> Availa
     if all(of_one is None for of_one in known):
         return Availability(status=AvailabilityStatus.FAILED)
     return Availability(status=AvailabilityStatus.SUCCESS, merged=merged_free_busy(periods, start, end))
-
-
-def merged_free_busy(periods: Sequence[BusyPeriod], start: datetime, end: datetime) -> str:
-    """A digit for each 30 minutes from `start`, the last perhaps shorter; of several periods the highest counts."""
-    digits = [0] * ceil((end - start) / SLOT)
-    for period in periods:
-        first = max(0, (period.start - start) // SLOT)
-        last = min(len(digits), ceil((period.end - start) / SLOT))
-        for slot in range(first, last):
-            digits[slot] = max(digits[slot], int(period.status))
-    return "".join(map(str, digits))
 
 
 async def _certificates(person: Person, work: _Work, session: Session) -> Certificates | None:

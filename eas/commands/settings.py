@@ -309,6 +309,7 @@ async def _set_oof(asked: OofSet, session: Session) -> Status:
 def _fault(asked: OofSet, kept: OutOfOffice, state: int) -> Status | None:
     """What is wrong with a Set, by the first rule that it breaks."""
     audiences = [message.audiences for message in asked.messages]
+    backwards = asked.start is not None and asked.end is not None and asked.start >= asked.end
     rules = (
         ((asked.start is None) != (asked.end is None), Status.PROTOCOL_ERROR),  # R3992, R5827
         (any(len(named) != 1 for named in audiences), Status.PROTOCOL_ERROR),  # R3790
@@ -318,7 +319,7 @@ def _fault(asked: OofSet, kept: OutOfOffice, state: int) -> Status | None:
         (state not in (0, 1, 2), Status.INVALID_ARGUMENTS),  # R3530
         (state == 2 and asked.start is None and kept.start is None, Status.INVALID_ARGUMENTS),
         (len(set(audiences)) != len(audiences), Status.CONFLICTING_ARGUMENTS),  # R3526
-        (state == 2 and asked.start is not None and asked.start >= asked.end, Status.CONFLICTING_ARGUMENTS),
+        (state == 2 and backwards, Status.CONFLICTING_ARGUMENTS),
     )
     return next((status for broken, status in rules if broken), None)
 

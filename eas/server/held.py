@@ -47,7 +47,9 @@ class HeldListening:
             await asyncio.wait((waiter, self._watcher), return_when=asyncio.FIRST_COMPLETED)
             return waiter.result() if waiter.done() else frozenset()
         finally:
-            waiter.cancel()
+            if not waiter.done():
+                waiter.cancel()
+                await asyncio.wait((waiter,))
 
     @property
     def ended(self) -> bool:

@@ -1,0 +1,309 @@
+"""The composition root: settings -> database, store, groupware, bell, server; and running all that.
+
+The only module that knows everything. `build` joins the parts without starting anything; `App.start` brings the
+database to its present shape and opens the doors besides HTTP (LMTP, the control socket); `serve` runs it in uvicorn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvicorn
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from sqlalchemy import text
+from starlette.types import ASGIApp
+
+from eas.backends.embedded.accounts import EmbeddedAccounts
+from eas.backends.embedded.directory import EmbeddedDirectory
+from eas.backends.embedded.groupware import Groupware
+from eas.backends.embedded.groupware import Limits as GroupwareLimits
+from eas.backends.embedded.outbox import EmbeddedOutbox, PostOffice
+from eas.backends.lmtp import LmtpServer
+from eas.config import ConfigError, Settings
+from eas.db import Database
+from eas.db.migrations import migrate
+from eas.db.transactions import Transactions, transactions
+from eas.engine.session import Limits
+from eas.push.bell import LocalBell
+from eas.push.clock import SystemClock
+from eas.push.entropy import SystemEntropy
+from eas.push.leases import LocalLeases
+from eas.server import routes
+from eas.server.control import SOCKET, ControlServer
+from eas.server.ports import Manner, Ports
+from eas.store import SqlStateStore
+
+log = structlog.get_logger("eas.app")
+
+#: The trust anchors of S/MIME (PEM) in the data folder; without the file no chain is trusted.
+ANCHORS = "trust-anchors.pem"
+#: Seconds between two clean-ups of what nobody needs any more.
+TIDY_SECONDS = 3600.0
+#: Seconds that requests under way have once the server is told to stop; waits are ended at once.
+GRACE_SECONDS = 15
+#: Seconds that an idle connection is kept: longer than the 60 for which proxies reuse theirs, so that it is the proxy
+#: who closes it, and not we under a request that is just coming.
+KEEP_ALIVE_SECONDS = 75
+#: Bytes of a request's headers. A LongId and a cookie fit many times over.
+MAX_HEADERS = 64 * 1024
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+#: Allocations between two collections: with a frozen heap the default 700 finds nothing and costs up to a fifth.
+GC_THRESHOLD = (50_000, 20, 50)
+
+
+@dataclass(slots=True, kw_only=True)
+class App:
+    """A server that is built. `asgi` answers once `start` has returned; `close` leaves nothing behind."""
+
+    settings: Settings
+    database: Database
+    transactions: Transactions
+    store: SqlStateStore
+    groupware: Groupware
+    office: PostOffice
+    accounts: EmbeddedAccounts
+    bell: LocalBell
+    asgi: ASGIApp
+    lmtp: LmtpServer
+    #: Called when the control socket is told to stop; `serve` puts the server's own way to stop here.
+    on_stop: Callable[[], None] = lambda: None
+    _control: ControlServer | None = None
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def start(self, *, doors: bool = True) -> None:
+        """`doors`: also open LMTP and the control socket. Raises MigrationError, OSError."""
+        self.settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        await migrate(self.database)
+        if doors:
+            self._control = ControlServer(self.settings.data / SOCKET, self.bell, self._stop)
+            await self._control.start()
+            await _open_lmtp(self.lmtp, self.settings.lmtp.listen)
+            self._tasks.add(asyncio.create_task(self._tidy()))
+
+    def _stop(self) -> None:
+        self.on_stop()
+
+    async def close(self) -> None:
+        """End all waits, close the doors, write what is gathered."""
+        self.bell.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        if self._control is not None:
+            await self._control.close()
+            self._control = None
+        await self.lmtp.close()
+        await self.store.close()
+        await self.transactions.close()
+        await self.database.close()
+
+    async def __aenter__(self) -> App:
+        await self.start(doors=False)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.sleep(TIDY_SECONDS)
+            try:
+                tidied = await self.store.tidy()
+                log.info("tidied", intents=tidied.intents, states=tidied.states)
+            except Exception as error:
+                log.error("tidying failed", exc_info=error)
+
+
+def build(settings: Settings) -> App:
+    """Join the parts. Raises ConfigError for what only shows here."""
+    database = Database(settings.database_url)
+    shared = transactions(database)
+    bell, clock, leases, entropy = LocalBell(), SystemClock(), LocalLeases(), SystemEntropy()
+    groupware = Groupware(
+        transactions=shared, domain=settings.domain or "localhost", ring=bell.ring, now=clock.now,
+        limits=GroupwareLimits(message=settings.lmtp.max_bytes),
+    )
+    office = PostOffice(groupware)
+    accounts = EmbeddedAccounts(
+        groupware, lambda user: EmbeddedDirectory(groupware, user), lambda user: EmbeddedOutbox(office, user)
+    )
+    store = SqlStateStore(shared)
+    ports = Ports(
+        accounts=accounts, store=store, bell=bell, clock=clock, leases=leases, entropy=entropy,
+        ready=_readiness(database),
+    )
+    return App(
+        settings=settings, database=database, transactions=shared, store=store, groupware=groupware, office=office,
+        accounts=accounts, bell=bell, asgi=routes.application(ports, _manner(settings)),
+        lmtp=LmtpServer(office, limit=settings.lmtp.max_bytes, now=clock.now, hostname=settings.domain or "localhost"),
+    )
+
+
+def _manner(settings: Settings) -> Manner:
+    bounds = settings.limits
+    return Manner(
+        trusted_proxies=tuple(_networks(settings.trusted_proxies)), trust_anchors=_anchors(settings.data / ANCHORS),
+        limits=Limits(
+            heartbeat_min_seconds=bounds.heartbeat_min_seconds, heartbeat_max_seconds=bounds.heartbeat_max_seconds,
+            max_collections=bounds.max_collections, max_ping_folders=bounds.max_ping_folders,
+            max_body_bytes=bounds.max_body_bytes,
+        ),
+    )
+
+
+def _networks(texts: Iterable[str]) -> Iterable[IPv4Network | IPv6Network]:
+    for one in texts:
+        try:
+            yield ip_network(one.strip(), strict=False)
+        except ValueError as error:
+            raise ConfigError(f"trusted_proxies: {error}") from None
+
+
+def _anchors(file: Path) -> tuple[bytes, ...]:
+    if not file.exists():
+        return ()
+    try:
+        certificates = x509.load_pem_x509_certificates(file.read_bytes())
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"{file}: {error}") from None
+    return tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates)
+
+
+def _readiness(database: Database) -> Callable[[], Awaitable[bool]]:
+    async def ready() -> bool:
+        try:
+            async with database.read() as connection:
+                await connection.execute(text("SELECT 1"))
+        except Exception as error:  # whatever it is, the server is not ready
+            log.warning("not ready", reason=str(error))
+            return False
+        return True
+
+    return ready
+
+
+async def _open_lmtp(server: LmtpServer, listen: str) -> None:
+    if not listen:
+        return
+    host, colon, port = listen.rpartition(":")
+    if colon and port.isdigit() and "/" not in host:
+        await server.listen(host.strip("[]"), int(port))
+    else:
+        await server.listen_unix(Path(listen))
+
+
+# Running --------------------------------------------------------------------------------------------------------------
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which when told to stop would wait for held Pings and then cut them off: they are answered instead."""
+
+    def __init__(self, config: uvicorn.Config, app: App, started: Callable[[str, int], None]) -> None:
+        super().__init__(config)
+        self._app = app
+        self._told = started
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn's own raises the signal anew once it has ended, which kills the process before `App.close` is done.
+
+        A second signal does not wait for requests under way.
+        """
+        loop = asyncio.get_running_loop()
+        for name in STOP_SIGNALS:
+            loop.add_signal_handler(name, self.handle_exit, name, None)
+        try:
+            yield
+        finally:
+            for name in STOP_SIGNALS:
+                loop.remove_signal_handler(name)
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            address = self.servers[0].sockets[0].getsockname()
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(*GC_THRESHOLD)
+            self._told(address[0], address[1])
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        self._app.bell.stop()
+        await super().shutdown(sockets)
+
+
+def serve(settings: Settings, started: Callable[[str, int], None] = lambda host, port: None) -> None:
+    """Run until SIGTERM, SIGINT, or the control socket says stop. `started` is told where it listens.
+
+    Raises ConfigError, MigrationError, OSError; SystemExit if the address cannot be listened on.
+    """
+    configure_log(settings.log.format, settings.log.level)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(settings, started))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        return uvloop.new_event_loop
+    return None
+
+
+async def _serve(settings: Settings, started: Callable[[str, int], None]) -> None:
+    app = build(settings)
+    try:
+        await app.start()
+        server = _Server(_uvicorn(settings, app.asgi), app, started)
+
+        def stop() -> None:
+            server.should_exit = True
+
+        app.on_stop = stop
+        await server.serve()
+    finally:
+        await app.close()
+
+
+def _uvicorn(settings: Settings, asgi: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        asgi, host=settings.host, port=settings.port, http="httptools", ws="none", lifespan="off", access_log=False,
+        log_config=None, proxy_headers=False, server_header=False, timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS, h11_max_incomplete_event_size=MAX_HEADERS,
+        ssl_certfile=settings.tls.cert, ssl_keyfile=settings.tls.key,
+    )
+
+
+def configure_log(format: str, level: str) -> None:
+    """Lines on standard error. Tracebacks without the values of variables, among which are people's mails."""
+    number = getattr(logging, level.upper())
+    trace = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+    to_text: list[Any] = (
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback, colors=sys.stderr.isatty())]
+        if format == "console"
+        else [trace, structlog.processors.JSONRenderer()]
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars, structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True), *to_text,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr), cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(
+        stream=sys.stderr, level=max(number, logging.WARNING), format="%(asctime)s [%(levelname)s] %(name)s %(message)s"
+    )
