@@ -18,6 +18,7 @@ from eas.protocol.statuses import CommonStatus
 from eas.protocol.version import COLLECTION_CLASS, Version
 
 from ._registry import CommonFault, command
+from .sync import BESIDE
 
 #: Collections in one request. [MS-ASCMD] Limiting Size of Command Requests.
 MAX_COLLECTIONS = 1000
@@ -106,6 +107,9 @@ def _options(asked: Collection, item_class: str) -> CollectionOptions | None:
     """None: those of the last Sync. Raises CommonFault, as the status table has it."""
     if asked.conversation_mode is not None and item_class != "Email":
         raise CommonFault(CommonStatus.INVALID_XML)
+    classes = [o.item_class or item_class for o in asked.options]
+    if len(set(classes)) < len(classes) or not BESIDE.get(item_class, frozenset((item_class,))).issuperset(classes):
+        raise errors.StaleKey  # R908: the status that a Sync has for it; this table has no other
     filters = [o.filter_type for o in asked.options if o.item_class in (item_class, None)]
     if any(o.max_items is not None for o in asked.options):
         raise errors.CollectionGone

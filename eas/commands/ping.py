@@ -8,12 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
+import structlog
+
+from eas.engine import errors
+from eas.engine.collection import open_folder
 from eas.engine.model import CollectionId
+from eas.engine.partnership import revise
 from eas.engine.session import Session
 from eas.engine.waiting import wait_for_news
 from eas.protocol.schema import INT, element, elements, enum, message
 
 from ._registry import Counted, command
+
+log = structlog.get_logger("eas.ping")
 
 
 class Status(IntEnum):
@@ -54,13 +61,18 @@ async def ping(request: Request, session: Session) -> Response | Counted:
     refused, folders, heartbeat = _parameters(request, session)
     if refused is not None:
         return refused
-    await _remember(session, folders, heartbeat)
     collections = tuple(dict.fromkeys(id for id, _ in folders))
-    del request, folders  # nothing of the request is kept while it waits
-    for id in collections:
-        if await session.mailbox.folder(id) is None:
-            return Response(status=Status.HIERARCHY_CHANGED)
-    waited = await wait_for_news(session, collections, heartbeat)
+    try:
+        await _remember(session, folders, heartbeat)
+        del request, folders  # nothing of the request is kept while it waits
+        for id in collections:
+            await open_folder(session, id)
+        waited = await wait_for_news(session, collections, heartbeat)
+    except errors.CollectionGone:
+        return Response(status=Status.HIERARCHY_CHANGED)
+    except (errors.Unavailable, errors.Contended) as error:
+        log.warning("ping failed", reason=str(error))
+        return Response(status=Status.SERVER_ERROR)
     if waited.hierarchy:
         return Response(status=Status.HIERARCHY_CHANGED)
     if waited.changed:
@@ -89,7 +101,8 @@ def _parameters(
 
 
 async def _remember(session: Session, folders: tuple[tuple[CollectionId, str], ...], heartbeat: int) -> None:
-    """Written only when it differs. A lost race leaves the parameters of the other Ping, which was as new."""
-    device = session.device
-    if (device.ping_folders, device.ping_heartbeat) != (folders, heartbeat):
-        await session.store.save_device(replace(device, ping_folders=folders, ping_heartbeat=heartbeat))
+    """Written only when it differs. Raises Contended."""
+    await revise(
+        session.store, session.device,
+        lambda device: replace(device, ping_folders=folders, ping_heartbeat=heartbeat),
+    )

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from hashlib import blake2b
 
+import structlog
+
 from eas.engine import errors
 from eas.engine.apply import DeviceCommand, Done, ItemStatus, Result
 from eas.engine.choose import Said
@@ -23,7 +25,7 @@ from eas.engine.options import MIME_CHARACTERS, CollectionOptions, valid_filter
 from eas.engine.remembered import forget_commands, recall, remember
 from eas.engine.session import Session
 from eas.engine.waiting import wait_for_news
-from eas.items.body import BodyPreference
+from eas.items.body import BodyPreference, BodyType
 from eas.protocol import schema, wbxml
 from eas.protocol.schema import (
     ELEMENT,
@@ -38,10 +40,13 @@ from eas.protocol.schema import (
     enum,
     message,
 )
+from eas.protocol.statuses import CommonStatus
 from eas.protocol.version import COLLECTION_CLASS, EMPTY_SYNC, Version
 from eas.protocol.wbxml import Element
 
-from ._registry import Counted, command
+from ._registry import CommonFault, Counted, command
+
+log = structlog.get_logger("eas.sync")
 
 #: WindowSize without a word of the device, and the most. [MS-ASCMD] WindowSize.
 DEFAULT_WINDOW, MAX_WINDOW = 100, 512
@@ -61,14 +66,18 @@ class Status(IntEnum):
     RETRY = 16
 
 
-STATUS_OF: dict[type[errors.SyncError | errors.BackendError], Status] = {
+STATUS_OF: dict[type[Exception], Status] = {
     errors.CollectionGone: Status.HIERARCHY_CHANGED,
+    errors.FolderGone: Status.HIERARCHY_CHANGED,
     errors.HierarchyChanged: Status.HIERARCHY_CHANGED,
     errors.NotPrimed: Status.INVALID_SYNC_KEY,
     errors.StaleKey: Status.INVALID_SYNC_KEY,
     errors.Contended: Status.RETRY,
-    errors.Unavailable: Status.SERVER_ERROR,
+    errors.BackendError: Status.SERVER_ERROR,
 }
+
+#: How often a wait that was ended by news which then turned out to be none is taken up again.
+ROUNDS = 8
 
 
 class ProtocolError(Exception):
@@ -161,12 +170,23 @@ class Collection:
     )
 
 
+def _collection(element: Element, version: Version) -> Collection:
+    """Devices mix the order of the children; only a Supported before the CollectionId is refused. R4546"""
+    tags = [child.tag for child in element.elements]
+    if "AirSync:Supported" in tags and "AirSync:CollectionId" in tags[tags.index("AirSync:Supported"):]:
+        raise SchemaError("children of Collection are out of order", "AirSync:Supported")
+    return schema.load(Collection, element, version)
+
+
+COLLECTION = Codec(_collection, message(Collection).dump)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """`wait` in minutes, `heartbeat` in seconds. No collections at all: as the request before."""
 
     collections: tuple[Collection, ...] = elements(
-        "AirSync:Collection", message(Collection), within="AirSync:Collections"
+        "AirSync:Collection", COLLECTION, within="AirSync:Collections"
     )
     wait: int | None = element("AirSync:Wait", INT, default=None)
     heartbeat: int | None = element("AirSync:HeartbeatInterval", INT, since=Version.V14_0, default=None)
@@ -270,10 +290,11 @@ async def sync(request: Request, session: Session) -> Counted | None:
         return _refused(Status.INCOMPLETE_REQUEST)
     except ProtocolError as error:
         return _refused(error.status, error.limit)
-    await remember(session, schema.dump("AirSync:Sync", forget_commands(request), session.version), request)
+    if session.version in EMPTY_SYNC:
+        await remember(session, schema.dump("AirSync:Sync", forget_commands(request), session.version), request)
     try:
         answers = await _answers(request, session, recalled)
-        if seconds and not any(_told(answer, session) for answer in answers):
+        if seconds and not any(_told(answer) for answer in answers):
             answers = await _wait(request, session, recalled, answers, seconds)
     except errors.NotRemembered:
         return _refused(Status.INCOMPLETE_REQUEST)
@@ -293,6 +314,8 @@ async def _effective(request: Request, session: Session) -> tuple[Request, Names
     """
     if request.collections and not request.partial:
         return request, ()
+    if session.version not in EMPTY_SYNC:
+        raise ProtocolError(Status.PROTOCOL_ERROR)
     if request.partial and not (request.collections or request.wait or request.heartbeat or request.window):
         raise ProtocolError(Status.PROTOCOL_ERROR)
     whole = recall(session, also_with_commands=bool(request.partial))
@@ -319,7 +342,7 @@ def _wait_seconds(request: Request, session: Session) -> int:
         raise ProtocolError(Status.PROTOCOL_ERROR)
     low, high = session.limits.heartbeat_min_seconds, session.limits.heartbeat_max_seconds
     asked = request.heartbeat if request.wait is None else request.wait * 60
-    if asked is None or asked == 0 and request.wait is None:
+    if asked is None:
         return 0
     if low <= asked <= high:
         return asked
@@ -337,7 +360,7 @@ def _check(request: Request, session: Session) -> None:
         raise ProtocolError(Status.PROTOCOL_ERROR)
 
 
-def _told(answer: CollectionAnswer | CollectionResponse, session: Session) -> bool:
+def _told(answer: CollectionAnswer | CollectionResponse) -> bool:
     return isinstance(answer, CollectionResponse) or answer.news
 
 
@@ -366,10 +389,14 @@ async def _one(
         return await synchronise(session, asked)
     except ProtocolError as error:
         status = error.status
-    except errors.NotRemembered:
+    except (errors.NotRemembered, CommonFault):
         raise
     except tuple(STATUS_OF) as error:
-        status = STATUS_OF[type(error)]
+        status = next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
+        log.info("collection failed", collection=collection.collection_id, reason=repr(error), status=int(status))
+    except Exception as error:  # our own fault: it must not keep the other folders from the device
+        log.error("collection failed", collection=collection.collection_id, exc_info=error)
+        status = Status.SERVER_ERROR
     key = ZERO if status is Status.INVALID_SYNC_KEY else collection.sync_key
     return CollectionResponse(
         item_class=collection.item_class, sync_key=key, collection_id=collection.collection_id, status=status
@@ -415,14 +442,19 @@ def _digest(collection: Collection) -> str:
     return blake2b(written, digest_size=12).hexdigest()
 
 
+#: The classes whose Options may stand in a folder of a class, where they are more than its own. SMS are not kept here:
+#: what is asked of them counts for nothing. [MS-ASCMD] Class (Sync) R934
+BESIDE = {"Email": frozenset(("Email", "SMS"))}
+
+
 def _options(stated: Sequence[Options], item_class: str) -> CollectionOptions | None:
     """The block that counts for the class of the folder: the one that names it, else the one that names none."""
     if not stated:
         return None
-    classes = [o.item_class for o in stated]
-    if len(stated) > 2 or len(set(classes)) < len(classes):
-        raise ProtocolError(Status.PROTOCOL_ERROR)
-    of_folder = [o for o in stated if o.item_class in (item_class, None)]
+    classes = [o.item_class or item_class for o in stated]
+    if len(set(classes)) < len(classes) or not BESIDE.get(item_class, frozenset((item_class,))).issuperset(classes):
+        raise ProtocolError(Status.PROTOCOL_ERROR)  # R930, R935
+    of_folder = [o for o, stated_class in zip(stated, classes, strict=True) if stated_class == item_class]
     if not of_folder:
         return None
     options = of_folder[0]
@@ -436,6 +468,8 @@ def _options(stated: Sequence[Options], item_class: str) -> CollectionOptions | 
         or (options.mime_truncation is not None and options.mime_truncation not in MIME_CHARACTERS)
     ):
         raise ProtocolError(Status.PROTOCOL_ERROR)
+    if options.part_preference is not None and options.part_preference.type is not BodyType.HTML:
+        raise CommonFault(CommonStatus.BODY_PART_PREFERENCE_TYPE_NOT_SUPPORTED)
     return CollectionOptions(
         filter_type=filter_type, client_wins=options.conflict == 0, mime_support=options.mime_support or 0,
         mime_truncation=options.mime_truncation, preferences=options.preferences,
@@ -459,16 +493,25 @@ async def _wait(
     request: Request, session: Session, recalled: Names[str],
     answers: list[CollectionAnswer | CollectionResponse], seconds: int,
 ) -> list[CollectionAnswer | CollectionResponse]:
-    """Hold the answer until there is news. Raises HierarchyChanged."""
-    waited = await wait_for_news(session, [c.collection_id for c in request.collections], seconds)
-    if waited.hierarchy:
-        raise errors.HierarchyChanged
-    return await _answers(request, session, recalled) if waited.changed else answers
+    """Hold the answer until there is news. Raises HierarchyChanged and NotRemembered."""
+    deadline = session.clock.monotonic() + seconds
+    # A collection without GetChanges is told nothing, whatever happens in it.
+    watched = [c.collection_id for c in request.collections if c.get_changes is not False]
+    for _ in range(ROUNDS):
+        waited = await wait_for_news(session, watched, deadline - session.clock.monotonic())
+        if waited.hierarchy:
+            raise errors.HierarchyChanged
+        if not waited.changed:
+            return answers
+        answers = await _answers(request, session, recalled)
+        if any(_told(answer) for answer in answers):
+            break
+    return answers
 
 
 def _response(answers: Sequence[CollectionAnswer | CollectionResponse], session: Session) -> Counted | None:
     empty = session.version in EMPTY_SYNC
-    told = [a for a in answers if not empty or _told(a, session) or (isinstance(a, CollectionAnswer) and a.more)]
+    told = [a for a in answers if not empty or _told(a) or (isinstance(a, CollectionAnswer) and a.more)]
     if not told:
         return None
     items = sum(len(a.said) for a in told if isinstance(a, CollectionAnswer))

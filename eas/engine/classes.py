@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eas.items import calendar, contacts, notes, tasks
-from eas.protocol.version import NOTES, Spoken
+from eas.protocol.version import NOTES, Spoken, Version
 
 EMAIL = "Email"
 
@@ -62,3 +62,8 @@ RECORDS: Mapping[str, RecordClass] = {
         silent=frozenset(("last_modified", "message_class")), spoken=NOTES,
     ),
 }
+
+
+def shown(item_class: str, version: Version) -> bool:
+    """Whether devices that speak this version know folders of this class."""
+    return item_class == EMAIL or (item_class in RECORDS and version in RECORDS[item_class].spoken)

@@ -18,7 +18,7 @@ from eas.protocol.wbxml import Element
 
 from .apply import Applied, Applier, DeviceCommand, Done, ItemStatus, Result
 from .choose import Chooser, Said, Window
-from .classes import EMAIL
+from .classes import EMAIL, shown
 from .diff import Verb, absorb, classify_all, doubtful
 from .errors import CollectionGone, Contended, NotRemembered
 from .ids import parse_server_id
@@ -78,9 +78,9 @@ def owner_of(session: Session, collection_id: CollectionId) -> Owner:
 
 
 async def open_folder(session: Session, collection_id: CollectionId) -> Folder:
-    """Raises CollectionGone."""
+    """Raises CollectionGone, also for a folder whose class the device's version does not know."""
     folder = await session.mailbox.folder(collection_id)
-    if folder is None:
+    if folder is None or not shown(folder.item_class, session.version):
         raise CollectionGone(collection_id)
     return folder
 

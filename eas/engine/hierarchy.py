@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from . import errors
-from .classes import EMAIL, RECORDS
+from .classes import shown
 from .collection import owner_of
 from .keys import ZERO, Asked, Head, Held, Verdict, advance, judge, revise
 from .model import CollectionId, FolderType
@@ -74,8 +74,7 @@ async def present_folders(session: Session) -> Entries:
     return {
         folder.id: Entry(folder.parent, folder.name, int(folder.type))
         for folder in await session.mailbox.folders()
-        if folder.item_class == EMAIL
-        or (folder.item_class in RECORDS and session.version in RECORDS[folder.item_class].spoken)
+        if shown(folder.item_class, session.version)
     }
 
 
@@ -149,8 +148,10 @@ async def delete_folder(session: Session, key: str, id: CollectionId) -> str:
         except errors.FolderGone:
             if id not in known:
                 raise
-        await session.store.forget(session.user.id, session.device.id, id)
-        return id, dict.fromkeys(_branch(known, id))
+        branch = _branch(known, id)
+        for folder in branch:
+            await session.store.forget(session.user.id, session.device.id, folder)
+        return id, dict.fromkeys(branch)
 
     return (await _edit(session, key, f"FolderDelete {id}", effect))[0]
 

@@ -10,16 +10,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Protocol
 
+import structlog
+
 from eas.protocol import wbxml
 from eas.protocol.wbxml import Element
 
-from .errors import NotRemembered
+from .errors import Contended, NotRemembered
+from .partnership import revise
 from .session import Session
 
-PLAIN, HAD_COMMANDS = b"P", b"C"
+log = structlog.get_logger("eas.remembered")
 
-#: How often the device's row is written again after somebody else wrote it meanwhile.
-ATTEMPTS = 4
+PLAIN, HAD_COMMANDS = b"P", b"C"
 
 
 class SyncRequest(Protocol):
@@ -36,16 +38,10 @@ async def remember(session: Session, document: Element, request: SyncRequest) ->
     """Writes only if it differs from what is remembered."""
     had = any(collection.commands for collection in request.collections)
     kept = (HAD_COMMANDS if had else PLAIN) + wbxml.encode(document)
-    device = session.device
-    for _ in range(ATTEMPTS):
-        if device.remembered_sync == kept:
-            return
-        if await session.store.save_device(replace(device, remembered_sync=kept)):
-            return
-        found = await session.store.device(device.user_id, device.id)
-        if found is None:
-            return
-        device = found
+    try:
+        await revise(session.store, session.device, lambda device: replace(device, remembered_sync=kept))
+    except Contended as error:
+        log.info("a Sync request was not remembered", reason=str(error))
 
 
 def recall(session: Session, *, also_with_commands: bool) -> Element:

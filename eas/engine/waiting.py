@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from .collection import has_news
-from .errors import CollectionGone
+from .errors import CollectionGone, FolderGone
 from .hierarchy import ROOT, is_stale
 from .model import CollectionId
 from .session import Session
@@ -54,5 +54,5 @@ async def _probe(session: Session, collections: Collection[CollectionId], hierar
         return Waited(hierarchy=True)
     try:
         return Waited(changed=tuple([id for id in collections if await has_news(session, id)]))
-    except CollectionGone:
+    except (CollectionGone, FolderGone):
         return Waited(hierarchy=True)
