@@ -135,7 +135,7 @@ def test_cut_html_ends_outside_tags_and_entities(html: str, size: int) -> None:
         assert not re.search(r"<[a-zA-Z/!?][^>]*\Z", data)
         assert not (data.endswith("<") and html[len(data)] in "ab/!?")
         assert data.count("<!--") == len(re.findall("<!--.*?-->", data))
-        assert not re.search(r"&(#\w*|\w+)\Z", data)
+        assert not re.search(r"&(#[a-z0-9]*|[a-z0-9]+)\Z", data)
         assert not (data.endswith("&") and html[len(data)] in "a#")
 
 
