@@ -45,10 +45,10 @@ class Embedded:
 
 def open_embedded(
     transactions: Transactions, *, domain: str = "localhost", relay: Relay | None = None, ring: Ring = silent,
-    now: Callable[[], datetime] = utc_now, limits: Limits = Limits(),
+    now: Callable[[], datetime] = utc_now, limits: Limits | None = None,
 ) -> Embedded:
     """Over a database whose tables are there. `domain` is meant where a login has none; `relay` is the way out."""
-    groupware = Groupware(transactions=transactions, domain=domain, ring=ring, now=now, limits=limits)
+    groupware = Groupware(transactions=transactions, domain=domain, ring=ring, now=now, limits=limits or Limits())
     office = PostOffice(groupware, relay)
     office.follow += [Invitations(groupware).follow, AutoReplies(groupware, office.send_reply).follow]
 
