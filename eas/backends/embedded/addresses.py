@@ -49,7 +49,7 @@ def _add(
             select(GroupMemberRow.member, GroupMemberRow.user_id)
             .where(GroupMemberRow.group_id == entry.group_id).order_by(GroupMemberRow.member)
         )
-        for member, user_id in members.tuples().all():
+        for member, user_id in members.all():
             if user_id is not None:
                 reached.users[user_id] = None
             else:

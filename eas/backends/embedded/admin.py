@@ -488,7 +488,7 @@ def _group(connection: Connection, id: str) -> Group:
     members = connection.execute(
         select(GroupMemberRow.member, UserRow.address).outerjoin(UserRow, UserRow.id == GroupMemberRow.user_id)
         .where(GroupMemberRow.group_id == id)
-    ).tuples().all()
+    ).all()
     return Group(
         id=id, address=row.address, name=row.name, hidden=row.hidden,
         members=tuple(sorted(address or member for member, address in members)),
@@ -505,7 +505,7 @@ def _info(connection: Connection, folder: Folder) -> FolderInfo:
         select(RightRow.right, UserRow.address, GroupRow.address)
         .outerjoin(UserRow, UserRow.id == RightRow.principal).outerjoin(GroupRow, GroupRow.id == RightRow.principal)
         .where(RightRow.folder_id == number)
-    ).tuples().all()
+    ).all()
     grants = sorted(
         (Grant(principal=user or group or "", right=Right(right)) for right, user, group in given),
         key=lambda grant: grant.principal,

@@ -68,7 +68,7 @@ def _tidy(tx: Writing) -> None:
         select(TombstoneRow.folder_id, func.max(TombstoneRow.modseq))
         .where(TombstoneRow.at < old).group_by(TombstoneRow.folder_id)
     )
-    for folder, modseq in tx.connection.execute(last).tuples().all():
+    for folder, modseq in tx.connection.execute(last).all():
         # A token from before these deletions now gives the whole listing.
         tx.connection.execute(update(FolderRow).where(FolderRow.id == folder).values(floor=modseq))
     tx.connection.execute(delete(TombstoneRow).where(TombstoneRow.at < old))

@@ -118,7 +118,7 @@ def _inboxes(tx: Writing, users: Sequence[str]) -> dict[str, int]:
         select(FolderRow.owner, FolderRow.id)
         .where(FolderRow.owner.in_(users), FolderRow.type == int(FolderType.INBOX))
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _deliver(

@@ -94,7 +94,7 @@ def _entries(connection: Connection, text: str) -> list[tuple[str, str]]:
     groups = select(GroupRow.name, GroupRow.id).where(GroupRow.id.in_(ids), GroupRow.hidden.is_(False))
     found: list[tuple[str, str]] = []
     for statement in (users, groups):
-        found += connection.execute(statement.limit(MAX_FOUND)).tuples().all()
+        found += connection.execute(statement.limit(MAX_FOUND)).all()
     return found[:MAX_FOUND]
 
 
@@ -127,7 +127,7 @@ def _members(connection: Connection, group: str) -> tuple[str, ...]:
         .outerjoin(UserRow, UserRow.id == GroupMemberRow.user_id)
         .where(GroupMemberRow.group_id == group).order_by(GroupMemberRow.member).limit(MAX_MEMBERS)
     )
-    return tuple(address or member for member, address in rows.tuples().all())
+    return tuple(address or member for member, address in rows.all())
 
 
 def _exact(connection: Connection, user_id: str, address: str) -> list[Person]:
@@ -176,7 +176,7 @@ def _busy(
     calendars = connection.execute(
         select(FolderRow.id, FolderRow.type)
         .where(FolderRow.owner == entry.user_id, FolderRow.item_class == "Calendar")
-    ).tuples().all()
+    ).all()
     allowed = [
         id for id, type in calendars
         if type == FolderType.CALENDAR and _may_know(connection, user, entry.user_id, owner.domain, id)

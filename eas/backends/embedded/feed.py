@@ -89,7 +89,7 @@ class EmbeddedFeed:
         statement = select(ItemRow.id, ItemRow.version).where(ItemRow.folder_id == self._number)
         if horizon.edge is not None:
             statement = statement.where(ItemRow.until > millis(horizon.edge))
-        touched: dict[ItemId, ItemVersion] = dict(connection.execute(statement).tuples().all())
+        touched: dict[ItemId, ItemVersion] = dict(connection.execute(statement).all())
         return Delta(token=token, touched=touched, complete=True)
 
     def _changes(self, connection: Connection, token: Token, since: int, horizon: Horizon) -> Delta:
@@ -97,7 +97,7 @@ class EmbeddedFeed:
             select(ItemRow.id, ItemRow.version, ItemRow.until)
             .where(ItemRow.folder_id == self._number, ItemRow.modseq > since)
         )
-        touched, outside = _divided(changed.tuples().all(), horizon)
+        touched, outside = _divided(changed.all(), horizon)
         gone = connection.execute(
             select(TombstoneRow.id).where(TombstoneRow.folder_id == self._number, TombstoneRow.modseq > since)
         )
@@ -112,7 +112,7 @@ class EmbeddedFeed:
                     select(ItemRow.id, ItemRow.version, ItemRow.until)
                     .where(ItemRow.folder_id == self._number, ItemRow.id.in_(batch))
                 )
-                rows += found.tuples().all()
+                rows += found.all()
             versions, outside = _divided(rows, horizon)
             return Look(versions=versions, outside=frozenset(outside))
 

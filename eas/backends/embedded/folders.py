@@ -179,7 +179,7 @@ def _check_free(tx: Writing, owner: str, parent: int, name: str, but: int) -> No
 def _tree(connection: Connection, owner: str) -> dict[int, int]:
     """Folder -> parent."""
     rows = connection.execute(select(FolderRow.id, FolderRow.parent).where(FolderRow.owner == owner))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _path(tree: dict[int, int], number: int) -> list[int]:

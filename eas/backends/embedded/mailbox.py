@@ -82,7 +82,7 @@ class EmbeddedMailbox:
             .where(ItemRow.folder_id.in_(numbers), *_conditions(query))
             .order_by(ItemRow.received.desc(), ItemRow.folder_id, ItemRow.id.desc())
         )
-        return connection.execute(statement).tuples().all()
+        return connection.execute(statement).all()
 
     async def out_of_office(self) -> OutOfOffice:
         statement = select(UserRow.out_of_office).where(UserRow.id == self._user.id)

@@ -245,7 +245,7 @@ def _full(connection: Connection, users: Sequence[str], more: int) -> list[str]:
     """The addresses of those whose quota would be passed."""
     limited = connection.execute(
         select(UserRow.id, UserRow.address, UserRow.quota).where(UserRow.id.in_(users), UserRow.quota > 0)
-    ).tuples().all()
+    ).all()
     full = []
     for user_id, address, quota in limited:
         used = connection.execute(select(func.sum(ContentRow.size)).where(ContentRow.user_id == user_id)).scalar_one()

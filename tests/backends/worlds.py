@@ -1,0 +1,220 @@
+"""Groupwares to test: one factory a backend, each with the users anna, ben and carla in example.com."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import create_engine
+
+from eas.backends.embedded import Embedded, Limits, admin, open_embedded
+from eas.backends.embedded.outbox import Relay
+from eas.backends.embedded.passwords import hash_password
+from eas.db import Base, Database
+from eas.db.transactions import Transactions, transactions
+from eas.engine.model import Folder, FolderType, Right, User
+from eas.engine.ports import Directory, Feed, Mailbox, Outbox
+
+#: The users' password, and its hash: one takes 50 ms and more.
+PASSWORD = "correct horse"
+_HASHED = hash_password(PASSWORD)
+
+NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+
+
+class World(Protocol):
+    """What the conformance tests need of a groupware beyond its ports."""
+
+    def mailbox(self, name: str) -> Mailbox: ...
+
+    async def share(self, owner: str, folder: Folder, to: str, right: Right) -> None: ...
+
+    async def locked(self, seconds: float) -> None:
+        """Nobody can write for so long; returns when that has begun."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+async def folder_of(mailbox: Mailbox, type: FolderType) -> Folder:
+    return next(folder for folder in await mailbox.folders() if folder.type is type)
+
+
+async def feed_of(mailbox: Mailbox, type: FolderType) -> Feed:
+    return mailbox.feed(await folder_of(mailbox, type))
+
+
+def template(path: Path) -> Path:
+    """A database with its tables, to be copied for each test."""
+    engine = create_engine(f"sqlite:///{path}")
+    Base.metadata.create_all(engine)
+    engine.dispose()
+    return path
+
+
+@dataclass
+class Rung:
+    """A bell that only notes."""
+
+    calls: list[tuple[str, frozenset[str]]] = field(default_factory=list)
+
+    def ring(self, user_id: str, collections: Collection[str]) -> None:
+        self.calls.append((user_id, frozenset(collections)))
+
+
+@dataclass
+class Clock:
+    at: datetime = NOW
+
+    def now(self) -> datetime:
+        return self.at
+
+    def later(self, **by: float) -> None:
+        self.at += timedelta(**by)
+
+
+@dataclass
+class EmbeddedWorld:
+    path: Path
+    database: Database
+    transactions: Transactions
+    embedded: Embedded
+    bell: Rung
+    clock: Clock
+    users: dict[str, User] = field(default_factory=dict)
+    waiting: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @classmethod
+    async def make(
+        cls, template: Path, folder: Path, relay: Relay | None = None, limits: Limits | None = None
+    ) -> EmbeddedWorld:
+        path = folder / "groupware.db"
+        shutil.copy(template, path)
+        database = Database(f"sqlite+aiosqlite:///{path}")
+        run = transactions(database)
+        bell, clock = Rung(), Clock()
+        made = open_embedded(
+            run, domain="example.com", relay=relay, ring=bell.ring, now=clock.now, limits=limits
+        )
+        world = cls(path, database, run, made, bell, clock)
+        for name in ("anna", "ben", "carla"):
+            await world.add(f"{name}@example.com", name=f"{name.title()} Example")
+        bell.calls.clear()
+        return world
+
+    async def add(self, address: str, **profile: Any) -> User:
+        """A user with PASSWORD, without the time that a hash takes."""
+        before = admin.hash_password
+        admin.hash_password = lambda password: _HASHED
+        try:
+            await self.embedded.admin.add_user(address, PASSWORD, **profile)
+        finally:
+            admin.hash_password = before
+        user = await self.embedded.accounts.verify(address, PASSWORD)
+        assert user is not None
+        self.users[address.partition("@")[0]] = user
+        return user
+
+    def ports(self, name: str) -> tuple[Mailbox, Directory, Outbox]:
+        return self.embedded.accounts.open(self.users[name])
+
+    def mailbox(self, name: str) -> Mailbox:
+        return self.ports(name)[0]
+
+    def directory(self, name: str) -> Directory:
+        return self.ports(name)[1]
+
+    def outbox(self, name: str) -> Outbox:
+        return self.ports(name)[2]
+
+    async def share(self, owner: str, folder: Folder, to: str, right: Right) -> None:
+        await self.embedded.admin.set_right(self.users[owner].id, folder.id, self.users[to].id, right)
+
+    async def locked(self, seconds: float) -> None:
+        began = asyncio.Event()
+        task = asyncio.create_task(self._hold(seconds, began))
+        self.waiting.add(task)
+        task.add_done_callback(self.waiting.discard)
+        await began.wait()
+
+    async def _hold(self, seconds: float, began: asyncio.Event) -> None:
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        await asyncio.to_thread(connection.execute, "BEGIN IMMEDIATE")
+        began.set()
+        await asyncio.sleep(seconds)
+        await asyncio.to_thread(connection.execute, "ROLLBACK")
+        connection.close()
+
+    async def close(self) -> None:
+        if self.waiting:
+            await asyncio.gather(*self.waiting)
+        await self.transactions.close()
+        await self.database.close()
+
+
+FACTORIES: dict[str, Callable[[Path, Path], Awaitable[World]]] = {"embedded": EmbeddedWorld.make}
+
+
+# --- Things to store --------------------------------------------------------------------------------------------------
+
+
+def letter(
+    subject: str = "Hello", *, sender: str = "ben@example.com", to: str = "anna@example.com", text: str = "How are you?",
+    message_id: str = "", headers: Iterable[str] = (),
+) -> bytes:
+    lines = [f"From: {sender}", f"To: {to}", f"Subject: {subject}", "Date: Sat, 21 Nov 2026 08:00:00 +0000"]
+    lines += [f"Message-ID: <{message_id}>"] if message_id else []
+    lines += [*headers, "MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8", "", text, ""]
+    return "\r\n".join(lines).encode()
+
+
+def alternative(subject: str, html: str, text: str = "plain words") -> bytes:
+    return (
+        f"From: Ben <ben@example.com>\r\nTo: anna@example.com\r\nSubject: {subject}\r\n"
+        f"Message-ID: <{subject}@example.com>\r\nMIME-Version: 1.0\r\n"
+        "Content-Type: multipart/alternative; boundary=bound\r\n\r\n"
+        f"--bound\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n"
+        f"--bound\r\nContent-Type: text/html; charset=utf-8\r\n\r\n{html}\r\n--bound--\r\n"
+    ).encode()
+
+
+def with_attachment(octets: bytes) -> bytes:
+    """A text of "1" and an attachment of "2", in 8 bits."""
+    return (
+        b"From: ben@example.com\r\nTo: anna@example.com\r\nSubject: large\r\nMessage-ID: <large@example.com>\r\n"
+        b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=bound\r\n\r\n"
+        b"--bound\r\nContent-Type: text/plain\r\n\r\nsee below\r\n"
+        b"--bound\r\nContent-Type: application/octet-stream; name=a.bin\r\nContent-Transfer-Encoding: binary\r\n"
+        b"Content-Disposition: attachment; filename=a.bin\r\n\r\n" + octets + b"\r\n--bound--\r\n"
+    )
+
+
+def card(name: str, address: str = "", *more: str) -> bytes:
+    first, _, last = name.partition(" ")
+    lines = ["BEGIN:VCARD", "VERSION:3.0", f"UID:{name}", f"FN:{name}", f"N:{last};{first};;;"]
+    lines += [f"EMAIL;TYPE=WORK:{address}"] if address else []
+    return "\r\n".join([*lines, *more, "END:VCARD", ""]).encode()
+
+
+def event(
+    uid: str, start: datetime, hours: float = 1, *more: str, summary: str = "Meeting", method: str = ""
+) -> bytes:
+    end = start + timedelta(hours=hours)
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//test//EN", *([f"METHOD:{method}"] if method else [])]
+    lines += ["BEGIN:VEVENT", f"UID:{uid}", "DTSTAMP:20261101T000000Z", f"DTSTART:{start:%Y%m%dT%H%M%SZ}"]
+    lines += [f"DTEND:{end:%Y%m%dT%H%M%SZ}", f"SUMMARY:{summary}", *more, "END:VEVENT", "END:VCALENDAR", ""]
+    return "\r\n".join(lines).encode()
+
+
+def invitation(ics: bytes, method: str, *, sender: str, to: str, message_id: str) -> bytes:
+    head = (
+        f"From: {sender}\r\nTo: {to}\r\nSubject: meeting\r\nMessage-ID: <{message_id}>\r\nMIME-Version: 1.0\r\n"
+        f"Content-Type: text/calendar; method={method}; charset=utf-8\r\n\r\n"
+    )
+    return head.encode() + ics
