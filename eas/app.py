@@ -25,11 +25,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import text
 from starlette.types import ASGIApp
 
-from eas.backends.embedded.accounts import EmbeddedAccounts
-from eas.backends.embedded.directory import EmbeddedDirectory
-from eas.backends.embedded.groupware import Groupware
+from eas.backends.embedded.backend import Embedded, open_embedded
 from eas.backends.embedded.groupware import Limits as GroupwareLimits
-from eas.backends.embedded.outbox import EmbeddedOutbox, PostOffice
 from eas.backends.lmtp import LmtpServer
 from eas.config import ConfigError, Settings
 from eas.db import Database
@@ -71,9 +68,7 @@ class App:
     database: Database
     transactions: Transactions
     store: SqlStateStore
-    groupware: Groupware
-    office: PostOffice
-    accounts: EmbeddedAccounts
+    embedded: Embedded
     bell: LocalBell
     asgi: ASGIApp
     lmtp: LmtpServer
@@ -121,6 +116,7 @@ class App:
         while True:
             await asyncio.sleep(TIDY_SECONDS)
             try:
+                await self.embedded.tidy()
                 tidied = await self.store.tidy()
                 log.info("tidied", intents=tidied.intents, states=tidied.states)
             except Exception as error:
@@ -132,23 +128,19 @@ def build(settings: Settings) -> App:
     database = Database(settings.database_url)
     shared = transactions(database)
     bell, clock, leases, entropy = LocalBell(), SystemClock(), LocalLeases(), SystemEntropy()
-    groupware = Groupware(
-        transactions=shared, domain=settings.domain or "localhost", ring=bell.ring, now=clock.now,
-        limits=GroupwareLimits(message=settings.lmtp.max_bytes),
+    domain = settings.domain or "localhost"
+    embedded = open_embedded(
+        shared, domain=domain, ring=bell.ring, now=clock.now, limits=GroupwareLimits(message=settings.lmtp.max_bytes)
     )
-    office = PostOffice(groupware)
-    accounts = EmbeddedAccounts(
-        groupware, lambda user: EmbeddedDirectory(groupware, user), lambda user: EmbeddedOutbox(office, user)
-    )
-    store = SqlStateStore(shared)
+    store = SqlStateStore(shared, embedded.admin.groups_of)
     ports = Ports(
-        accounts=accounts, store=store, bell=bell, clock=clock, leases=leases, entropy=entropy,
+        accounts=embedded.accounts, store=store, bell=bell, clock=clock, leases=leases, entropy=entropy,
         ready=_readiness(database),
     )
     return App(
-        settings=settings, database=database, transactions=shared, store=store, groupware=groupware, office=office,
-        accounts=accounts, bell=bell, asgi=routes.application(ports, _manner(settings)),
-        lmtp=LmtpServer(office, limit=settings.lmtp.max_bytes, now=clock.now, hostname=settings.domain or "localhost"),
+        settings=settings, database=database, transactions=shared, store=store, embedded=embedded,
+        bell=bell, asgi=routes.application(ports, _manner(settings)),
+        lmtp=LmtpServer(embedded.office, limit=settings.lmtp.max_bytes, now=clock.now, hostname=domain),
     )
 
 

@@ -54,8 +54,8 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """A POST as it came. `query` is still percent-encoded; header names are in lower case. `body` is a list of one, to be
-    taken from it: what waits for an hour should not hold the bytes that asked for it."""
+    """A POST as it came. `query` is still percent-encoded; header names are in lower case. `body` is a list of one,
+    from which it is taken: what waits for an hour should not hold the bytes that it was asked with."""
 
     query: bytes
     headers: Mapping[str, str]

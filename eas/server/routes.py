@@ -98,8 +98,8 @@ class _Server:
         address = client_address(scope, headers, self._manner.trusted_proxies)
         admitted = await self._doorkeeper.admit(headers, address)
         if isinstance(admitted, User):
-            scope[NOTE].user = admitted.id
-            structlog.contextvars.bind_contextvars(user=admitted.id)
+            scope[NOTE].user = admitted.address
+            structlog.contextvars.bind_contextvars(user=admitted.address)
         return admitted
 
     def _base_url(self, scope: Scope, headers: Mapping[str, str]) -> str:

@@ -1,0 +1,101 @@
+"""Every answer against Microsoft's response schemas, where these are at hand.
+
+EAS_XSD names a folder with a `validate.py` that has `validate(etree_root) -> [errors]`. Without it nothing is checked.
+An error stands only if it is none of the known gaps between the schemas and what the protocol's versions have.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from wire import unzipped
+
+from eas.protocol import http, wbxml
+from eas.protocol import query as queries
+from eas.protocol.query import QueryError
+from eas.protocol.version import COLLECTION_CLASS, Version
+from eas.protocol.xml import show, to_xml
+
+Validate = Callable[[Any], list[str]]
+
+#: What the schemas lack, as a pattern of the error's text and the versions in which it is no error.
+GAPS: tuple[tuple[str, Callable[[Version], bool]], ...] = (
+    # The class of a collection up to 12.1. [MS-ASCMD] Class (Sync)
+    (r"Element '\{(AirSync|GetItemEstimate)\}Class'.*not expected", lambda version: version in COLLECTION_CLASS),
+    # Calendar.xsd ends at 3; 4 is working elsewhere. [MS-ASCAL] BusyStatus
+    (r"BusyStatus'.*'4' is not an element of the set", lambda version: version >= Version.V16_0),
+    (r"BusyStatus': '4' is not a valid value", lambda version: version >= Version.V16_0),
+    # A policy as text. [MS-ASPROV] Data (string Data Type)
+    (r"\{Provision\}(Data|EASProvisionDoc)", lambda version: version == Version.V2_5),
+)
+
+
+def load() -> Validate | None:
+    folder = os.environ.get("EAS_XSD")
+    if not folder:
+        return None
+    spec = importlib.util.spec_from_file_location("eas_xsd_validate", Path(folder) / "validate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    validate: Validate = module.validate
+    return validate
+
+
+class NotConforming(AssertionError):
+    """An answer that the schemas do not allow."""
+
+
+class Checked:
+    """An ASGI application whose WBXML answers are validated as they pass; `count` is how many were."""
+
+    count = 0
+
+    def __init__(self, app: Any, validate: Validate) -> None:
+        self._app = app
+        self._validate = validate
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        kind, pieces = b"", []
+
+        async def watched(message: Any) -> None:
+            nonlocal kind
+            if message["type"] == "http.response.start":
+                kind = dict(message["headers"]).get(b"content-type", b"")
+            elif message["type"] == "http.response.body":
+                pieces.append(message.get("body", b""))
+            await send(message)
+
+        await self._app(scope, receive, watched)
+        if scope["type"] == "http" and kind.decode() in (http.WBXML, http.MULTIPART):
+            self._check(b"".join(pieces), kind.decode(), version_of(scope))
+
+    def _check(self, body: bytes, kind: str, version: Version) -> None:
+        body = unzipped(body)
+        root = wbxml.decode(http.parts_of(body)[0] if kind == http.MULTIPART else body)
+        errors = [error for error in self._validate(to_xml(root)) if not is_gap(error, version)]
+        if errors:
+            raise NotConforming("\n".join(errors) + "\n" + show(root))
+        Checked.count += 1
+
+
+def is_gap(error: str, version: Version) -> bool:
+    return any(re.search(pattern, error) and applies(version) for pattern, applies in GAPS)
+
+
+def version_of(scope: Any) -> Version:
+    """The version of a request; 14.1 where it states none that can be read."""
+    headers = {name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    try:
+        asked = queries.complete(queries.parse(scope["query_string"]), headers)
+    except QueryError:
+        stated = unquote(headers.get("ms-asprotocolversion", ""))
+        return next((version for version in Version if version.text == stated), Version.V14_1)
+    return asked.version or Version.V14_1
