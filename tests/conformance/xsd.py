@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from lxml import etree
 from wire import unzipped
 
 from eas.protocol import http, wbxml
 from eas.protocol import query as queries
 from eas.protocol.query import QueryError
 from eas.protocol.version import COLLECTION_CLASS, Version
-from eas.protocol.xml import show, to_xml
+from eas.protocol.xml import to_xml
 
 Validate = Callable[[Any], list[str]]
 
@@ -74,15 +75,18 @@ class Checked:
             await send(message)
 
         await self._app(scope, receive, watched)
-        if scope["type"] == "http" and kind.decode() in (http.WBXML, http.MULTIPART):
-            self._check(b"".join(pieces), kind.decode(), version_of(scope))
+        body = unzipped(b"".join(pieces))
+        if kind.decode() in (http.WBXML, http.MULTIPART):
+            document = http.parts_of(body)[0] if kind.decode() == http.MULTIPART else body
+            self._check(to_xml(wbxml.decode(document)), version_of(scope))
+        elif kind.startswith(b"text/xml"):
+            self._check(etree.fromstring(body), Version.V14_1)
 
-    def _check(self, body: bytes, kind: str, version: Version) -> None:
-        body = unzipped(body)
-        root = wbxml.decode(http.parts_of(body)[0] if kind == http.MULTIPART else body)
-        errors = [error for error in self._validate(to_xml(root)) if not is_gap(error, version)]
+    def _check(self, root: Any, version: Version) -> None:
+        errors = [error for error in self._validate(root) if not is_gap(error, version)]
         if errors:
-            raise NotConforming("\n".join(errors) + "\n" + show(root))
+            etree.indent(root)
+            raise NotConforming("\n".join(errors) + "\n" + etree.tostring(root, encoding="unicode"))
         Checked.count += 1
 
 
