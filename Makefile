@@ -42,10 +42,10 @@ EAS_FUZZ_EXAMPLES ?= 100
 fuzz: install
 	EAS_FUZZ_EXAMPLES=$(EAS_FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/fuzz
 
-# Kills a real server at random points of a Sync, KILLS times; `make test` does so a few times.
-KILLS ?= 100
+# Kills a real server at random points of a Sync, EAS_KILLS times; `make test` does so a few times.
+EAS_KILLS ?= 100
 kills: install
-	KILLS=$(KILLS) $(BIN)/python -m pytest -m long tests/conformance/test_kills.py -s
+	EAS_KILLS=$(EAS_KILLS) $(BIN)/python -m pytest -m long tests/conformance/test_kills.py -s
 
 # The documentation is plain Markdown; this checks that no link leads nowhere.
 docs: install

@@ -35,6 +35,8 @@ from .sync import Report
 
 #: Seconds that a Ping waits for, in the middle of what phones ask for.
 HEARTBEAT = 480
+#: Mails and appointments that are shown after the first synchronisation.
+FIRST_ROWS = 8
 
 
 class PhoneGroup(TyperGroup):
@@ -192,6 +194,9 @@ async def synchronise(device: Phone, settings: Settings) -> None:
     first = not any(folder.items for folder in device.state.folders.values())
     report = await sync_all(device, settings)
     settings.screen.report(device.state, report, first=first)
+    if first and not settings.screen.as_json:
+        for kind in (FolderType.INBOX, FolderType.CALENDAR):
+            settings.screen.folder(device.state.folder(kind), FIRST_ROWS)
 
 
 def folder_named(device: Phone, name: str) -> Folder:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping
+from email.utils import parseaddr
 from typing import Any
 
 from rich.console import Console
@@ -19,6 +20,10 @@ from .words import COLUMNS, Here, cell, in_order, title
 
 #: Rows of a folder that are shown without being asked for more.
 ROWS = 20
+#: Characters of a row's name that are shown before other columns.
+NAME_WIDTH = 40
+#: Characters of a value that are looked at: more is a picture.
+MAX_SHOWN = 4000
 #: Items that a report names in each folder.
 NAMED = 8
 
@@ -41,10 +46,13 @@ class Screen:
 
     def table(self, heading: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
         table = Table(title=escape(heading), title_justify="left", show_edge=False, pad_edge=False)
-        for column in columns:
-            table.add_column(column, overflow="ellipsis", no_wrap=True)
-        for row in rows:
-            table.add_row(*(escape(value) for value in row))
+        shown = [[escape(value) for value in row] for row in rows]
+        # The first column names the row: it is shown whole if it can be, the others as far as there is room.
+        width = min(max((len(row[0]) for row in shown), default=0), NAME_WIDTH)
+        for number, column in enumerate(columns):
+            table.add_column(column, overflow="ellipsis", no_wrap=True, min_width=None if number else width)
+        for row in shown:
+            table.add_row(*row)
         self.console.print(table)
 
     # -- what there is ---------------------------------------------------------------------------------------------
@@ -64,12 +72,12 @@ class Screen:
         columns = COLUMNS[folder.item_class]
 
         def row(item: Item) -> tuple[str, ...]:
-            values = (cell(item.text(*path), self.here) for path in columns.values())
-            return (title(folder.item_class, item), *values, item.server_id)
+            values = (named(cell(item.text(*path), self.here)) for path in columns.values())
+            return (item.server_id, title(folder.item_class, item), *values)
 
         shown = map(row, items[:rows])
         heading = f"{folder.name}: {len(items)} items" + (f", the first {rows}" if len(items) > rows else "")
-        return self.table(heading, ("Title", *columns, "Id"), shown)
+        return self.table(heading, ("Id", "Title", *columns), shown)
 
     def item(self, item_class: str, item: Item) -> None:
         if self.as_json:
@@ -113,6 +121,12 @@ class Screen:
                 self.say(f"  - {folder.name}: {gone}")
 
 
+def named(address: str) -> str:
+    """The name of an address as `"Name" <address>`, else the text itself."""
+    name, _ = parseaddr(address) if "@" in address else ("", "")
+    return name or address
+
+
 def _numbers(change: Change | None) -> tuple[str, str, str]:
     """New, changed, gone."""
     if change is None:
@@ -123,7 +137,7 @@ def _numbers(change: Change | None) -> tuple[str, str, str]:
 
 def line(item_class: str, item: Item) -> str:
     who = item.text("Email:From")
-    return f"{title(item_class, item)} ({who})" if who else title(item_class, item)
+    return f"{title(item_class, item)} ({named(who)})" if who else title(item_class, item)
 
 
 def _lines(elements: Iterable[Any], prefix: str = "") -> Iterable[tuple[str, str]]:
@@ -134,9 +148,16 @@ def _lines(elements: Iterable[Any], prefix: str = "") -> Iterable[tuple[str, str
         elif isinstance(element.content, bytes):
             yield name, f"{len(element.content)} octets"
         else:
-            text = element.text
-            shown = text_of_html(text) if text.lstrip()[:1] == "<" else text
-            yield name, " ".join(shown.split())[:400]
+            yield name, _readable(element.text)
+
+
+def _readable(text: str) -> str:
+    """On one line, HTML as text; long base64 by its size."""
+    if text.lstrip()[:1] == "<":
+        text = text_of_html(text)
+    elif len(text) > 80 and " " not in text.strip() and "\n" not in text.strip():
+        return f"{len(text)} characters"
+    return " ".join(text[:MAX_SHOWN].split())
 
 
 def folder_json(folder: Folder) -> Mapping[str, Any]:

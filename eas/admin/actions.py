@@ -1,0 +1,444 @@
+"""What an admin can do, for the command line and later for pages. Each action is a function of the site.
+
+What is given back is plain (texts, numbers, lists), ready to be shown or written as JSON. Raises ActionError with a
+text for people; whatever a running server has to know, it is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from eas.backends.embedded import admin as embedded
+from eas.engine.errors import BackendError
+from eas.engine.model import Access, Device, FolderType, Right, Wipe
+from eas.store import DEFAULT_POLICY, Assignee
+
+from . import policies as policy_files
+from .errors import Invalid, NotFound, Refused
+from .site import Site
+
+#: The name under which `policy set` takes the policy of all who have none of their own.
+EVERYBODY = DEFAULT_POLICY.name
+
+
+@asynccontextmanager
+async def _people(site: Site) -> AsyncIterator[embedded.Admin]:
+    """The embedded groupware's admin, its errors in our words; then the bell."""
+    try:
+        yield site.people
+    except embedded.NotThere as error:
+        raise NotFound(str(error)) from error
+    except embedded.AlreadyThere as error:
+        raise Refused(str(error)) from error
+    except embedded.AdminError as error:
+        raise Invalid(str(error)) from error
+    site.ring_all()
+
+
+# Users --------------------------------------------------------------------------------------------------------------
+
+
+async def add_user(
+    site: Site,
+    address: str,
+    password: str,
+    profile: Mapping[str, Any],
+    *,
+    aliases: Sequence[str] = (),
+    picture: Path | None = None,
+    certificates: Sequence[Path] = (),
+) -> str:
+    """`profile` holds fields of the address list, and zone, quota, activesync, hidden. The login."""
+    photo = _picture(picture)
+    ders = [der for path in certificates for der in _certificates(path)]
+    texts = {name: value for name, value in profile.items() if name in embedded.PROFILE}
+    others = {name: value for name, value in profile.items() if name in ("activesync", "hidden", "enabled")}
+    if photo:
+        others["picture"] = photo
+    if ders:
+        others["certificates"] = ders
+    async with _people(site) as people:
+        account = await people.add_user(
+            address, password, aliases=aliases, zone=profile.get("zone", "UTC"), quota=profile.get("quota", 0), **texts
+        )
+        if others:
+            await people.change_user(account.id, **others)
+    return account.login
+
+
+async def users(site: Site) -> list[dict[str, Any]]:
+    async with _people(site) as people:
+        return [_account(found) for found in await people.users()]
+
+
+async def user(site: Site, who: str) -> dict[str, Any]:
+    async with _people(site) as people:
+        return _account(await people.user(who))
+
+
+async def set_user(
+    site: Site,
+    who: str,
+    profile: Mapping[str, Any],
+    *,
+    add_aliases: Sequence[str] = (),
+    remove_aliases: Sequence[str] = (),
+    picture: Path | None = None,
+    no_picture: bool = False,
+    certificates: Sequence[Path] = (),
+    no_certificates: bool = False,
+) -> None:
+    """Change what is given, and nothing else."""
+    changes = dict(profile)
+    photo = _picture(picture)
+    ders = [der for path in certificates for der in _certificates(path)]
+    async with _people(site) as people:
+        account = await people.user(who)
+        if photo or no_picture:
+            changes["picture"] = photo
+        if ders or no_certificates:
+            changes["certificates"] = (*(() if no_certificates else account.certificates), *ders)
+        if changes:
+            await people.change_user(account.id, **changes)
+        if add_aliases or remove_aliases:
+            gone = {alias.casefold() for alias in remove_aliases}
+            if unknown := gone - {alias.casefold() for alias in account.aliases}:
+                raise NotFound(f"{who} has no alias {', '.join(sorted(unknown))}")
+            kept = [alias for alias in account.aliases if alias.casefold() not in gone]
+            await people.set_aliases(account.id, [*kept, *add_aliases])
+    if profile.get("activesync") is False or profile.get("enabled") is False:
+        await _end_waits(site, account.id)
+
+
+async def set_password(site: Site, who: str, password: str) -> None:
+    async with _people(site) as people:
+        await people.set_password(who, password)
+
+
+async def remove_user(site: Site, who: str) -> None:
+    """With the devices' state."""
+    async with _people(site) as people:
+        account = await people.user(who)
+        await people.remove_user(account.id)
+    for found in await site.store.devices(account.id):
+        await site.store.remove_device(account.id, found.id)
+        site.tell({"do": "end", "user": account.id, "device": found.id})
+    await site.store.clear_policy(Assignee.USER, account.id)
+
+
+def _account(found: embedded.Account) -> dict[str, Any]:
+    return {
+        "login": found.login, "domain": found.domain, "address": found.address, "aliases": list(found.aliases),
+        **found.profile, "groups": list(found.groups), "enabled": found.enabled, "activesync": found.activesync,
+        "hidden": found.hidden, "zone": found.zone, "quota": found.quota, "used": found.used,
+        "picture_bytes": len(found.picture), "certificates": [_subject(der) for der in found.certificates],
+        "created": found.created.isoformat() if found.created else None, "id": found.id,
+    }
+
+
+def _subject(der: bytes) -> str:
+    try:
+        return x509.load_der_x509_certificate(der).subject.rfc4514_string()
+    except ValueError:
+        return f"{len(der)} bytes that are no certificate"
+
+
+def _picture(path: Path | None) -> bytes:
+    return b"" if path is None else _file(path)
+
+
+def _certificates(path: Path) -> list[bytes]:
+    """Those in a file, PEM or DER, as DER. Raises Invalid."""
+    raw = _file(path)
+    try:
+        found = x509.load_pem_x509_certificates(raw) if b"-----BEGIN" in raw else [x509.load_der_x509_certificate(raw)]
+    except ValueError as error:
+        raise Invalid(f"{path}: {error}") from error
+    return [certificate.public_bytes(Encoding.DER) for certificate in found]
+
+
+def _file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Invalid(f"{path}: {error.strerror}") from error
+
+
+# Groups and rights --------------------------------------------------------------------------------------------------
+
+
+async def add_group(site: Site, address: str, name: str, members: Sequence[str], hidden: bool = False) -> None:
+    async with _people(site) as people:
+        await people.add_group(address, name, members, hidden)
+
+
+async def groups(site: Site) -> list[dict[str, Any]]:
+    async with _people(site) as people:
+        return [_group(found) for found in await people.groups()]
+
+
+async def group(site: Site, address: str) -> dict[str, Any]:
+    return _group(await _find_group(site, address))
+
+
+async def set_group(
+    site: Site, address: str, *, add: Sequence[str] = (), remove: Sequence[str] = ()
+) -> None:
+    """Members in any form that a user can be named by, or addresses elsewhere."""
+    found = await _find_group(site, address)
+    async with _people(site) as people:
+        gone = set()
+        for member in remove:
+            named = await _address_of(site, member)
+            if named.casefold() not in {m.casefold() for m in found.members}:
+                raise NotFound(f"{member} is no member of {address}")
+            gone.add(named.casefold())
+        kept = [member for member in found.members if member.casefold() not in gone]
+        await people.set_members(found.id, [*kept, *add])
+
+
+async def remove_group(site: Site, address: str) -> None:
+    found = await _find_group(site, address)
+    async with _people(site) as people:
+        await people.remove_group(found.id)
+    await site.store.clear_policy(Assignee.GROUP, found.name)
+
+
+async def _find_group(site: Site, name: str) -> embedded.Group:
+    async with _people(site) as people:
+        known = await people.groups()
+    wanted = name.casefold()
+    hits = [g for g in known if wanted in (g.address.casefold(), g.name.casefold(), g.id)]
+    if len(hits) != 1:
+        raise NotFound(f"no group {name}")
+    return hits[0]
+
+
+async def _address_of(site: Site, member: str) -> str:
+    """A user's address, or what was given where there is no such user."""
+    try:
+        return (await site.people.user(member)).address
+    except embedded.NotThere:
+        return member
+
+
+def _group(found: embedded.Group) -> dict[str, Any]:
+    return {
+        "address": found.address, "name": found.name, "members": list(found.members), "hidden": found.hidden,
+        "id": found.id,
+    }
+
+
+async def rights(site: Site, owner: str) -> list[dict[str, Any]]:
+    """What others may do with a user's folders."""
+    async with _people(site) as people:
+        folders = await people.folders(owner)
+    return [
+        {"folder": info.folder.name, "grantee": grant.principal, "right": right_name(grant.right), "id": info.folder.id}
+        for info in folders
+        for grant in info.grants
+    ]
+
+
+async def grant(site: Site, owner: str, folder: str, grantee: str, right: Right | None) -> None:
+    """None takes back what was said; NONE forbids even what colleagues may."""
+    async with _people(site) as people:
+        number = _folder_id(await people.folders(owner), folder, owner)
+        await people.set_right(owner, number, grantee, right)
+
+
+def right_name(right: Right) -> str:
+    return right.name.lower().replace("_", "-")
+
+
+def _folder_id(folders: Sequence[embedded.FolderInfo], name: str, owner: str) -> str:
+    """By id, type (`calendar`), name, or path with slashes. Raises NotFound."""
+    of_id = {info.folder.id: info.folder for info in folders}
+    if name in of_id:
+        return name
+    kind = FolderType.__members__.get(name.upper().replace(" ", "_").replace("-", "_"))
+    wanted = name.casefold().strip("/")
+    for folder in of_id.values():
+        path, at = folder.name, folder
+        while at.parent in of_id:
+            at = of_id[at.parent]
+            path = f"{at.name}/{path}"
+        if folder.type is kind or wanted in (folder.name.casefold(), path.casefold()):
+            return folder.id
+    raise NotFound(f"{owner} has no folder {name}")
+
+
+# Policies -----------------------------------------------------------------------------------------------------------
+
+
+async def policies(site: Site) -> list[dict[str, Any]]:
+    """All, with those who have them in words."""
+    assigned: dict[str, list[str]] = {}
+    names = {account.id: account.login for account in await site.people.users()}
+    for one in await site.store.assignments():
+        subject = names.get(one.subject, one.subject) if one.assignee is Assignee.USER else one.subject
+        assigned.setdefault(one.policy, []).append(subject)
+    return [
+        {**policy_files.as_json(found), "assigned": assigned.get(found.name, [])}
+        for found in await site.store.policies()
+    ]
+
+
+async def policy(site: Site, name: str) -> dict[str, Any]:
+    """The policy of that name, else the one of that user or group."""
+    known = {found.name: found for found in await site.store.policies()}
+    if name in known:
+        return dict(policy_files.as_json(known[name]))
+    assignee, subject = await _subject_of(site, name)
+    if assignee is Assignee.USER:
+        return dict(policy_files.as_json(await site.store.policy(subject)))
+    for one in await site.store.assignments():
+        if (one.assignee, one.subject) == (assignee, subject):
+            return dict(policy_files.as_json(known[one.policy]))
+    raise NotFound(f"{name} has no policy of its own")
+
+
+async def set_policy(site: Site, whose: str, file: Path) -> str:
+    """Give a user or group, or everybody else (`default`), the policy in a file. The policy's name."""
+    if whose == EVERYBODY:
+        await site.store.save_policy(replace(policy_files.read(file), name=EVERYBODY))
+        return EVERYBODY
+    assignee, subject = await _subject_of(site, whose)
+    read = policy_files.read(file)
+    if read.name == EVERYBODY:
+        raise Invalid(f"{file}: the name {EVERYBODY} is that of the policy for everybody else")
+    await site.store.set_policy(assignee, subject, read)
+    return read.name
+
+
+async def clear_policy(site: Site, whose: str) -> None:
+    if whose == EVERYBODY:
+        if not await site.store.remove_policy(EVERYBODY):
+            raise NotFound("the default policy is the built-in one")
+        return
+    assignee, subject = await _subject_of(site, whose)
+    await site.store.clear_policy(assignee, subject)
+
+
+async def remove_policy(site: Site, name: str) -> None:
+    if not await site.store.remove_policy(name):
+        raise NotFound(f"no policy {name} is stored")
+
+
+async def _subject_of(site: Site, whose: str) -> tuple[Assignee, str]:
+    """A user's id or a group's name. Raises NotFound."""
+    try:
+        return Assignee.USER, (await site.people.user(whose)).id
+    except embedded.NotThere:
+        pass
+    try:
+        return Assignee.GROUP, (await _find_group(site, whose)).name
+    except NotFound:
+        raise NotFound(f"no user or group {whose}") from None
+
+
+# Devices ------------------------------------------------------------------------------------------------------------
+
+
+async def devices(site: Site, who: str = "") -> list[dict[str, Any]]:
+    """All, or one user's."""
+    async with _people(site) as people:
+        names = {account.id: account.login for account in await people.users()}
+        user_id = (await people.user(who)).id if who else None
+    return [_device(found, names) for found in await site.store.devices(user_id)]
+
+
+async def device(site: Site, who: str, device_id: str) -> dict[str, Any]:
+    user_id, found = await _find_device(site, who, device_id)
+    return _device(found, {user_id: who})
+
+
+async def remove_device(site: Site, who: str, device_id: str) -> None:
+    user_id, _ = await _find_device(site, who, device_id)
+    await site.store.remove_device(user_id, device_id)
+    site.tell({"do": "end", "user": user_id, "device": device_id})
+
+
+async def wipe_device(site: Site, who: str, device_id: str) -> None:
+    user_id, _ = await _find_device(site, who, device_id)
+    await site.store.request_wipe(user_id, device_id)
+    site.tell({"do": "end", "user": user_id, "device": device_id})
+
+
+async def cancel_wipe(site: Site, who: str, device_id: str) -> None:
+    user_id, found = await _find_device(site, who, device_id)
+    if found.wipe in (Wipe.NONE, Wipe.DONE):
+        raise Refused(f"no wipe of {device_id} is pending")
+    await site.store.cancel_wipe(user_id, device_id)
+
+
+async def block_device(site: Site, who: str, device_id: str) -> None:
+    await _set_access(site, who, device_id, Access.BLOCKED)
+
+
+async def allow_device(site: Site, who: str, device_id: str) -> None:
+    await _set_access(site, who, device_id, Access.ALLOWED)
+
+
+async def _set_access(site: Site, who: str, device_id: str, access: Access) -> None:
+    user_id, _ = await _find_device(site, who, device_id)
+    await site.store.set_access(user_id, device_id, access)
+    site.tell({"do": "end", "user": user_id, "device": device_id})
+
+
+async def _find_device(site: Site, who: str, device_id: str) -> tuple[str, Device]:
+    async with _people(site) as people:
+        user_id = (await people.user(who)).id
+    found = await site.store.device(user_id, device_id)
+    if found is None:
+        raise NotFound(f"{who} has no device {device_id}")
+    return user_id, found
+
+
+async def _end_waits(site: Site, user_id: str) -> None:
+    """So that the next request of each device comes now, and meets the door."""
+    for found in await site.store.devices(user_id):
+        site.tell({"do": "end", "user": user_id, "device": found.id})
+
+
+def _device(found: Device, names: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "user": names.get(found.user_id, found.user_id), "device": found.id, "type": found.type,
+        "model": found.information.get("Model", ""), "agent": found.agent, "version": found.version,
+        "first_seen": found.first_seen.isoformat() if found.first_seen else None,
+        "last_seen": found.last_seen.isoformat() if found.last_seen else None,
+        "access": found.access.value, "wipe": found.wipe.value,
+        "wipe_at": found.wipe_at.isoformat() if found.wipe_at else None,
+        "provisioned": bool(found.policy_key), "information": dict(found.information),
+        "heartbeat": found.ping_heartbeat or None, "folders_watched": len(found.ping_folders),
+    }
+
+
+# Mail ---------------------------------------------------------------------------------------------------------------
+
+
+async def deliver(site: Site, to: str, message: bytes, sender: str = "") -> bool:
+    """Put a message into the inbox of a user, or of a group's members. Whether a running server was told."""
+    if not message.strip():
+        raise Invalid("the message is empty")
+    address = await _address_of(site, to)
+    if "@" not in address:
+        address = (await _find_group(site, to)).address
+    (problem,) = await site.office.take(sender, [address], message)
+    if isinstance(problem, BackendError):
+        raise NotFound(f"nobody here has the address {address}") if _unknown(problem) else Refused(str(problem))
+    return site.ring_all()
+
+
+def _unknown(problem: BackendError) -> bool:
+    reason = getattr(problem, "reason", None)
+    return reason is not None and reason.name == "UNKNOWN_RECIPIENT"
+
+

@@ -1,0 +1,73 @@
+"""Policies as files, and whose they are.
+
+A policy file is JSON or TOML: the settings of EASProvisionDoc by name, true and false for its booleans, and what the
+server makes of devices that do not follow:
+
+    {"enforced": true, "allow_partial": false,
+     "settings": {"DevicePasswordEnabled": true, "MinDevicePasswordLength": 6}}
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from eas.engine.model import Policy
+from eas.items import policy as document
+
+from .errors import Invalid
+
+#: Bytes of a file; the longest lists of applications fit.
+MAX_FILE = 1 << 20
+FLAGS = ("enforced", "allow_partial", "allow_external", "allow_password_recovery")
+
+
+def read(path: Path, name: str = "") -> Policy:
+    """The policy in a file, named by it, by `name`, or by the file. Raises Invalid with all that is wrong."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise Invalid(f"{path}: {error.strerror}") from None
+    if len(raw) > MAX_FILE:
+        raise Invalid(f"{path}: more than {MAX_FILE} bytes")
+    try:
+        text = raw.decode("utf-8")
+        said = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Invalid(f"{path}: {error}") from None
+    return parse(said, name or path.stem, str(path))
+
+
+def parse(said: Any, name: str, where: str) -> Policy:
+    """Raises Invalid."""
+    if not isinstance(said, dict) or not isinstance(said.get("settings", {}), dict):
+        raise Invalid(f'{where}: not an object with "settings"')
+    unknown = [key for key in said if key not in (*FLAGS, "name", "settings")]
+    wrong = [f"{key} is none of name, settings, {', '.join(FLAGS)}" for key in unknown]
+    wrong += [f"{key} must be true or false" for key in FLAGS if not isinstance(said.get(key, True), bool)]
+    settings = {key: _text(value) for key, value in said.get("settings", {}).items()}
+    wrong += document.problems(settings)
+    stated = said.get("name", name)
+    if not isinstance(stated, str) or not stated.strip() or len(stated) > 64:
+        wrong.append("name must be a text of at most 64 characters")
+    if wrong:
+        raise Invalid("\n".join(f"{where}: {problem}" for problem in wrong))
+    return Policy(name=stated, settings=settings, **{key: said[key] for key in FLAGS if key in said})
+
+
+def _text(value: Any) -> str:
+    """A value as it stands in the document: 1 and 0 for booleans, a line an entry for lists, "" for null."""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, list):
+        return "\n".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def as_json(policy: Policy) -> Mapping[str, Any]:
+    """What `read` would make the same policy of."""
+    flags = {key: getattr(policy, key) for key in FLAGS}
+    return {"name": policy.name, **flags, "settings": dict(policy.settings)}

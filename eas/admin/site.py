@@ -1,0 +1,45 @@
+"""What an admin works on: one installation's users, state and post, and a running server that is to be told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from eas.backends.embedded.admin import Admin
+from eas.backends.embedded.groupware import Groupware
+from eas.backends.embedded.outbox import PostOffice
+from eas.store import SqlStateStore
+
+#: Says something to a running server (`eas.server.control`); False if none is running.
+Tell = Callable[[Mapping[str, Any]], bool]
+
+
+@dataclass(slots=True)
+class Rings:
+    """What has changed, by user, to be told when the work is done."""
+
+    changed: dict[str, set[str]] = field(default_factory=dict)
+
+    def __call__(self, user_id: str, collections: Collection[str]) -> None:
+        self.changed.setdefault(user_id, set()).update(collections)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """`groupware` rings into `rings`, and so does what `people` and `office` do."""
+
+    people: Admin
+    store: SqlStateStore
+    office: PostOffice
+    groupware: Groupware
+    rings: Rings
+    tell: Tell
+
+    def ring_all(self) -> bool:
+        """Tell a running server what has changed; False if there is none, and nobody waits."""
+        told = False
+        for user_id, collections in self.rings.changed.items():
+            told = self.tell({"do": "ring", "user": user_id, "collections": sorted(collections)})
+        self.rings.changed.clear()
+        return told

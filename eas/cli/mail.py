@@ -1,0 +1,30 @@
+"""`eas deliver`: put a message into somebody's inbox, as a mail server would."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eas.admin import actions
+
+from .frame import AsJson, ConfigFile, DataFolder, act, done, leave
+
+
+def deliver(
+    user: Annotated[str, typer.Argument(metavar="USER", help="A login, an address or a group.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.eml", help="The message; - for standard input.")],
+    sender: Annotated[str, typer.Option("--from", help="The sender on the envelope.")] = "",
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+    data: DataFolder = None,
+) -> None:
+    """Deliver a message. A running server tells the phones at once."""
+    try:
+        message = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        raise leave(f"{file}: {error.strerror}") from None
+    rung = act(config, data, lambda site: actions.deliver(site, user, message, sender))
+    done(f"delivered to {user}", as_json, user=user, server_told=rung)
