@@ -1,26 +1,123 @@
 """Settings: one frozen tree, read once from a TOML file, the environment and the command line; passed down as values.
 
-A later source wins: defaults, file, environment (`EAS_LISTEN`, `EAS_SMARTHOST__HOST`), command line. A setting that does
-not exist is an error, with a guess at what was meant. docs/operations.md lists them all, made from here.
+A later source wins: defaults, file, environment (`EAS_LISTEN`, `EAS_SMARTHOST__HOST`), command line. A setting that
+does not exist is an error, with a guess at what was meant. All faults are told at once, one line each. The table of
+settings in docs/operations.md is `markdown()`.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 PREFIX, NESTED = "EAS_", "__"
+
+#: Shown in place of a secret that is set.
+HIDDEN = "********"
+
+#: Variables with our prefix that are no settings: those of tests, and a password for the command line's own use.
+NO_SETTINGS = frozenset({"EAS_XSD", "EAS_SPEC", "EAS_FUZZ_EXAMPLES", "EAS_KILLS", "EAS_PASSWORD"})
+
+DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg", "postgresql+psycopg")
 
 
 class ConfigError(ValueError):
     """One line for each fault, with the path of the setting and what is allowed."""
+
+
+# -- kinds of values; what is allowed is said once, for the faults and for the documentation
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What a setting may be, in words that continue "... is wanted"."""
+
+    words: str
+
+
+_HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):(?P<port>[0-9]{1,5})")
+_LABEL = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
+_DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+
+
+def _host_port(value: str) -> str:
+    found = _HOST_PORT.fullmatch(value)
+    if not found or int(found["port"]) > 65535:
+        raise ValueError
+    return value
+
+
+def _door(value: str) -> str:
+    return value if not value or value.startswith(("/", "./")) else _host_port(value)
+
+
+def _host(value: str) -> str:
+    if re.search(r"[\s/@]", value) or (":" in value and not re.fullmatch(r"[0-9A-Fa-f:.]+", value)):
+        raise ValueError
+    return value
+
+
+def _domain(value: str) -> str:
+    value = value.strip().lower().rstrip(".")
+    if value and not _DOMAIN.fullmatch(value):
+        raise ValueError
+    return value
+
+
+def _zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError(_guess(value, available_timezones()))
+    return value
+
+
+def _network(value: str) -> str:
+    try:
+        return str(ip_network(value.strip(), strict=False))
+    except ValueError:
+        raise ValueError from None
+
+
+def _url(value: str) -> str:
+    try:
+        if value and make_url(value).drivername not in DRIVERS:
+            raise ValueError
+    except ArgumentError:
+        raise ValueError from None
+    return value
+
+
+def _file(value: Path) -> Path:
+    if not value.is_file():
+        raise ValueError("there is no such file")
+    return value
+
+
+HostPort = Annotated[str, AfterValidator(_host_port), Allowed("HOST:PORT, as 127.0.0.1:8080 or [::1]:8080")]
+Door = Annotated[
+    str, AfterValidator(_door), Allowed("HOST:PORT, or the path of a Unix socket that begins with / or ./")
+]
+Host = Annotated[str, AfterValidator(_host), Allowed("a host name or an address, without a port")]
+Domain = Annotated[str, AfterValidator(_domain), Allowed("a domain, as example.org")]
+Zone = Annotated[str, AfterValidator(_zone), Allowed("the IANA name of a time zone, as Europe/Berlin")]
+Network = Annotated[str, AfterValidator(_network), Allowed("an address or a network, as 10.0.0.0/8")]
+Url = Annotated[str, AfterValidator(_url), Allowed(f"an SQLAlchemy URL ({', '.join(DRIVERS)})")]
+File = Annotated[Path, AfterValidator(_file), Allowed("the path of a file that can be read")]
+
+
+# -- the settings
 
 
 class _Part(BaseModel):
@@ -28,66 +125,72 @@ class _Part(BaseModel):
 
 
 class Tls(_Part):
-    cert: Path | None = Field(None, description="Certificate chain (PEM), for sites without a proxy in front.")
-    key: Path | None = Field(None, description="Private key (PEM) of the certificate.")
+    cert: File | None = Field(None, description="Certificate chain (PEM), for sites without a proxy in front.")
+    key: File | None = Field(None, description="Private key (PEM) of the certificate.")
+
+    @model_validator(mode="after")
+    def _both(self) -> Tls:
+        if (self.cert is None) != (self.key is None):
+            raise ValueError(f"cert and key belong together; {'cert' if self.cert is None else 'key'} is missing")
+        return self
 
 
 class Smarthost(_Part):
-    host: str = Field("", description="Where mail for other domains is handed over; empty: it is refused.")
+    host: Host = Field("", description="Where mail for other domains is handed over; empty: such mail is refused.")
     port: int = Field(587, ge=1, le=65535, description="Its port.")
-    security: Literal["starttls", "tls", "none"] = Field("starttls", description="starttls, tls, or none.")
+    security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="STARTTLS is insisted on; tls from the start; or none, for a host in the same machine."
+    )
     user: str = Field("", description="Login there; empty for none.")
     password: SecretStr = Field(SecretStr(""), description="Password there.")
 
+    @model_validator(mode="after")
+    def _user_for_password(self) -> Smarthost:
+        if self.password.get_secret_value() and not self.user:
+            raise ValueError("there is a password, but user is missing")
+        return self
+
 
 class Lmtp(_Part):
-    listen: str = Field(
-        "", description="HOST:PORT, or the path of a Unix socket, where an MTA delivers by LMTP; empty for none."
-    )
+    listen: Door = Field("", description="Where an MTA delivers mail by LMTP; empty: nowhere.")
     max_bytes: int = Field(50 << 20, ge=1 << 10, description="Largest message taken, in bytes.")
 
 
 class Bounds(_Part):
     heartbeat_min_seconds: int = Field(60, ge=1, le=3540, description="Shortest wait that a device may ask for.")
-    heartbeat_max_seconds: int = Field(3540, ge=60, le=3540, description="Longest wait that a device may ask for.")
+    heartbeat_max_seconds: int = Field(
+        3540, ge=60, le=3540, description="Longest wait. Proxies in front must allow a little more."
+    )
     max_collections: int = Field(300, ge=1, description="Collections in one Sync.")
     max_ping_folders: int = Field(300, ge=1, description="Folders in one Ping.")
     max_body_bytes: int = Field(64 << 20, ge=1 << 16, description="Largest request, in bytes.")
 
+    @model_validator(mode="after")
+    def _order(self) -> Bounds:
+        if self.heartbeat_min_seconds > self.heartbeat_max_seconds:
+            raise ValueError("heartbeat_min_seconds is larger than heartbeat_max_seconds")
+        return self
+
 
 class Log(_Part):
-    format: Literal["console", "json"] = Field("console", description="console for people, json for machines.")
+    format: Literal["console", "json"] = Field("console", description="For people, or for machines.")
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
 
 
 class Settings(_Part):
-    data: Path = Field(Path("data"), description="Folder of the embedded store and of all state.")
-    listen: str = Field("127.0.0.1:8080", description="HOST:PORT for devices.")
-    database: str = Field("", description="SQLAlchemy URL; empty: an SQLite file in the data folder.")
-    domain: str = Field("", description="Domain of logins that name none.")
-    time_zone: str = Field("UTC", description="IANA zone of users who have none.")
-    trusted_proxies: tuple[str, ...] = Field((), description="Networks whose X-Forwarded-For is believed.")
+    data: Path = Field(Path("data"), description="Folder of the database and of all other state.")
+    listen: HostPort = Field("127.0.0.1:8080", description="Where devices connect.")
+    database: Url = Field("", description="Where state is kept; empty: in SQLite, `eas.db` in the data folder.")
+    domain: Domain = Field("", description="Domain of logins and addresses that name none.")
+    time_zone: Zone = Field("UTC", description="Zone of users who have none of their own.")
+    trusted_proxies: tuple[Network, ...] = Field(
+        (), description="Proxies whose `X-Forwarded-For` is believed. Nobody else's is."
+    )
     tls: Tls = Field(default_factory=Tls, description="TLS without a proxy.")
     smarthost: Smarthost = Field(default_factory=Smarthost, description="Outgoing mail.")
     lmtp: Lmtp = Field(default_factory=Lmtp, description="Incoming mail.")
     limits: Bounds = Field(default_factory=Bounds, description="What one request may ask for.")
-    log: Log = Field(default_factory=Log, description="The log.")
-
-    @field_validator("listen")
-    @classmethod
-    def _listen(cls, value: str) -> str:
-        host, colon, port = value.rpartition(":")
-        if not (colon and host and port.isdigit() and 0 <= int(port) <= 65535):
-            raise ValueError("HOST:PORT is wanted, as in 127.0.0.1:8080 or [::1]:8080")
-        return value
-
-    @field_validator("time_zone")
-    @classmethod
-    def _zone(cls, value: str) -> str:
-        if value not in available_timezones():
-            near = difflib.get_close_matches(value, available_timezones(), 1)
-            raise ValueError(f"no such time zone{f'; {near[0]}?' if near else ''}")
-        return value
+    log: Log = Field(default_factory=Log, description="The log, on standard error.")
 
     @property
     def database_url(self) -> str:
@@ -102,20 +205,32 @@ class Settings(_Part):
         return int(self.listen.rpartition(":")[2])
 
 
+# -- reading them
+
+Steps = tuple[str, ...]
+
+
 def load(
     file: Path | None = None, overrides: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None
 ) -> Settings:
     """`overrides` are dotted paths, None for what was not given. Raises ConfigError."""
-    tree: dict[str, Any] = {}
+    given: list[tuple[str, Steps, Any]] = []
     if file is not None:
-        tree = _from_file(file)
-    for path, value in (*_from_environment(os.environ if environment is None else environment),
-                        *((tuple(k.split(".")), v) for k, v in (overrides or {}).items() if v is not None)):
+        given += [(str(file), path, value) for path, value in _leaves(_from_file(file), ())]
+    given += _from_environment(os.environ if environment is None else environment)
+    given += [
+        ("command line", tuple(name.split(".")), value)
+        for name, value in (overrides or {}).items() if value is not None
+    ]
+    tree: dict[str, Any] = {}
+    sources: dict[Steps, str] = {}
+    for source, path, value in given:
         _put(tree, path, value)
+        sources[path] = source
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(error))) from None
+        raise ConfigError("\n".join(sorted(_explain(error, sources)))) from None
 
 
 def _from_file(file: Path) -> dict[str, Any]:
@@ -127,43 +242,131 @@ def _from_file(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: {error}") from None
 
 
-#: Variables with our prefix that are no settings: those of tests.
-_OTHERS = frozenset({"EAS_XSD", "EAS_SPEC", "EAS_FUZZ_EXAMPLES", "EAS_KILLS", "EAS_PASSWORD"})
+def _leaves(tree: Mapping[str, Any], above: Steps) -> Iterator[tuple[Steps, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, (*above, name))
+        else:
+            yield (*above, name), value
 
 
-def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, Steps, Any]]:
+    lists = {setting.path for setting in SETTINGS if setting.is_list}
     for name, value in sorted(environment.items()):
-        if name.startswith(PREFIX) and name not in _OTHERS:
+        if name.startswith(PREFIX) and name not in NO_SETTINGS:
             path = tuple(name.removeprefix(PREFIX).lower().split(NESTED))
-            yield path, value.split(",") if path == ("trusted_proxies",) else value
+            listed = ".".join(path) in lists
+            yield name, path, [part for part in value.split(",") if part.strip()] if listed else value
 
 
-def _put(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+def _put(tree: dict[str, Any], path: Steps, value: Any) -> None:
+    """A value takes the place of a group and the other way round: whichever is wrong is found by the validation."""
     for name in path[:-1]:
-        below = tree.setdefault(name, {})
-        if not isinstance(below, dict):
-            raise ConfigError(f"{'.'.join(path)}: {name} is no group of settings")
-        tree = below
+        below = tree.get(name)
+        tree[name] = tree = below if isinstance(below, dict) else {}
     tree[path[-1]] = value
 
 
-def _explain(error: ValidationError) -> Iterator[str]:
+def _explain(error: ValidationError, sources: Mapping[Steps, str]) -> Iterator[str]:
     for fault in error.errors():
-        path = ".".join(str(step) for step in fault["loc"])
-        if fault["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(path, [name for name, _, _ in describe()], 1)
-            yield f"{path}: there is no such setting{f'; {near[0]}?' if near else ''}"
-        else:
-            yield f"{path}: {fault['msg'].removeprefix('Value error, ')}"
+        steps = tuple(str(step) for step in fault["loc"])
+        path = ".".join(step for step in steps if not step.isdigit())
+        # The fault may be of a group, or of one value in a list.
+        whence = {source for known, source in sources.items() if known[: len(steps)] == steps[: len(known)]}
+        yield f"{path}: {_reason(path, fault)} ({', '.join(sorted(whence))})"
 
 
-def describe(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tuple[str, str, str]]:
-    """(path, default as text, description) of every setting, for the documentation."""
+def _reason(path: str, fault: Any) -> str:
+    setting = next((setting for setting in SETTINGS if setting.path == path), None)
+    said = str(fault["ctx"]["error"]) if fault["type"] == "value_error" else ""
+    if fault["type"] == "extra_forbidden":
+        groups = {setting.path.rpartition(".")[0] for setting in SETTINGS} - {""}
+        words = groups if isinstance(fault["input"], dict) else [setting.path for setting in SETTINGS]
+        return "there is no such setting" + _guess(path, words)
+    if setting is None:  # a group as a whole
+        return said or "this is a group of settings, not a value"
+    value = "" if setting.secret else f", not {fault['input']!r}"
+    if setting.is_list and not isinstance(fault["input"], str):
+        value = f", not {fault['input']!r}"
+    return f"{setting.allowed} is wanted{value}" + (f"; {said.lstrip('; ')}" if said else "")
+
+
+def _guess(word: str, words: Any) -> str:
+    near = difflib.get_close_matches(word, list(words), 1)
+    return f"; {near[0]}?" if near else ""
+
+
+# -- showing them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting as it is documented. `allowed` continues "... is wanted"; `default` is "" for none."""
+
+    path: str
+    default: str
+    allowed: str
+    description: str
+    secret: bool
+    is_list: bool
+
+
+def describe(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[Setting]:
     for name, info in model.model_fields.items():
         kind = info.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from describe(kind, f"{prefix}{name}.")
         else:
-            default = info.get_default(call_default_factory=False)
-            shown = "" if default in (None, ()) or isinstance(default, SecretStr) else str(default)
-            yield f"{prefix}{name}", shown, info.description or ""
+            yield Setting(
+                path=f"{prefix}{name}", default=_text(info.get_default()), allowed=_allowed(info),
+                description=info.description or "", secret=kind is SecretStr, is_list=get_origin(kind) is tuple,
+            )
+
+
+def _allowed(info: FieldInfo) -> str:
+    parts = [info.annotation, *info.metadata]
+    for part in list(parts):
+        parts += get_args(part) if get_origin(part) is not Literal else ()
+    parts += [inner for part in list(parts) for inner in getattr(part, "__metadata__", ())]
+    words = next((part.words for part in parts if isinstance(part, Allowed)), None)
+    if words is not None:
+        return f"a list, each {words}" if get_origin(info.annotation) is tuple else words
+    if get_origin(info.annotation) is Literal:
+        *most, last = get_args(info.annotation)
+        return f"{', '.join(most)} or {last}"
+    if info.annotation is int:
+        bounds = {name: getattr(part, name) for part in info.metadata for name in ("ge", "le") if hasattr(part, name)}
+        upper = f" to {bounds['le']}" if "le" in bounds else " or more"
+        return f"a whole number, {bounds['ge']}{upper}"
+    return {Path: "a path", SecretStr: "text", str: "text"}[info.annotation]  # type: ignore[index]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return HIDDEN if value.get_secret_value() else ""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def show(settings: Settings) -> Iterator[tuple[str, str]]:
+    """(path, value as text) of every setting as it is in force; no secrets, also not inside of URLs."""
+    for setting in SETTINGS:
+        value: Any = settings
+        for name in setting.path.split("."):
+            value = getattr(value, name)
+        if setting.path == "database" and value:
+            value = make_url(value).render_as_string(hide_password=True)
+        yield setting.path, _text(value)
+
+
+def markdown() -> str:
+    """The table of settings for docs/operations.md."""
+    lines = ["| setting | default | allowed | what it is |", "|---|---|---|---|"]
+    for one in SETTINGS:
+        default = f"`{one.default}`" if one.default else ""
+        lines.append(f"| `{one.path}` | {default} | {one.allowed} | {one.description} |")
+    return "\n".join(lines) + "\n"
+
+
+SETTINGS: tuple[Setting, ...] = tuple(describe())
