@@ -34,6 +34,11 @@ def _named(child: Element, namespace: str) -> Element:
     return Element(f"{namespace}:{child.tag}", content)
 
 
+def sync(key: str, collection: str, *more: Any) -> Element:
+    """A Sync of one collection."""
+    return e("AirSync:Sync", e("Collections", e("Collection", e("SyncKey", key), e("CollectionId", collection), *more)))
+
+
 def basic(user: str, password: str, charset: str = "utf-8") -> str:
     return "Basic " + b64encode(f"{user}:{password}".encode(charset)).decode()
 

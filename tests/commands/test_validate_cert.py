@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
+import shutil
+from base64 import b64decode, b64encode
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from wire import Wire, e
 
 from eas.commands.validate_cert import MAX_DER, Status, parse, parse_der, validate
 
@@ -167,3 +171,66 @@ def test_what_is_no_certificate_is_none(text: str) -> None:
 def test_a_certificate_is_read_from_base64() -> None:
     assert parse(b64encode(ROOT.public_bytes(Encoding.DER)).decode()) == ROOT
     assert parse_der(ROOT.public_bytes(Encoding.DER)[:-3]) is None
+
+
+# Over the line -------------------------------------------------------------------------------------------------------
+
+
+def request(*certificates: str, chain: tuple[str, ...] = (), crl: str | None = None) -> Any:
+    parts = [e("CertificateChain", *(e("Certificate", c) for c in chain))] if chain else []
+    parts += [e("Certificates", *(e("Certificate", c) for c in certificates))]
+    parts += [e("CheckCRL", crl)] if crl is not None else []
+    return e("ValidateCert:ValidateCert", *parts)
+
+
+def base64(made: x509.Certificate) -> str:
+    return b64encode(made.public_bytes(Encoding.DER)).decode()
+
+
+def living(name: str, issuer: str, **values: Any) -> str:
+    """In force now, whenever the test runs."""
+    return base64(certificate(name, issuer, start=datetime.now(UTC) - YEAR, end=datetime.now(UTC) + YEAR, **values))
+
+
+@pytest.fixture
+async def trusting(office: Any, tmp_path: Path) -> AsyncIterator[Wire]:
+    """A device of a server whose administrator trusts the root."""
+    from eas.app import ANCHORS, build
+    from eas.config import load
+
+    shutil.copytree(office[0], tmp_path / "data")
+    root = x509.load_der_x509_certificate(b64decode(living("root", "root", authority=True)))
+    (tmp_path / "data" / ANCHORS).write_bytes(root.public_bytes(Encoding.PEM))
+    settings = load(overrides={"data": tmp_path / "data", "domain": "example.com"}, environment={})
+    async with build(settings) as app:
+        yield Wire(app=app.asgi)
+
+
+async def test_one_verdict_a_certificate_in_order(trusting: Wire) -> None:
+    """R4474, R5387"""
+    between = living("between", "root", authority=True)
+    got = await trusting.post("ValidateCert", request(
+        living("anna", "between"), "rubbish", living("anna", "anna"), chain=(between,)
+    ))
+    assert got.status == "1"
+    assert [s.text for s in got.all("Certificate", "Status")] == ["1", "10", "4"]
+
+
+async def test_revocation_over_the_line(trusting: Wire) -> None:
+    """R893, R895, R898"""
+    for crl, status in ((None, "1"), ("0", "1"), ("1", "16"), ("", "16")):
+        got = await trusting.post("ValidateCert", request(living("anna", "root"), crl=crl))
+        assert got.text("Certificate", "Status") == status
+
+
+@pytest.mark.parametrize("body", [request(), request(*["x"] * 101), e("ValidateCert:ValidateCert"), e("Ping:Ping")])
+async def test_what_is_no_request(wire: Callable[..., Wire], body: Any) -> None:
+    """R4476, R5662"""
+    got = await wire().post("ValidateCert", body)
+    assert (got.status, len(got.root.elements)) == ("2", 1)
+
+
+async def test_without_configured_anchors_nothing_is_trusted(wire: Callable[..., Wire]) -> None:
+    root = living("root", "root", authority=True)
+    got = await wire().post("ValidateCert", request(living("anna", "root"), chain=(root,)))
+    assert got.text("Certificate", "Status") == "4"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from wire import Wire, basic, e
+from wire import Wire, basic, e, sync
 
 from eas.protocol import http
 
@@ -183,12 +183,9 @@ async def test_a_client_that_hangs_up_ends_its_wait(world: Any, wire: Wires) -> 
 
 async def primed(device: Wire, collection: str) -> str:
     """The key of a first Sync and what follows, up to nothing new."""
-    def sync(key: str) -> Any:
-        return e("AirSync:Sync", e("Collections", e("Collection", e("SyncKey", key), e("CollectionId", collection))))
-
     key = "0"
     for _ in range(10):
-        got = await device.post("Sync", sync(key))
+        got = await device.post("Sync", sync(key, collection))
         if not got.body:
             break
         key = got.text("Collections", "Collection", "SyncKey")
