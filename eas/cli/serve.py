@@ -32,8 +32,6 @@ def serve(
     settings = settings_of(
         config, data, listen=listen, **{"tls.cert": _text(tls_cert), "tls.key": _text(tls_key)}
     )
-    if (settings.tls.cert is None) != (settings.tls.key is None):
-        raise leave("--tls-cert and --tls-key go together", 2)
     if demo or demo_office.is_demo(settings.data):
         refuse_strangers(settings)
     if demo:
