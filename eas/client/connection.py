@@ -346,5 +346,7 @@ def root_status(root: Element | None) -> int | None:
     if root is None:
         return None
     space = root.tag.partition(":")[0]
-    child = root.child(f"{space}:Status")
+    # MeetingResponse says what is true of the whole request in a Result. [MS-ASCMD] Status (MeetingResponse) R4175.
+    holder = root.child("MeetingResponse:Result") or root
+    child = holder.child(f"{space}:Status")
     return int(child.text) if child is not None and child.text.isascii() and child.text.isdigit() else None

@@ -229,6 +229,9 @@ def from_native(data: bytes, wanted: Wanted, viewer: Viewer, version: Version) -
     values["categories"] = values["categories"][:MAX_LIST]
     values["children"] = values["children"][:MAX_LIST]
     contact = Contact(body=body, **values)
+    if contact == Contact():
+        # ApplicationData may not be empty, nor may a contact be missing because nothing is known of it.
+        return Contact(file_as="")
     if body and version is Version.V2_5:
         return replace(contact, body_size=body.estimated_size, body_truncated=body.truncated)
     return contact

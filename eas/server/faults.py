@@ -30,6 +30,9 @@ STATUS_OF: dict[type[Exception], CommonStatus] = {
     NoSpace: CommonStatus.MAILBOX_QUOTA_EXCEEDED,
 }
 
+#: Commands whose root has no Status of its own. [MS-ASCMD] Status (MeetingResponse) R4175, R2731.
+STATUS_WITHIN = {"MeetingResponse": "Result"}
+
 #: Seconds after which a device may come back after a 503.
 RETRY_SECONDS = 30
 
@@ -70,8 +73,10 @@ def refuse(
 def status_only(command: Command[Any], status: int) -> Reply:
     """The command's root element with nothing but a Status."""
     namespace = command.root.partition(":")[0]
-    body = wbxml.encode(Element(command.root, (Element(f"{namespace}:Status", str(status)),)))
-    return Reply(body=body, content_type=WBXML)
+    content = Element(f"{namespace}:Status", str(status))
+    if command.name in STATUS_WITHIN:
+        content = Element(f"{namespace}:{STATUS_WITHIN[command.name]}", (content,))
+    return Reply(body=wbxml.encode(Element(command.root, (content,))), content_type=WBXML)
 
 
 def http_only(http: int) -> Reply:

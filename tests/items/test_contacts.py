@@ -416,7 +416,10 @@ def comparable(item: Contact) -> Contact:
 
 
 def expected(item: Contact) -> Contact:
-    """What a card of this contact shows: FN is filled in, and names who has no other name."""
+    """What a card of this contact shows: FN is filled in, and names who has no other name; a contact of which nothing
+    is known has an empty FileAs, since ApplicationData is not empty."""
+    if item == Contact():
+        return Contact(file_as="")
     formatted = " ".join(value for name in ("title", "first_name", "middle_name", "last_name", "suffix")
                          if (value := getattr(item, name)))
     named = formatted or item.company or item.file_as or item.email1
