@@ -28,6 +28,7 @@ from starlette.types import ASGIApp
 from eas.backends.embedded.backend import Embedded, open_embedded
 from eas.backends.embedded.groupware import Limits as GroupwareLimits
 from eas.backends.lmtp import LmtpServer
+from eas.backends.smarthost import Smarthost, Tls
 from eas.config import ConfigError, Settings
 from eas.db import Database
 from eas.db.migrations import migrate
@@ -130,7 +131,8 @@ def build(settings: Settings) -> App:
     bell, clock, leases, entropy = LocalBell(), SystemClock(), LocalLeases(), SystemEntropy()
     domain = settings.domain or "localhost"
     embedded = open_embedded(
-        shared, domain=domain, ring=bell.ring, now=clock.now, limits=GroupwareLimits(message=settings.lmtp.max_bytes)
+        shared, domain=domain, relay=_relay(settings), ring=bell.ring, now=clock.now,
+        limits=GroupwareLimits(message=settings.lmtp.max_bytes),
     )
     store = SqlStateStore(shared, embedded.admin.groups_of)
     ports = Ports(
@@ -141,6 +143,17 @@ def build(settings: Settings) -> App:
         settings=settings, database=database, transactions=shared, store=store, embedded=embedded,
         bell=bell, asgi=routes.application(ports, _manner(settings)),
         lmtp=LmtpServer(embedded.office, limit=settings.lmtp.max_bytes, now=clock.now, hostname=domain),
+    )
+
+
+def _relay(settings: Settings) -> Smarthost | None:
+    """The way out for mail to other domains; None if there is none."""
+    way = settings.smarthost
+    if not way.host:
+        return None
+    return Smarthost(
+        host=way.host, port=way.port, login=way.user, password=way.password.get_secret_value(),
+        tls=Tls(way.security), local_hostname=settings.domain or "localhost",
     )
 
 

@@ -1,0 +1,93 @@
+"""The gate as a pure decision, over everything that it looks at."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from eas.commands.provision import PENDING
+from eas.engine.model import Access, Device, Policy, User, Wipe
+from eas.items.policy import digest
+from eas.protocol.statuses import CommonStatus
+from eas.protocol.version import Version
+from eas.server.gate import refusal
+
+USER = User(id="u1", login="anna", address="anna@example.com", addresses=("anna@example.com",), name="Anna")
+POLICY = Policy(settings={"DevicePasswordEnabled": "1"}, enforced=True)
+DEVICE = Device(
+    user_id="u1", id="D", type="T", policy_key="4711", policy_digest=digest(POLICY.settings, Version.V14_1)
+)
+
+
+def ask(
+    command: str = "Sync", gated: bool = True, user: User = USER, device: Device = DEVICE, policy: Policy = POLICY,
+    key: int | None = 4711, version: Version = Version.V14_1,
+) -> CommonStatus | None:
+    return refusal(
+        command=command, gated=gated, user=user, device=device, policy=policy, policy_key=key, version=version
+    )
+
+
+def test_a_provisioned_device_passes() -> None:
+    assert ask() is None
+
+
+@pytest.mark.parametrize(
+    ("key", "device", "status"),
+    [
+        (None, DEVICE, CommonStatus.DEVICE_NOT_PROVISIONED),
+        (0, DEVICE, CommonStatus.DEVICE_NOT_PROVISIONED),
+        (4712, DEVICE, CommonStatus.INVALID_POLICY_KEY),
+        (4711, replace(DEVICE, policy_key=""), CommonStatus.INVALID_POLICY_KEY),
+        (4711, replace(DEVICE, policy_digest="older"), CommonStatus.INVALID_POLICY_KEY),
+        (4711, replace(DEVICE, policy_key="", offered_key="4711"), CommonStatus.INVALID_POLICY_KEY),
+    ],
+)
+def test_an_enforced_policy_wants_the_final_key_of_the_present_policy(
+    key: int | None, device: Device, status: CommonStatus
+) -> None:
+    assert ask(key=key, device=device) is status
+    assert ask(key=key, device=device, gated=False) is None
+    assert ask(key=key, device=device, policy=replace(POLICY, enforced=False)) is None
+
+
+def test_the_key_outlives_an_upgrade_of_the_device() -> None:
+    """From 12.1 to 14.1 the policy is the same."""
+    assert ask(version=Version.V12_1) is None
+
+
+def test_a_setting_beyond_the_devices_version_does_not_lock_it_out() -> None:
+    """A 12.0 device has acknowledged all that it knows of the policy."""
+    policy = replace(POLICY, settings={**POLICY.settings, "AllowCamera": "0"})
+    old = replace(DEVICE, policy_digest=digest(POLICY.settings, Version.V12_0))
+    assert ask(version=Version.V12_0, device=old, policy=policy) is None
+
+
+@pytest.mark.parametrize("access", [Access.BLOCKED, Access.QUARANTINED])
+def test_a_blocked_device_may_do_nothing(access: Access) -> None:
+    for command, gated in (("Sync", True), ("Ping", False), ("Provision", False)):
+        device = replace(DEVICE, access=access)
+        assert ask(command, gated, device=device) is CommonStatus.DEVICE_IS_BLOCKED_FOR_THIS_USER
+
+
+def test_a_disabled_user_may_do_nothing() -> None:
+    for command in ("Sync", "Provision"):
+        user = replace(USER, activesync=False)
+        assert ask(command, user=user) is CommonStatus.USER_DISABLED_FOR_SYNC
+
+
+def test_a_pending_wipe_outranks_everything_and_lets_nothing_pass_but_its_own_command() -> None:
+    for wipe, access, activesync, enforced in itertools.product(PENDING, Access, (True, False), (True, False)):
+        device, user = replace(DEVICE, wipe=wipe, access=access), replace(USER, activesync=activesync)
+        policy = replace(POLICY, enforced=enforced)
+        for command, gated in (("Sync", True), ("Ping", False)):
+            found = ask(command, gated, device=device, user=user, policy=policy)
+            assert found is CommonStatus.REMOTE_WIPE_REQUESTED
+        assert ask("Provision", False, device=device, user=user, policy=policy) is None
+
+
+@pytest.mark.parametrize("wipe", [Wipe.NONE, Wipe.DONE])
+def test_a_wipe_that_is_over_refuses_nothing(wipe: Wipe) -> None:
+    assert ask(device=replace(DEVICE, wipe=wipe)) is None
