@@ -211,7 +211,8 @@ async def test_mail_reaches_as_far_as_it_was_received(world: World) -> None:
 
 async def test_an_open_task_is_within_every_horizon(world: World) -> None:
     feed = await feed_of(world.mailbox("anna"), FolderType.TASKS)
-    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "BEGIN:VTODO", "UID:t", "SUMMARY:do it", "END:VTODO", "END:VCALENDAR", ""]
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "BEGIN:VTODO", "UID:t", "SUMMARY:do it"]
+    lines += ["END:VTODO", "END:VCALENDAR", ""]
     task = await feed.create("\r\n".join(lines).encode(), chosen("t.ics"))
     lines[5:5] = ["STATUS:COMPLETED", "COMPLETED:20260101T000000Z"]
     done = await feed.create("\r\n".join(lines).replace("UID:t", "UID:d").encode(), chosen("d.ics"))

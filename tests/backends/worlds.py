@@ -11,19 +11,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine
 
-from eas.backends.embedded import Embedded, Limits, admin, open_embedded
+from eas.backends.embedded import Embedded, Limits, open_embedded
+from eas.backends.embedded.accounts import find_login, load_user
 from eas.backends.embedded.outbox import Relay
-from eas.backends.embedded.passwords import hash_password
 from eas.db import Base, Database
 from eas.db.transactions import Transactions, transactions
 from eas.engine.model import Folder, FolderType, Right, User
 from eas.engine.ports import Directory, Feed, Mailbox, Outbox
 
-#: The users' password, and its hash: one takes 50 ms and more.
+#: The users, all with this password.
+NAMES = ("anna", "ben", "carla")
 PASSWORD = "correct horse"
-_HASHED = hash_password(PASSWORD)
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 
@@ -51,11 +51,19 @@ async def feed_of(mailbox: Mailbox, type: FolderType) -> Feed:
 
 
 def template(path: Path) -> Path:
-    """A database with its tables, to be copied for each test."""
+    """A database with its tables and users, to be copied for each test."""
     engine = create_engine(f"sqlite:///{path}")
     Base.metadata.create_all(engine)
     engine.dispose()
+    asyncio.run(_populate(path))
     return path
+
+
+async def _populate(path: Path) -> None:
+    world = EmbeddedWorld.over(path)
+    for name in NAMES:
+        await world.add(f"{name}@example.com", name=f"{name.title()} Example")
+    await world.close()
 
 
 @dataclass
@@ -91,35 +99,40 @@ class EmbeddedWorld:
     waiting: set[asyncio.Task[None]] = field(default_factory=set)
 
     @classmethod
-    async def make(
-        cls, template: Path, folder: Path, relay: Relay | None = None, limits: Limits | None = None
-    ) -> EmbeddedWorld:
-        path = folder / "groupware.db"
-        shutil.copy(template, path)
+    def over(cls, path: Path, relay: Relay | None = None, limits: Limits | None = None) -> EmbeddedWorld:
         database = Database(f"sqlite+aiosqlite:///{path}")
         run = transactions(database)
         bell, clock = Rung(), Clock()
         made = open_embedded(
             run, domain="example.com", relay=relay, ring=bell.ring, now=clock.now, limits=limits
         )
-        world = cls(path, database, run, made, bell, clock)
-        for name in ("anna", "ben", "carla"):
-            await world.add(f"{name}@example.com", name=f"{name.title()} Example")
-        bell.calls.clear()
+        return cls(path, database, run, made, bell, clock)
+
+    @classmethod
+    async def make(
+        cls, template: Path, folder: Path, relay: Relay | None = None, limits: Limits | None = None
+    ) -> EmbeddedWorld:
+        path = folder / "groupware.db"
+        shutil.copy(template, path)
+        world = cls.over(path, relay, limits)
+        for name in NAMES:
+            await world.know(name)
         return world
 
-    async def add(self, address: str, **profile: Any) -> User:
-        """A user with PASSWORD, without the time that a hash takes."""
-        before = admin.hash_password
-        admin.hash_password = lambda password: _HASHED
-        try:
-            await self.embedded.admin.add_user(address, PASSWORD, **profile)
-        finally:
-            admin.hash_password = before
-        user = await self.embedded.accounts.verify(address, PASSWORD)
-        assert user is not None
-        self.users[address.partition("@")[0]] = user
+    async def know(self, name: str) -> User:
+        user = await self.embedded.groupware.read(lambda c: self._user(c, name))
+        self.users[name.partition("@")[0]] = user
         return user
+
+    def _user(self, connection: Connection, who: str) -> User:
+        row = find_login(connection, who, "example.com")
+        user = load_user(connection, row.id) if row is not None else None
+        assert user is not None
+        return user
+
+    async def add(self, address: str, **profile: Any) -> User:
+        await self.embedded.admin.add_user(address, PASSWORD, **profile)
+        return await self.know(address)
 
     def ports(self, name: str) -> tuple[Mailbox, Directory, Outbox]:
         return self.embedded.accounts.open(self.users[name])
@@ -165,8 +178,8 @@ FACTORIES: dict[str, Callable[[Path, Path], Awaitable[World]]] = {"embedded": Em
 
 
 def letter(
-    subject: str = "Hello", *, sender: str = "ben@example.com", to: str = "anna@example.com", text: str = "How are you?",
-    message_id: str = "", headers: Iterable[str] = (),
+    subject: str = "Hello", *, sender: str = "ben@example.com", to: str = "anna@example.com",
+    text: str = "How are you?", message_id: str = "", headers: Iterable[str] = (),
 ) -> bytes:
     lines = [f"From: {sender}", f"To: {to}", f"Subject: {subject}", "Date: Sat, 21 Nov 2026 08:00:00 +0000"]
     lines += [f"Message-ID: <{message_id}>"] if message_id else []

@@ -12,6 +12,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -35,8 +36,10 @@ def hash_password(password: str) -> str:
     return _HASHER.hash(password)
 
 
-#: Verified against where there is no such user, so that the answer takes as long.
-_NOBODY = hash_password(secrets.token_hex(16))
+@cache
+def nobody() -> str:
+    """Verified against where there is no such user, so that the answer takes as long."""
+    return hash_password(secrets.token_hex(16))
 
 
 class Passwords:
@@ -49,14 +52,14 @@ class Passwords:
     async def verify(self, hashed: str | None, password: str) -> bool:
         """Whether it is the password of a hash; None or "" (there is no such user, or no password) never is, but takes
         as long."""
-        known = hashed or _NOBODY
+        known = hashed or ""
         # Length first, so that no other pair of hash and password runs together to the same octets.
         asked = f"{len(known)} {known}{password}".encode("utf-8", "surrogatepass")
         mark = hmac.digest(self._key, asked, "sha256")
         if self._remembered(mark):
             return True
         async with self._at_once:
-            good = await asyncio.to_thread(_matches, known, password) and bool(hashed)
+            good = await asyncio.to_thread(_matches, known, password)
         if good:
             self._good[mark] = self._monotonic() + REMEMBER_SECONDS
             while len(self._good) > MAX_REMEMBERED:
@@ -75,6 +78,6 @@ class Passwords:
 
 def _matches(hashed: str, password: str) -> bool:
     try:
-        return _HASHER.verify(hashed, password.encode("utf-8", "surrogatepass"))
+        return _HASHER.verify(hashed or nobody(), password.encode("utf-8", "surrogatepass")) and bool(hashed)
     except (VerificationError, InvalidHashError):
         return False

@@ -106,11 +106,20 @@ def _mail_words(raw: bytes, fields: Mapping[bytes, bytes], root: Part | None) ->
         return
     plan = mime.layout(root)
     for segment in plan.segments:
-        for part in segment.plain or segment.rich:
-            text = mime.text_of(part, mime.cut_from(raw, part, _SEARCH_OCTETS))
-            yield markup.text_of_html(text, MAX_SEARCH) if part.type == "text/html" else text
+        said = "".join(_part_text(raw, part) for part in segment.plain)
+        # Some write nothing into the plain alternative, or that one needs a better program.
+        yield said if len(said) > _NO_TEXT or not segment.rich else "".join(_part_text(raw, p) for p in segment.rich)
     for attached in plan.attached:
         yield attached.part.filename
+
+
+#: Less than that in the plain alternative says nothing.
+_NO_TEXT = 80
+
+
+def _part_text(raw: bytes, part: Part) -> str:
+    text = mime.text_of(part, mime.cut_from(raw, part, _SEARCH_OCTETS))
+    return markup.text_of_html(text, MAX_SEARCH) if part.type == "text/html" else text
 
 
 def _squeezed(words: Iterable[str]) -> str:
