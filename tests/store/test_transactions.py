@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from eas.db.transactions import Transactions
+from eas.db import Database
+from eas.db.transactions import Transactions, transactions
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +64,15 @@ async def test_many_writers_at_once_come_one_after_the_other(run: Transactions) 
     """Each reads before it writes, so that any two at the same time would count alike."""
     numbers = await asyncio.gather(*[run.write(lambda c: _add(c, _count(c))) for _ in range(50)])
     assert sorted(numbers) == list(range(50))
+
+
+@pytest.mark.parametrize("database", ["file"], indirect=True)
+async def test_writers_of_two_processes_wait_for_each_other(run: Transactions, database: Database) -> None:
+    """A transaction that reads first must have the lock from its start: later it might not get it at all."""
+    other = transactions(database)
+    numbers = await asyncio.gather(*[one.write(lambda c: _add(c, _count(c))) for one in (run, other) * 25])
+    assert sorted(numbers) == list(range(50))
+    await other.close()
 
 
 @pytest.mark.parametrize("database", ["file"], indirect=True)  # in memory there is one transaction at a time
