@@ -12,7 +12,7 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -27,6 +27,7 @@ from starlette.types import ASGIApp
 
 from eas.backends.embedded.backend import Embedded, open_embedded
 from eas.backends.embedded.groupware import Limits as GroupwareLimits
+from eas.backends.embedded.groupware import Ring
 from eas.backends.lmtp import LmtpServer
 from eas.backends.smarthost import Smarthost, Tls
 from eas.config import ConfigError, Settings
@@ -49,6 +50,8 @@ log = structlog.get_logger("eas.app")
 ANCHORS = "trust-anchors.pem"
 #: Seconds between two clean-ups of what nobody needs any more.
 TIDY_SECONDS = 3600.0
+#: Seconds for which a user's groups are remembered: so long may a policy take that comes with a group.
+GROUPS_SECONDS = 30.0
 #: Seconds that requests under way have once the server is told to stop; waits are ended at once.
 GRACE_SECONDS = 15
 #: Seconds that an idle connection is kept: longer than the 60 for which proxies reuse theirs, so that it is the proxy
@@ -124,17 +127,18 @@ class App:
                 log.error("tidying failed", exc_info=error)
 
 
-def build(settings: Settings) -> App:
-    """Join the parts. Raises ConfigError for what only shows here."""
+def build(settings: Settings, ring: Ring | None = None) -> App:
+    """Join the parts. `ring` is told of changes in place of the bell of this process, for the command line, which has
+    them rung in a running server. Raises ConfigError for what only shows here."""
     database = Database(settings.database_url)
     shared = transactions(database)
     bell, clock, leases, entropy = LocalBell(), SystemClock(), LocalLeases(), SystemEntropy()
     domain = settings.domain or "localhost"
     embedded = open_embedded(
-        shared, domain=domain, relay=_relay(settings), ring=bell.ring, now=clock.now,
+        shared, domain=domain, relay=_relay(settings), ring=ring or bell.ring, now=clock.now,
         limits=GroupwareLimits(message=settings.lmtp.max_bytes),
     )
-    store = SqlStateStore(shared, embedded.admin.groups_of)
+    store = SqlStateStore(shared, _remembered(embedded.admin.groups_of, clock.monotonic))
     ports = Ports(
         accounts=embedded.accounts, store=store, bell=bell, clock=clock, leases=leases, entropy=entropy,
         ready=_readiness(database),
@@ -144,6 +148,22 @@ def build(settings: Settings) -> App:
         bell=bell, asgi=routes.application(ports, _manner(settings)),
         lmtp=LmtpServer(embedded.office, limit=settings.lmtp.max_bytes, now=clock.now, hostname=domain),
     )
+
+
+def _remembered(
+    groups_of: Callable[[str], Awaitable[Sequence[str]]], monotonic: Callable[[], float]
+) -> Callable[[str], Awaitable[Sequence[str]]]:
+    """The groups of a user, asked for with every request, and looked up once a while."""
+    known: dict[str, tuple[float, Sequence[str]]] = {}
+
+    async def ask(user_id: str) -> Sequence[str]:
+        until, groups = known.get(user_id, (0.0, ()))
+        if monotonic() >= until:
+            groups = await groups_of(user_id)
+            known[user_id] = monotonic() + GROUPS_SECONDS, groups
+        return groups
+
+    return ask
 
 
 def _relay(settings: Settings) -> Smarthost | None:

@@ -355,11 +355,11 @@ def test_interrupted_demo_is_begun_anew_and_other_peoples_store_is_left_alone(of
 
 def test_every_command_takes_config_data_and_explains_itself() -> None:
     def leaves(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-        below = getattr(command, "commands", None)
-        if below is None:
+        if not hasattr(command, "list_commands"):
             yield path, command
-        for name, child in (below or {}).items():
-            yield from leaves(child, (*path, name))
+            return
+        for name in command.list_commands(None):
+            yield from leaves(command.get_command(None, name), (*path, name))
 
     found = [(path, command) for path, command in leaves(typer.main.get_command(commands), ()) if path[0] != "phone"]
     assert len(found) > 25

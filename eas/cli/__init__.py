@@ -6,24 +6,56 @@ everything else to standard error.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
 import typer
+from typer.core import TyperGroup
 
-from eas.client.phone_cli import app as phone
+#: Subcommand -> where it is. They are imported when they are called: a phone needs no server, and half a second counts
+#: on a command line.
+PLACES: Mapping[str, str] = {
+    "serve": "eas.cli.serve:serve",
+    "demo": "eas.cli.serve:demo",
+    "user": "eas.cli.users:app",
+    "group": "eas.cli.groups:app",
+    "rights": "eas.cli.rights:app",
+    "policy": "eas.cli.policies:app",
+    "device": "eas.cli.devices:app",
+    "deliver": "eas.cli.mail:deliver",
+    "phone": "eas.client.phone_cli:app",
+}
 
-from . import devices, groups, mail, policies, rights, serve, users
+
+class Subcommands(TyperGroup):
+    # The types are those of the click that typer carries inside it, or of click itself, by typer's version.
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(PLACES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in PLACES:
+            return None
+        module, _, name = PLACES[cmd_name].partition(":")
+        found = getattr(import_module(module), name)
+        if not isinstance(found, typer.Typer):
+            alone = typer.Typer(add_completion=False)
+            alone.command(cmd_name)(found)
+            found = alone
+        command = typer.main.get_command(found)
+        command.name = cmd_name
+        return command
+
 
 app = typer.Typer(
-    help="An Exchange ActiveSync gateway.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    cls=Subcommands, help="An Exchange ActiveSync gateway.", no_args_is_help=True, add_completion=False,
+    pretty_exceptions_enable=False,
 )
-app.command("serve")(serve.serve)
-app.command("demo")(serve.demo)
-app.add_typer(users.app, name="user")
-app.add_typer(groups.app, name="group")
-app.add_typer(rights.app, name="rights")
-app.add_typer(policies.app, name="policy")
-app.add_typer(devices.app, name="device")
-app.command("deliver")(mail.deliver)
-app.add_typer(phone, name="phone")
+
+
+@app.callback()
+def _nothing() -> None:
+    """An Exchange ActiveSync gateway."""
 
 
 def main() -> None:

@@ -17,7 +17,6 @@ from rich.table import Table
 from eas import app, config
 from eas.admin.errors import ActionError
 from eas.admin.site import Rings, Site
-from eas.backends.embedded import open_embedded
 from eas.config import ConfigError, Settings
 from eas.db.migrations import MigrationError
 from eas.engine.errors import BackendError
@@ -60,17 +59,15 @@ def act(file: Path | None, data: Path | None, action: Action[T]) -> T:
     settings = settings_of(file, data)
 
     async def run() -> T:
-        async with app.build(settings) as parts:
-            return await action(_site(parts))
+        rings = Rings()
+        async with app.build(settings, rings) as parts:
+            return await action(_site(parts, rings))
 
     return carefully(lambda: asyncio.run(run()))
 
 
-def _site(parts: app.App) -> Site:
-    """The parts of an application, with a bell that is rung in the server that is running, not here."""
-    rings, before = Rings(), parts.embedded.groupware
-    embedded = open_embedded(parts.transactions, domain=before.domain, ring=rings, now=before.now, limits=before.limits)
-    socket = parts.settings.data / control.SOCKET
+def _site(parts: app.App, rings: Rings) -> Site:
+    embedded, socket = parts.embedded, parts.settings.data / control.SOCKET
     return Site(
         people=embedded.admin, store=parts.store, office=embedded.office, groupware=embedded.groupware, rings=rings,
         tell=lambda said: control.tell(socket, said),
