@@ -57,8 +57,6 @@ GRACE_SECONDS = 15
 #: Seconds that an idle connection is kept: longer than the 60 for which proxies reuse theirs, so that it is the proxy
 #: who closes it, and not we under a request that is just coming.
 KEEP_ALIVE_SECONDS = 75
-#: Bytes of a request's headers. A LongId and a cookie fit many times over.
-MAX_HEADERS = 64 * 1024
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 #: Allocations between two collections: with a frozen heap the default 700 finds nothing and costs up to a fifth.
 GC_THRESHOLD = (50_000, 20, 50)
@@ -307,7 +305,7 @@ def _uvicorn(settings: Settings, asgi: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         asgi, host=settings.host, port=settings.port, http="httptools", ws="none", lifespan="off", access_log=False,
         log_config=None, proxy_headers=False, server_header=False, timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS, h11_max_incomplete_event_size=MAX_HEADERS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
         ssl_certfile=settings.tls.cert, ssl_keyfile=settings.tls.key,
     )
 

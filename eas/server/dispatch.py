@@ -121,6 +121,7 @@ def _understand(
         note.command = error.command
         raise
     note.device, note.command = query.device_id, query.command
+    structlog.contextvars.bind_contextvars(device=query.device_id, command=query.command)
     heard.version, heard.stated_key = query.version, query.policy_key is not None
     command = COMMANDS.get(query.command)
     if command is None:

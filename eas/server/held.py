@@ -34,6 +34,8 @@ class HeldBell:
 
 
 class HeldListening:
+    """A subscription that is closed when the client goes; closing it ends its wait."""
+
     def __init__(self, listening: Listening, receive: Receive) -> None:
         self._listening = listening
         self._receive = receive
@@ -42,14 +44,12 @@ class HeldListening:
     async def wait(self, timeout_seconds: float) -> frozenset[CollectionId]:
         if self._watcher is None:
             self._watcher = asyncio.create_task(_disconnected(self._receive))
-        waiter = asyncio.ensure_future(self._listening.wait(timeout_seconds))
-        try:
-            await asyncio.wait((waiter, self._watcher), return_when=asyncio.FIRST_COMPLETED)
-            return waiter.result() if waiter.done() else frozenset()
-        finally:
-            if not waiter.done():
-                waiter.cancel()
-                await asyncio.wait((waiter,))
+            self._watcher.add_done_callback(self._gone)
+        return await self._listening.wait(timeout_seconds)
+
+    def _gone(self, watcher: asyncio.Task[None]) -> None:
+        if not watcher.cancelled() and watcher.exception() is None:
+            self._listening.close()
 
     @property
     def ended(self) -> bool:
