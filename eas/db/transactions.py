@@ -46,7 +46,8 @@ class Transactions(Protocol):
         ...
 
     async def write(self, do: Callable[[Connection], R]) -> R:
-        """Committed on return; rolled back, and raised, if the function raises."""
+        """Committed on return; rolled back, and raised, if the function raises. One at a time on SQLite; elsewhere
+        several at once (READ COMMITTED): a row on which something depends is locked by an UPDATE before it is read."""
         ...
 
     async def close(self) -> None: ...
