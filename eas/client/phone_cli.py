@@ -26,6 +26,7 @@ from eas.engine.model import FolderType
 from eas.protocol.version import Version
 
 from . import mail, services, words
+from .account import autodiscover
 from .connection import Connection, Credentials, Identity
 from .device import DeviceState, Folder, StateFileError
 from .errors import ClientError
@@ -40,7 +41,8 @@ FIRST_ROWS = 8
 
 
 class PhoneGroup(TyperGroup):
-    """`eas phone URL [OPTIONS] [COMMAND]`: the address stands first, where click would take it for a command."""
+    """`eas phone URL [OPTIONS] [COMMAND]`: the address stands first, where click would take it for a command. A mail
+    address in its place is looked up by Autodiscover."""
 
     # The types are those of the click that typer carries inside it, or of click itself, by typer's version.
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -151,8 +153,13 @@ async def _with_phone(settings: Settings, action: Action) -> None:
         raise StateFileError(f"{settings.state_path} is the phone of {state.user}, not of {settings.user}")
     if state.wiped:
         raise Wiped(f"this phone was wiped; remove {settings.state_path} for a new one")
+    credentials = Credentials(user=settings.user, password=settings.password)
+    url = state.url or settings.url
+    if "@" in url and "://" not in url:
+        url = (await autodiscover(url, credentials, verify=settings.verify)).url
+        settings.screen.say(f"found {url}")
     connection = Connection(
-        state.url or settings.url, Credentials(user=settings.user, password=settings.password),
+        url, credentials,
         Identity(device_id=state.device_id), version=state.version or Version.V14_1, policy_key=state.policy_key,
         encoded=settings.encoded, verify=settings.verify,
     )
