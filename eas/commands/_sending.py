@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from eas.engine.errors import ItemGone, NoSpace, NotAllowed, Refusal, TooLarge, Undeliverable
+from eas.engine.errors import FolderGone, ItemGone, NoSpace, NotAllowed, Refusal, TooLarge, Undeliverable
 from eas.engine.ids import parse_server_id
-from eas.engine.model import Folder
+from eas.engine.model import CollectionId, Folder
 from eas.engine.session import Session
 from eas.items.compose import ComposeError
 from eas.items.compose import Fault as ComposeFault
 from eas.items.native import ItemId
 from eas.protocol.statuses import CommonStatus
+from eas.protocol.version import COMMON_STATUS
 
 from ._registry import CommonFault
 
@@ -51,24 +52,38 @@ def faults_of_sending() -> Iterator[None]:
         raise CommonFault(CommonStatus.ACCESS_DENIED) from error
 
 
-async def find_source(
-    session: Session, folder_id: str | None, item_id: str | None, long_id: str | None
-) -> tuple[Folder, ItemId]:
-    """The message that is answered or forwarded. Raises CommonFault. [MS-ASCMD] Source (SmartForward, SmartReply)."""
-    if long_id and (folder_id or item_id):
+def check_client_id(client_id: str, session: Session) -> None:
+    """From 14.0 on there is one of 1 to 40 characters. Raises CommonFault. [MS-ASCMD] ClientId (SendMail, ...)."""
+    if session.version in COMMON_STATUS and not 0 < len(client_id) <= MAX_CLIENT_ID:
+        raise CommonFault(CommonStatus.INVALID_XML, "ClientId")
+
+
+def check_account(account_id: str | None) -> None:
+    """The one account has no AccountId ([MS-ASCMD] R729), so that none that a device states is valid, R724. An empty
+    one states none. Raises CommonFault."""
+    if account_id:
+        raise CommonFault(CommonStatus.INVALID_ACCOUNT_ID)
+
+
+def source_id(folder_id: str | None, item_id: str | None, long_id: str | None) -> tuple[CollectionId, ItemId]:
+    """The message that is answered or forwarded, as the device names it. Raises CommonFault.
+
+    [MS-ASCMD] Source, FolderId R3091, LongId (SmartForward, SmartReply) R3243.
+    """
+    if (long_id and (folder_id or item_id)) or (folder_id and not item_id):
         raise CommonFault(CommonStatus.INVALID_COMBINATION_OF_IDS)
-    text = long_id or item_id
-    if not text:
-        raise CommonFault(CommonStatus.INVALID_IDS)
-    parsed = parse_server_id(text)
+    parsed = parse_server_id(long_id or item_id or "")
     if parsed is None:
         raise CommonFault(CommonStatus.INVALID_IDS)
-    if (folder_id or parsed[0]) != parsed[0]:
-        raise CommonFault(CommonStatus.ITEM_NOT_FOUND)
-    folder = await session.mailbox.folder(parsed[0])
+    return parsed
+
+
+async def find_source(session: Session, folder_id: str | None, named: tuple[CollectionId, ItemId]) -> Folder:
+    """The folder of the original. Raises CommonFault."""
+    folder = await session.mailbox.folder(named[0]) if (folder_id or named[0]) == named[0] else None
     if folder is None:
         raise CommonFault(CommonStatus.ITEM_NOT_FOUND)
-    return folder, parsed[1]
+    return folder
 
 
 async def load_source(session: Session, folder: Folder, id: ItemId) -> bytes:
@@ -76,5 +91,5 @@ async def load_source(session: Session, folder: Folder, id: ItemId) -> bytes:
     feed = session.mailbox.feed(folder)
     try:
         return b"".join([piece async for piece in feed.part(id, "")])
-    except ItemGone:
+    except (ItemGone, FolderGone):
         raise CommonFault(CommonStatus.ITEM_NOT_FOUND) from None

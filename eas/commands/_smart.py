@@ -11,22 +11,30 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from eas.engine.classes import EMAIL
+from eas.engine.meetings import calendar_text
+from eas.engine.model import Folder
 from eas.engine.sending import Sending, mark_answered, send_once
 from eas.engine.session import Session
+from eas.items import meeting
 from eas.items.compose import Outgoing, prepare
-from eas.items.native import Unreadable
+from eas.items.native import ItemId, Unreadable
 from eas.protocol.query import Query
-from eas.protocol.schema import DASHED, OPAQUE, PRESENCE, SchemaError, element, message
+from eas.protocol.schema import OPAQUE, PRESENCE, element, message
 from eas.protocol.statuses import CommonStatus
 from eas.protocol.version import Version
-from eas.protocol.wbxml import Element
 
+from ._instance import instance_moment
 from ._registry import CommonFault
-from ._sending import MAX_CLIENT_ID, faults_of_sending, find_source, load_source
+from ._sending import check_account, check_client_id, faults_of_sending, find_source, load_source, source_id
 from .send_mail import MIME_BODIES
 
 #: (the device's message, the original's bytes, its item class, the instance) -> the whole message.
 Merge = Callable[[bytes, bytes, str, datetime | None], bytes]
+#: (the message that goes out, the original) -> LastVerbExecuted.
+VerbOf = Callable[[Outgoing, bytes], int]
+
+#: What can be answered and passed on.
+CLASSES = (EMAIL, "Calendar")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,52 +62,79 @@ class Request:
         return cls(client_id="", source=source, save=query.save_in_sent or None, mime=body)
 
 
-async def smart(request: Request, session: Session, *, verb: str, last_verb: int, merge: Merge) -> None:
+async def smart(request: Request, session: Session, *, verb: str, verb_of: VerbOf, merge: Merge) -> None:
     """Send the request's message with the original merged in, unless ReplaceMime says that it is complete."""
-    old = session.version in MIME_BODIES
-    if not old and not 0 < len(request.client_id) <= MAX_CLIENT_ID:
-        raise CommonFault(CommonStatus.INVALID_XML, "ClientId")
-    if request.account_id:
-        raise CommonFault(CommonStatus.INVALID_ACCOUNT_ID)
+    check_client_id(request.client_id, session)
+    check_account(request.account_id)
     source = request.source
     if source.long_id and source.instance_id:
-        raise CommonFault(CommonStatus.INVALID_COMBINATION_OF_IDS)
-    instance = _instance(source.instance_id)
-    folder, id = await find_source(session, source.folder_id, source.item_id, source.long_id)
-    original = await load_source(session, folder, id)
-    if instance is not None and folder.item_class != EMAIL and b"RRULE" not in original.upper():
-        raise CommonFault(CommonStatus.NO_RECURRENCE_IN_CALENDAR)
+        raise CommonFault(CommonStatus.INVALID_COMBINATION_OF_IDS)  # R3243
+    named = source_id(source.folder_id, source.item_id, source.long_id)
+    instance = instance_moment(source.instance_id) if source.instance_id else None
+    if source.instance_id and instance is None:
+        raise CommonFault(CommonStatus.INVALID_DATE_TIME)  # R541, R578
+    # The original is looked up only if the message has not been sent yet: after a lost answer it may be gone.
+    found: list[_Original] = []
 
     async def build(message_id: str) -> Outgoing:
+        original = await _original(session, source.folder_id, named, instance)
         mime = request.mime
         if not request.replace:
             try:
-                mime = merge(mime, original, folder.item_class, instance)
+                mime = merge(mime, original.data, original.folder.item_class, instance)
             except Unreadable as error:
                 raise CommonFault(CommonStatus.MESSAGE_REPLY_FAILED, str(error)) from error
-        return prepare(mime, session.viewer, message_id=message_id)
+        outgoing = prepare(mime, session.viewer, message_id=message_id)
+        original.verb = verb_of(outgoing, original.data)
+        found[:] = [original]
+        return outgoing
 
     async def after() -> None:
-        if folder.item_class == EMAIL:
-            await mark_answered(session, folder, id, last_verb)
+        for original in found:
+            if original.folder.item_class == EMAIL:
+                await mark_answered(session, original.folder, original.id, original.verb)
 
-    identity = f"{folder.id}:{id}:{source.instance_id or ''}\n".encode() + request.mime
+    identity = f"{named[0]}:{named[1]}:{source.instance_id or ''}\n".encode() + request.mime
     with faults_of_sending():
         sending = await send_once(
             session, verb=verb, client_id=request.client_id, content=identity, save=bool(request.save),
             build=build, after=after,
         )
-    if sending is Sending.BEFORE and not old:
+    if sending is Sending.BEFORE and session.version not in MIME_BODIES:
         raise CommonFault(CommonStatus.MESSAGE_PREVIOUSLY_SENT)
 
 
-def _instance(text: str | None) -> datetime | None:
-    """An InstanceId that is no date is 104. [MS-ASCMD] InstanceId (SmartForward, SmartReply)."""
-    if not text:
-        return None
+@dataclass(slots=True, kw_only=True)
+class _Original:
+    """`verb` is what will be noted on it."""
+
+    folder: Folder
+    id: ItemId
+    data: bytes
+    verb: int = 0
+
+
+async def _original(
+    session: Session, folder_id: str | None, named: tuple[str, ItemId], instance: datetime | None
+) -> _Original:
+    folder = await find_source(session, folder_id, named)
+    if folder.item_class not in CLASSES:
+        raise CommonFault(CommonStatus.UNEXPECTED_ITEM_CLASS, folder.item_class)
+    original = _Original(folder=folder, id=named[1], data=await load_source(session, folder, named[1]))
+    if instance is not None:
+        _check_instance(original, instance, session)
+    return original
+
+
+def _check_instance(original: _Original, instance: datetime, session: Session) -> None:
+    """Raises CommonFault where there is no series (R4919), or no such occurrence of it (R4930)."""
+    is_mail = original.folder.item_class == EMAIL
+    ics = calendar_text(original.data) if is_mail else original.data
     try:
-        moment = DASHED.load(Element("ComposeMail:InstanceId", text), Version.V14_1)
-    except SchemaError as error:
-        raise CommonFault(CommonStatus.INVALID_DATE_TIME) from error
-    assert moment is None or isinstance(moment, datetime)
-    return moment
+        if ics is None or not meeting.recurs(ics):
+            raise CommonFault(CommonStatus.NO_RECURRENCE_IN_CALENDAR)
+        there = meeting.has_occurrence(ics, instance, session.viewer)
+    except Unreadable as error:
+        raise CommonFault(CommonStatus.NO_RECURRENCE_IN_CALENDAR, str(error)) from error
+    if not there:
+        raise CommonFault(CommonStatus.ITEM_NOT_FOUND, "no such occurrence")

@@ -29,10 +29,10 @@ class Request:
     "GetAttachment", "", Request, spoken=Spoken(until=Version.V12_1), bare=Request.of,
 )
 async def get_attachment(request: Request, session: Session) -> Raw:
-    """An attachment that is not there is HTTP 500, as the specification has it."""
+    """An attachment that is not there is HTTP 500, R166; so is one that the policy keeps back: there is no other
+    status that a device would not take for something else."""
     try:
         attachment = await load_attachment(session, request.name)
-    except errors.ItemGone:
-        raise CommonFault(CommonStatus.SERVER_ERROR, "no such attachment") from None
-    assert attachment is not None  # no limit was given
+    except (errors.ItemGone, errors.FolderGone, errors.NotAllowed, errors.TooLarge) as error:
+        raise CommonFault(CommonStatus.SERVER_ERROR, f"no such attachment ({type(error).__name__})") from None
     return Raw(attachment.content_type, attachment.data)

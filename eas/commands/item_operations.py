@@ -11,23 +11,39 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from eas.engine import errors
-from eas.engine.ids import parse_server_id
+from eas.engine.classes import shown
+from eas.engine.ids import MAX_LENGTH, parse_server_id
 from eas.engine.model import CollectionId, Folder, FolderType
 from eas.engine.options import MIME_CHARACTERS, CollectionOptions
 from eas.engine.parts import load_attachment
 from eas.engine.render import Rendered, render_items
 from eas.engine.session import Session
-from eas.items.body import BodyPreference
+from eas.items.body import BodyPreference, BodyType
 from eas.items.native import ItemId
-from eas.protocol.schema import ELEMENT, INT, PRESENCE, choices, element, elements, enum, message
+from eas.protocol.schema import (
+    ELEMENT,
+    INT,
+    PRESENCE,
+    Codec,
+    SchemaError,
+    choices,
+    element,
+    elements,
+    enum,
+    message,
+)
+from eas.protocol.statuses import CommonStatus
 from eas.protocol.version import Spoken, Version
 from eas.protocol.wbxml import Element
 
-from ._registry import Multipart, command
+from ._registry import CommonFault, Multipart, command
 from .sync import PREFERENCE
 
 #: Operations in one request. [MS-ASCMD] Limiting Size of Command Requests.
 MAX_OPERATIONS = 100
+
+#: Characters of a LongId. [MS-ASCMD] LongId (ItemOperations) R3236.
+MAX_LONG_ID = 256
 
 
 class Status(IntEnum):
@@ -56,15 +72,10 @@ class FetchOptions:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetch:
-    store: str = element("ItemOperations:Store", default="")
-    collection_id: str | None = element("AirSync:CollectionId", default=None)
-    server_id: str | None = element("AirSync:ServerId", default=None)
-    long_id: str | None = element("Search:LongId", default=None)
-    file_reference: str | None = element("AirSyncBase:FileReference", default=None)
-    link_id: str | None = element("DocumentLibrary:LinkId", default=None)
-    options: FetchOptions = element("ItemOperations:Options", message(FetchOptions), default=FetchOptions())
+    @property
+    def fits_attachment(self) -> bool:
+        """Range is all that may be said of an attachment, R3573, R3878."""
+        return replace(self, range=None) == FetchOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +83,43 @@ class EmptyOptions:
     delete_subfolders: bool | None = element("ItemOperations:DeleteSubFolders", PRESENCE, default=None)
 
 
+#: Options of one operation that stand in another are a protocol error, R3547.
+OF_EMPTYING = frozenset(("ItemOperations:DeleteSubFolders",))
+OF_FETCHING = frozenset(f"ItemOperations:{name}" for name in ("Schema", "Range", "UserName", "Password"))
+OF_MOVING = frozenset(("ItemOperations:MoveAlways",))
+
+
+def _options(cls: type, foreign: frozenset[str]) -> Codec:
+    usual = message(cls)
+
+    def load(element: Element, version: Version) -> object:
+        for child in element.elements:
+            if child.tag in foreign:
+                raise SchemaError(f"{child.tag} is no option here", child.tag)
+        return usual.load(element, version)
+
+    return Codec(load, usual.dump)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetch:
+    store: str = element("ItemOperations:Store")
+    collection_id: str | None = element("AirSync:CollectionId", default=None)
+    server_id: str | None = element("AirSync:ServerId", default=None)
+    long_id: str | None = element("Search:LongId", default=None)
+    file_reference: str | None = element("AirSyncBase:FileReference", default=None)
+    link_id: str | None = element("DocumentLibrary:LinkId", default=None)
+    options: FetchOptions = element(
+        "ItemOperations:Options", _options(FetchOptions, OF_EMPTYING | OF_MOVING), default=FetchOptions()
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmptyFolderContents:
     collection_id: str = element("AirSync:CollectionId")
-    options: EmptyOptions = element("ItemOperations:Options", message(EmptyOptions), default=EmptyOptions())
+    options: EmptyOptions = element(
+        "ItemOperations:Options", _options(EmptyOptions, OF_FETCHING | OF_MOVING), default=EmptyOptions()
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +169,8 @@ async def item_operations(request: Request, session: Session) -> Response | Mult
         return Response(status=Status.PROTOCOL_ERROR)
     if len(request.operations) > MAX_OPERATIONS:
         return Response(status=Status.TOO_LARGE)
+    if any(isinstance(one, Fetch) and not _of_html(one.options.part_preference) for one in request.operations):
+        raise CommonFault(CommonStatus.BODY_PART_PREFERENCE_TYPE_NOT_SUPPORTED)  # R5412
     emptied: list[Emptied] = []
     fetched: list[Fetched] = []
     parts = _Parts(session.query.accept_multipart)
@@ -135,6 +181,10 @@ async def item_operations(request: Request, session: Session) -> Response | Mult
             fetched.append(await _fetch(operation, session, parts))
     response = Response(status=Status.SUCCESS, emptied=tuple(emptied), fetched=tuple(fetched))
     return Multipart(response, tuple(parts.data)) if parts.wanted else response
+
+
+def _of_html(preference: BodyPreference | None) -> bool:
+    return preference is None or preference.type is BodyType.HTML
 
 
 class _Parts:
@@ -152,7 +202,7 @@ class _Parts:
 async def _empty(asked: EmptyFolderContents, session: Session) -> Emptied:
     folder = await session.mailbox.folder(asked.collection_id)
     status = Status.SUCCESS
-    if folder is None or folder.type is FolderType.RECIPIENT_CACHE:
+    if folder is None or folder.type is FolderType.RECIPIENT_CACHE:  # R196
         status = Status.NOT_FOUND
     else:
         try:
@@ -161,12 +211,13 @@ async def _empty(asked: EmptyFolderContents, session: Session) -> Emptied:
             status = Status.NOT_FOUND
         except errors.NotAllowed:
             status = Status.ACCESS_DENIED
-    return Emptied(status=status, collection_id=asked.collection_id)
+    return Emptied(status=status, collection_id=asked.collection_id[:MAX_LENGTH])
 
 
 async def _fetch(asked: Fetch, session: Session, parts: _Parts) -> Fetched:
     answer = Fetched(
-        status=Status.SUCCESS, collection_id=asked.collection_id, server_id=asked.server_id, long_id=asked.long_id,
+        status=Status.SUCCESS, collection_id=_repeated(asked.collection_id, MAX_LENGTH),
+        server_id=_repeated(asked.server_id, MAX_LENGTH), long_id=_repeated(asked.long_id, MAX_LONG_ID) or None,
         link_id=asked.link_id, file_reference=asked.file_reference,
     )
     if asked.store.lower() not in ("mailbox", "documentlibrary"):
@@ -181,15 +232,26 @@ async def _fetch(asked: Fetch, session: Session, parts: _Parts) -> Fetched:
         return replace(answer, status=failed.status)
 
 
+def _repeated(id: str | None, limit: int) -> str | None:
+    """An id as it stands in the answer. One that is longer than any was not given out, and may not stand there."""
+    return id if id is not None and len(id) <= limit else None
+
+
 class _Failed(Exception):
     def __init__(self, status: Status) -> None:
+        super().__init__(status.name)
         self.status = status
 
 
 async def _item(asked: Fetch, answer: Fetched, session: Session, parts: _Parts) -> Fetched:
     folder, id = await _named(asked, session)
     options = asked.options
-    if options.mime_truncation is not None and options.mime_truncation not in MIME_CHARACTERS:
+    types = [preference.type for preference in options.preferences]
+    if (
+        (options.mime_truncation is not None and options.mime_truncation not in MIME_CHARACTERS)
+        or options.mime_support not in (None, 0, 1, 2)
+        or len(set(types)) < len(types)
+    ):
         raise _Failed(Status.PROTOCOL_ERROR)
     wanted = CollectionOptions(
         mime_support=options.mime_support or 0, mime_truncation=options.mime_truncation,
@@ -211,7 +273,7 @@ async def _named(asked: Fetch, session: Session) -> tuple[Folder, ItemId]:
     if parsed is None or (asked.collection_id or parsed[0]) != parsed[0]:
         raise _Failed(Status.NOT_FOUND)
     folder = await session.mailbox.folder(parsed[0])
-    if folder is None:
+    if folder is None or not shown(folder.item_class, session.version):  # R6274
         raise _Failed(Status.NOT_FOUND)
     return folder, parsed[1]
 
@@ -233,32 +295,40 @@ def _body_apart(body: Element, parts: _Parts) -> Element:
     return Element(body.tag, (*rest, parts.add(data.text.encode())))
 
 
-_RANGE = re.compile(r"(\d{1,12})-(\d{1,12})")
+_RANGE = re.compile(r"(\d{1,9})-(\d{1,9})", re.ASCII)
 
 
 async def _attachment(asked: Fetch, session: Session, parts: _Parts) -> Element:
-    policy = await session.store.policy(session.user.id)
-    if policy.settings.get("AttachmentsEnabled") == "0":
-        raise _Failed(Status.ATTACHMENT_DENIED)
-    limit = policy.settings.get("MaxAttachmentSize", "")
+    if not asked.options.fits_attachment:
+        raise _Failed(Status.PROTOCOL_ERROR)
     try:
-        attachment = await load_attachment(session, asked.file_reference or "", int(limit) if limit else None)
-    except errors.ItemGone:
+        attachment = await load_attachment(session, asked.file_reference or "")
+    except (errors.ItemGone, errors.FolderGone):
         raise _Failed(Status.INVALID_ATTACHMENT) from None
-    if attachment is None:
-        raise _Failed(Status.TOO_LARGE)
-    data, total, shown = attachment.data, len(attachment.data), ""
-    if asked.options.range is not None:
-        found = _RANGE.fullmatch(asked.options.range.strip())
-        if found is None or int(found[1]) > int(found[2]) or int(found[1]) >= max(total, 1):
-            raise _Failed(Status.INVALID_RANGE)
-        data = data[int(found[1]) : int(found[2]) + 1]
-        shown = f"{found[1]}-{int(found[1]) + max(len(data), 1) - 1}"
+    except errors.NotAllowed:
+        raise _Failed(Status.ATTACHMENT_DENIED) from None
+    except errors.TooLarge:
+        raise _Failed(Status.TOO_LARGE) from None
     content = [Element("AirSyncBase:ContentType", attachment.content_type)]
-    if shown:
-        content += [Element("ItemOperations:Range", shown), Element("ItemOperations:Total", str(total))]
+    data = attachment.data
+    # iOS takes an answer amiss that has a Range where it asked for none.
+    if asked.options.range is not None:
+        first, last = _range(asked.options.range, len(data))
+        content += [
+            Element("ItemOperations:Range", f"{first}-{last}"), Element("ItemOperations:Total", str(len(data))),
+        ]
+        data = data[first : last + 1]
     if parts.wanted:
         content.append(parts.add(data))
     else:
         content.append(Element("ItemOperations:Data", b64encode(data).decode("ascii")))
     return Element("ItemOperations:Properties", tuple(content))
+
+
+def _range(text: str, total: int) -> tuple[int, int]:
+    """First and last octet, as far as there are so many; of an empty attachment 0 and 0."""
+    found = _RANGE.fullmatch(text.strip())
+    first, last = (int(found[1]), int(found[2])) if found else (1, 0)
+    if first > last or first >= max(total, 1):
+        raise _Failed(Status.INVALID_RANGE)
+    return first, max(min(last, total - 1), 0)

@@ -12,19 +12,25 @@ from enum import IntEnum
 
 from eas.engine import errors
 from eas.engine.classes import EMAIL
-from eas.engine.ids import parse_server_id
+from eas.engine.ids import MAX_LENGTH, parse_server_id
 from eas.engine.meetings import respond
 from eas.engine.session import Session
 from eas.items.native import Refused, Unreadable
-from eas.protocol.schema import DASHED, INT, SchemaError, element, elements, message
+from eas.protocol.schema import DASHED, INT, element, elements, message
 from eas.protocol.statuses import CommonStatus
-from eas.protocol.version import Version
-from eas.protocol.wbxml import Element
+from eas.protocol.version import Spoken, Version
 
+from ._instance import instance_moment
 from ._registry import CommonFault, command
 
 #: Requests in one command. [MS-ASCMD] Limiting Size of Command Requests R5650.
 MAX_REQUESTS = 100
+
+#: UserResponse: accept, tentative, decline.
+RESPONSES = (1, 2, 3)
+
+#: In these versions one occurrence can be answered. [MS-ASCMD] InstanceId (MeetingResponse) R6714-R6716.
+INSTANCES = Spoken(since=Version.V14_1)
 
 
 class Status(IntEnum):
@@ -38,11 +44,14 @@ class Status(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
+    """`instance_id` is read in all versions, to be refused in those that do not have it (R6712): to answer the series
+    instead would be something else."""
+
     response: int | None = element("MeetingResponse:UserResponse", INT)
     collection_id: str | None = element("MeetingResponse:CollectionId", default=None)
     request_id: str | None = element("MeetingResponse:RequestId", default=None)
     long_id: str | None = element("Search:LongId", default=None)
-    instance_id: str | None = element("MeetingResponse:InstanceId", since=Version.V14_1, default=None)
+    instance_id: str | None = element("MeetingResponse:InstanceId", default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +64,7 @@ class Result:
     request_id: str | None = element("MeetingResponse:RequestId", default=None)
     status: int = element("MeetingResponse:Status", INT)
     calendar_id: str | None = element("MeetingResponse:CalendarId", default=None)
-    instance_id: str | None = element("MeetingResponse:InstanceId", since=Version.V14_1, default=None)
+    instance_id: datetime | None = element("MeetingResponse:InstanceId", DASHED, since=Version.V14_1, default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,23 +80,36 @@ async def meeting_response(request: Request, session: Session) -> Response:
 
 
 async def _respond(asked: Asked, session: Session) -> Result:
-    named = asked.long_id or asked.request_id
+    # What is longer than any id was not given out, and may not stand in an answer either.
+    named = asked.request_id if len(asked.request_id or "") <= MAX_LENGTH else None
     try:
-        calendar_id = await _appointment(asked, session)
+        instance = _instance(asked, session)
+        calendar_id = await _appointment(asked, instance, session)
     except _Failed as failed:
         return Result(request_id=named, status=failed.status)
-    return Result(
-        request_id=named, status=Status.SUCCESS, calendar_id=calendar_id or None, instance_id=asked.instance_id
-    )
+    return Result(request_id=named, status=Status.SUCCESS, calendar_id=calendar_id or None, instance_id=instance)
 
 
 class _Failed(Exception):
     def __init__(self, status: int) -> None:
+        super().__init__(status)
         self.status = status
 
 
-async def _appointment(asked: Asked, session: Session) -> str:
-    if asked.response not in (1, 2, 3) or (asked.long_id and (asked.request_id or asked.collection_id)):
+def _instance(asked: Asked, session: Session) -> datetime | None:
+    if asked.instance_id is None:
+        return None
+    if session.version not in INSTANCES or not asked.instance_id:
+        raise _Failed(Status.INVALID_REQUEST)  # R6712, R4186
+    moment = instance_moment(asked.instance_id)
+    if moment is None:
+        raise _Failed(CommonStatus.INVALID_DATE_TIME)  # R3195
+    return moment
+
+
+async def _appointment(asked: Asked, instance: datetime | None, session: Session) -> str:
+    """The ServerId of the appointment, "" if there is none now."""
+    if asked.response not in RESPONSES or (asked.long_id and (asked.request_id or asked.collection_id)):
         raise _Failed(Status.INVALID_REQUEST)
     parsed = parse_server_id(asked.long_id or asked.request_id or "")
     if parsed is None or (asked.collection_id or parsed[0]) != parsed[0]:
@@ -96,26 +118,15 @@ async def _appointment(asked: Asked, session: Session) -> str:
     # A calendar item may be named from 14.1 on; iOS does so before, too, and there is no harm in it.
     if folder is None or folder.item_class not in (EMAIL, "Calendar"):
         raise _Failed(Status.INVALID_REQUEST)
-    instance = _instance(asked.instance_id)
+    if instance is not None and folder.item_class == EMAIL:
+        raise _Failed(Status.INVALID_REQUEST)  # R4185
     try:
         return await respond(session, folder, parsed[1], asked.response, instance)
     except errors.NoRecurrence:
-        raise _Failed(CommonStatus.NO_RECURRENCE_IN_CALENDAR) from None
+        raise _Failed(CommonStatus.NO_RECURRENCE_IN_CALENDAR) from None  # R3196
     except (errors.ItemGone, Refused, Unreadable):
         raise _Failed(Status.INVALID_REQUEST) from None
+    except errors.Unavailable:
+        raise
     except errors.BackendError as error:
-        if isinstance(error, errors.Unavailable):
-            raise
         raise _Failed(Status.MAILBOX_ERROR) from error
-
-
-def _instance(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = DASHED.load(Element("MeetingResponse:InstanceId", text), Version.V14_1)
-    except SchemaError:
-        raise _Failed(CommonStatus.INVALID_DATE_TIME) from None
-    if not isinstance(moment, datetime):
-        raise _Failed(CommonStatus.INVALID_DATE_TIME)
-    return moment

@@ -13,7 +13,7 @@ from eas.protocol.statuses import CommonStatus
 from eas.protocol.version import Spoken, Version
 
 from ._registry import CommonFault, command
-from ._sending import MAX_CLIENT_ID, faults_of_sending
+from ._sending import check_account, check_client_id, faults_of_sending
 
 #: In these versions the message is the body of the request. [MS-ASCMD] SendMail.
 MIME_BODIES = Spoken(until=Version.V12_1)
@@ -40,10 +40,8 @@ class Response:
 
 @command("SendMail", "ComposeMail:SendMail", Request, from_mime=Request.from_mime, mime=MIME_BODIES)
 async def send_mail(request: Request, session: Session) -> None:
-    if session.version not in MIME_BODIES and not 0 < len(request.client_id) <= MAX_CLIENT_ID:
-        raise CommonFault(CommonStatus.INVALID_XML, "ClientId")
-    if request.account_id:
-        raise CommonFault(CommonStatus.INVALID_ACCOUNT_ID)
+    check_client_id(request.client_id, session)
+    check_account(request.account_id)
 
     async def build(message_id: str) -> Outgoing:
         return prepare(request.mime, session.viewer, message_id=message_id)

@@ -11,10 +11,12 @@ from .send_mail import MIME_BODIES, Response
 
 __all__ = ["Request", "Response", "smart_forward"]
 
-#: [MS-ASEMAIL] LastVerbExecuted.
+#: [MS-ASEMAIL] LastVerbExecuted R518.
 FORWARDED = 3
 
 
 @command("SmartForward", "ComposeMail:SmartForward", Request, from_mime=Request.from_mime, mime=MIME_BODIES)
 async def smart_forward(request: Request, session: Session) -> None:
-    await smart(request, session, verb="SmartForward", last_verb=FORWARDED, merge=forward)
+    await smart(
+        request, session, verb="SmartForward", verb_of=lambda outgoing, original: FORWARDED, merge=forward
+    )

@@ -1,26 +1,28 @@
 """Answering an invitation: the user's calendar takes it as accepted or tentative, or loses it.
 
 The invitation is a message with an iCalendar part, or the appointment itself. Which of the two the device names does
-not matter: the appointment is found by its UID, so that one meeting is in the calendar once.
+not matter: the appointment is found by its UID, so that one meeting is in the calendar once. A message about one
+occurrence of a series answers that occurrence alone.
 
-[MS-ASCMD] MeetingResponse; [MS-ASCAL] for what is stored.
+[MS-ASCMD] MeetingResponse; Receiving and Accepting Meeting Requests R5071-R5072; [MS-ASCAL] for what is stored.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 
 import structlog
 
-from eas.items import meeting, mime
-from eas.items.native import ItemId, Mail, Part, Record, Refused
+from eas.items import headers, meeting, mime
+from eas.items.native import ItemId, Mail, Record, Refused, Unreadable
 
 from . import errors
 from .apply import move_item
 from .classes import EMAIL
 from .ids import server_id
-from .model import Folder, FolderType
+from .model import Folder, FolderType, Right
 from .parts import STRUCTURE_ONLY
 from .ports import Chosen, Intent, Owner
 from .session import Session
@@ -39,20 +41,23 @@ async def respond(
     """Answer the invitation; the ServerId of the appointment, "" if it was declined. The same answer again gives the
     same.
 
-    `response`: 1 accept, 2 tentative, 3 decline. Raises ItemGone, Refused (no invitation to this user), NotAllowed.
+    `response`: 1 accept, 2 tentative, 3 decline. Raises ItemGone, Refused (no invitation to this user), NoRecurrence,
+    NotAllowed, and what a write raises.
     """
-    named = server_id(folder.id, id)
     owner = Owner(user_id=session.user.id, device_id=session.device.id, collection_id=folder.id)
+    chosen = Chosen(name=session.entropy.key())
     intent = await session.store.intend(owner, Intent(
-        verb="MeetingResponse", client_id="", server_id=named,
-        digest=f"{response} {instance.isoformat() if instance else ''}", chosen=Chosen(name=session.entropy.key()),
+        verb="MeetingResponse", client_id="", server_id=server_id(folder.id, id),
+        digest=f"{response} {instance.isoformat() if instance else ''}", chosen=chosen,
     ))
     try:
         result = await _answer(session, folder, id, response, instance)
     except errors.ItemGone:
-        if not intent.result:
+        # The same answer once more; the invitation was put away when it came first, or the appointment removed (and
+        # then the result may have been lost with the process).
+        begun = intent.chosen != chosen and response == DECLINED and folder.item_class != EMAIL
+        if not intent.result and not begun:
             raise
-        # The same answer once more; the invitation was put away (or the appointment removed) when it came first.
         return intent.result.removeprefix("=")
     await session.store.settle(owner, intent, f"={result}")
     if folder.item_class == EMAIL:
@@ -60,86 +65,114 @@ async def respond(
     return result
 
 
+def calendar_text(raw: bytes) -> bytes | None:
+    """The iCalendar object of a whole message, as UTF-8; None if it has none. Raises Unreadable."""
+    part = mime.layout(mime.structure(raw)).calendar
+    return None if part is None else mime.text_of(part, mime.cut_from(raw, part)).encode()
+
+
 async def _answer(session: Session, folder: Folder, id: ItemId, response: int, instance: datetime | None) -> str:
     """Done again it changes nothing: a user who accepts, declines and accepts again means the last."""
-    calendar = await _calendar(session, folder)
     if folder.item_class == EMAIL:
-        ics = await _invitation(session, folder, id)
-        found = await _from_mail(session, calendar, ics, response, instance)
-    else:
-        found = await _update(session, folder, id, response, instance)
-    return "" if found is None else server_id(calendar.id, found)
+        return await _from_mail(session, await _invitation(session, folder, id), response)
+    return await _update(session, folder, id, response, instance)
 
 
-async def _calendar(session: Session, folder: Folder) -> Folder:
-    if folder.item_class == "Calendar":
-        return folder
-    for other in await session.mailbox.folders():
-        if other.type is FolderType.CALENDAR:
-            return other
-    raise errors.FolderGone("no calendar")
+# -- Invitations by mail
 
 
-async def _invitation(session: Session, folder: Folder, id: ItemId) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Invitation:
+    """`authors` are the addresses in From and Sender, lower case."""
+
+    ics: bytes
+    authors: frozenset[str]
+
+
+async def _invitation(session: Session, folder: Folder, id: ItemId) -> _Invitation:
     feed = session.mailbox.feed(folder)
     async for mail in feed.fetch([id], STRUCTURE_ONLY):
         assert isinstance(mail, Mail)
-        part = _calendar_part(mail.structure) if mail.structure else None
+        part = mime.layout(mail.structure).calendar if mail.structure else None
         if part is None:
             raise Refused("not an invitation")
         raw = b"".join([piece async for piece in feed.part(id, part.section)])
-        return mime.decode_section(part, raw)
+        fields = headers.parse(mail.header)
+        authors = (box for name in (b"from", b"sender") for box in headers.addresses(fields.get(name, b"")))
+        return _Invitation(
+            ics=mime.text_of(part, raw).encode(), authors=frozenset(box.address.lower() for box in authors)
+        )
     raise errors.ItemGone
 
 
-def _calendar_part(part: Part) -> Part | None:
-    if part.type == "text/calendar":
-        return part
-    return next((found for child in part.children if (found := _calendar_part(child)) is not None), None)
-
-
-async def _from_mail(
-    session: Session, calendar: Folder, ics: bytes, response: int, instance: datetime | None
-) -> ItemId | None:
-    _check_instance(ics, instance)
-    answered = meeting.respond(ics, response, session.viewer, instance)
-    uid = meeting.uid_of(ics)
-    feed = session.mailbox.feed(calendar)
-    found = await feed.by_uid(uid)
-    if found is not None:
-        return await _update(session, calendar, found, response, instance)
+async def _from_mail(session: Session, invitation: _Invitation, response: int) -> str:
+    answered = meeting.respond(invitation.ics, response, session.viewer, None)
+    uid = meeting.uid_of(invitation.ics)
+    calendars = await _calendars(session)
+    for calendar in calendars:
+        found = await session.mailbox.feed(calendar).by_uid(uid)
+        if found is not None:
+            instance = meeting.instance_of(invitation.ics)
+            return await _update(session, calendar, found, response, instance, invitation)
     if answered is None:
-        return None
+        return ""
+    if not calendars:
+        raise errors.FolderGone("no calendar")
+    feed = session.mailbox.feed(calendars[0])
     name = f"m{blake2b(uid.encode(), digest_size=12).hexdigest()}.ics"
-    return (await feed.create(answered, Chosen(name=name, note=await feed.mark()))).id
+    written = await feed.create(answered, Chosen(name=name, note=await feed.mark()))
+    return server_id(calendars[0].id, written.id)
+
+
+async def _calendars(session: Session) -> list[Folder]:
+    """The user's own, the default one first."""
+    own = [f for f in await session.mailbox.folders() if f.item_class == "Calendar" and f.own and f.right >= Right.EDIT]
+    return sorted(own, key=lambda folder: folder.type is not FolderType.CALENDAR)
+
+
+# -- The appointment
 
 
 async def _update(
-    session: Session, calendar: Folder, id: ItemId, response: int, instance: datetime | None
-) -> ItemId | None:
-    """Write the answer into the stored appointment; a declined one goes, unless it is one instance of a series."""
+    session: Session, calendar: Folder, id: ItemId, response: int, instance: datetime | None,
+    invitation: _Invitation | None = None,
+) -> str:
+    """Write the answer into the stored appointment, after what a newer `invitation` says; a declined one goes."""
     feed = session.mailbox.feed(calendar)
     for _ in range(ATTEMPTS):
-        async for record in feed.fetch([id], None):
-            assert isinstance(record, Record)
-            _check_instance(record.data, instance)
-            answered = meeting.apply_response(record.data, response, session.viewer, instance)
-            try:
-                if response == DECLINED and instance is None:
-                    await feed.delete(id, record.version)
-                    return None
+        record = await _stored(session, calendar, id)
+        data = record.data if invitation is None else _updated(record.data, invitation, session)
+        lone = meeting.instance_of(data)
+        if instance is not None and not meeting.recurs(data):
+            raise errors.NoRecurrence
+        answered = meeting.apply_response(data, response, session.viewer, instance)
+        try:
+            if response == DECLINED and (instance is None or lone is not None):
+                await feed.delete(id, record.version)
+            elif answered != record.data:
                 await feed.update(id, answered, record.version)
-            except errors.VersionConflict:
-                break
-            return None if response == DECLINED else id
-        else:
-            raise errors.ItemGone
+        except errors.VersionConflict:
+            continue
+        return "" if response == DECLINED else server_id(calendar.id, id)
     raise errors.VersionConflict
 
 
-def _check_instance(ics: bytes, instance: datetime | None) -> None:
-    if instance is not None and not meeting.recurs(ics):
-        raise errors.NoRecurrence
+async def _stored(session: Session, calendar: Folder, id: ItemId) -> Record:
+    async for record in session.mailbox.feed(calendar).fetch([id], None):
+        assert isinstance(record, Record)
+        return record
+    raise errors.ItemGone
+
+
+def _updated(stored: bytes, invitation: _Invitation, session: Session) -> bytes:
+    """The stored appointment as a newer invitation has it, if that comes from the organizer himself: others who have
+    heard of a UID do not move meetings."""
+    if meeting.organizer_of(stored).lower() not in invitation.authors:
+        return stored
+    try:
+        return meeting.apply_request(stored, invitation.ics, session.viewer)
+    except Unreadable as error:
+        raise Refused(str(error)) from error
 
 
 async def _put_away(session: Session, folder: Folder, id: ItemId) -> None:

@@ -64,7 +64,8 @@ class Right(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folder:
-    """One folder. `parent` is "0" at the root. `item_class` is Email, Calendar, Contacts, Tasks or Notes."""
+    """One folder. `parent` is "0" at the root. `item_class` is Email, Calendar, Contacts, Tasks or Notes. `own`: it is
+    the user's, not one that others share."""
 
     id: CollectionId
     parent: CollectionId
@@ -72,6 +73,7 @@ class Folder:
     type: FolderType
     item_class: str
     right: Right = Right.EDIT
+    own: bool = True
 
 
 class Wipe(StrEnum):

@@ -1,34 +1,45 @@
 """Parts of a message by FileReference: attachments, inline images, a whole message that arrived degraded.
 
-Every reference is resolved within the user's own mailbox. [MS-ASAIRS] FileReference.
+Every reference is resolved within the user's own mailbox, and what the user's policy keeps from devices is kept back
+here. [MS-ASAIRS] FileReference; [MS-ASPROV] AttachmentsEnabled, MaxAttachmentSize.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from eas.items import mime
+from eas.items import attachments
 from eas.items.body import Wanted
-from eas.items.native import Mail, Part
+from eas.items.native import Mail
 
 from .classes import EMAIL
-from .errors import ItemGone
+from .errors import ItemGone, NotAllowed, TooLarge
 from .ids import parse_file_reference
+from .model import Policy
 from .session import Session
 
 #: Enough of a message to know its parts, and no more of its text than need be.
 STRUCTURE_ONLY = Wanted(limit_text=0, limit_html=0)
 
+#: Encoded octets that one decoded one takes at most (quoted-printable: three, and line breaks): a part that is larger
+#: than the limit by more than that is not read at all.
+_ENCODED_MOST = 4
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
+    """The decoded content, whole."""
+
     content_type: str
     data: bytes
 
 
-async def load_attachment(session: Session, reference: str, max_bytes: int | None = None) -> Attachment | None:
-    """The decoded content; None if it is larger than `max_bytes`. Raises ItemGone for any reference that leads
-    nowhere."""
+async def load_attachment(session: Session, reference: str) -> Attachment:
+    """Raises ItemGone for any reference that leads nowhere, NotAllowed and TooLarge for what the policy keeps back."""
+    policy = await session.store.policy(session.user.id)
+    if policy.settings.get("AttachmentsEnabled") == "0":
+        raise NotAllowed("the policy allows no attachments")
+    limit = _limit(policy)
     parsed = parse_file_reference(reference)
     folder = await session.mailbox.folder(parsed[0]) if parsed else None
     if parsed is None or folder is None or folder.item_class != EMAIL:
@@ -37,23 +48,20 @@ async def load_attachment(session: Session, reference: str, max_bytes: int | Non
     feed = session.mailbox.feed(folder)
     async for mail in feed.fetch([id], STRUCTURE_ONLY):
         assert isinstance(mail, Mail)
-        if not section:
-            part = None
-        elif mail.structure is None or (part := _find(mail.structure, section)) is None:
-            raise ItemGone
-        if max_bytes is not None and (part.size if part else mail.size) > max_bytes * 3 // 2:
-            return None
-        raw = b"".join([piece async for piece in feed.part(id, section)])
+        part = attachments.find(mail.structure, section)
         if part is None:
-            return Attachment(content_type="message/rfc822", data=raw)
-        data = mime.decode_section(part, raw)
-        if max_bytes is not None and len(data) > max_bytes:
-            return None
-        return Attachment(content_type=part.type or "application/octet-stream", data=data)
+            raise ItemGone
+        size = mail.size if part.size < 0 else part.size
+        if limit is not None and size > limit * _ENCODED_MOST:
+            raise TooLarge(f"{size} octets, encoded")
+        data = attachments.decode_range(part, b"".join([piece async for piece in feed.part(id, section)]))
+        if limit is not None and len(data) > limit:
+            raise TooLarge(f"{len(data)} octets")
+        return Attachment(content_type=attachments.content_type(part), data=data)
     raise ItemGone
 
 
-def _find(part: Part, section: str) -> Part | None:
-    if part.section == section:
-        return part
-    return next((found for child in part.children if (found := _find(child, section)) is not None), None)
+def _limit(policy: Policy) -> int | None:
+    """Octets of an attachment; None for no limit."""
+    stated = policy.settings.get("MaxAttachmentSize", "")
+    return int(stated) if stated.isascii() and stated.isdigit() else None

@@ -2,8 +2,9 @@
 
 A submission is written down before anything is sent, under the device's ClientId and the digest of what it sent (up to
 12.1 there is no ClientId: the digest alone). A second request for the same waits for the first and learns that it was
-done. After a crash the same Message-ID is submitted again, which the outbox takes once; the copy in Sent Items and the
-mark on the original are idempotent.
+done. After a crash the same Message-ID is submitted again, which the outbox takes once; the copy in Sent Items goes by
+the Message-ID too, and the mark on the original is idempotent. So a device that invents a new ClientId for each try is
+served as well, as long as its message says who it is.
 
 [MS-ASCMD] ClientId (SendMail), Common Status Codes 118; docs/design.md "Effects outside our database".
 """
@@ -61,20 +62,21 @@ async def send_once(
         outgoing = await build(f"<{intent.chosen.name}@{domain}>")
         await session.outbox.submit(outgoing)
         if save:
-            await _save(session, outgoing, intent.chosen)
+            await _save(session, outgoing)
         if after is not None:
             await after()
         await session.store.settle(owner, intent, SENT)
     return Sending.DONE
 
 
-async def _save(session: Session, outgoing: Outgoing, chosen: Chosen) -> None:
+async def _save(session: Session, outgoing: Outgoing) -> None:
     """The message is on its way: that its copy could not be kept (no space, say) must not make the device send it
     again for ever."""
+    name = f"sent{blake2b(outgoing.message_id.encode(), digest_size=16).hexdigest()}"
     for folder in await session.mailbox.folders():
         if folder.type is FolderType.SENT_ITEMS:
             try:
-                await session.mailbox.feed(folder).create(outgoing.mime, chosen, MailFlags(read=True))
+                await session.mailbox.feed(folder).create(outgoing.own_copy, Chosen(name=name), MailFlags(read=True))
             except Unavailable:
                 raise
             except BackendError as error:

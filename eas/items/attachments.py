@@ -67,11 +67,12 @@ def content_type(part: Part) -> str:
     return part.type if part.type.count("/") == 1 else "application/octet-stream"
 
 
-def find(root: Part, section: str) -> Part | None:
-    """The part that a reference names; None if the message has none such. "" names the whole message."""
+def find(root: Part | None, section: str) -> Part | None:
+    """The part that a reference names; None if the message has none such. "" names the whole message, also of one that
+    has no structure."""
     if not section:
         return Part(section="", type="message/rfc822", size=-1, offset=0)
-    return mime.part_at(root, section)
+    return None if root is None else mime.part_at(root, section)
 
 
 def decode_range(part: Part, raw: bytes, first: int = 0, last: int | None = None) -> bytes:

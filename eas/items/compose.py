@@ -40,7 +40,8 @@ class Outgoing:
     """A message for the mail server, and the envelope it goes in.
 
     `sender` and `recipients` are plain addresses, each recipient once. `mime` has CRLF line ends and no Bcc.
-    `message_id` has its angle brackets.
+    `message_id` has its angle brackets. `bcc` is the field that was taken out, whole and with its line end, for the
+    sender's own copy; b"" if there was none.
     """
 
     sender: str
@@ -48,6 +49,12 @@ class Outgoing:
     mime: bytes
     message_id: str
     subject: str = ""
+    bcc: bytes = b""
+
+    @property
+    def own_copy(self) -> bytes:
+        """As it is kept in Sent Items: there the sender sees who got it."""
+        return self.bcc + self.mime
 
 
 #: Fields that do not leave: Bcc is nobody's business, the others are set by mail servers.
@@ -86,7 +93,25 @@ def prepare(raw: bytes, viewer: Viewer, *, message_id: str) -> Outgoing:
         mime=rawheader.joined([*head, *(rawheader.in_ascii(f) for f in kept)]) + rawheader.crlf(body),
         message_id=own_id.decode("ascii", "replace"),
         subject=next((headers.text(f.value.replace(b"\r\n", b"")) for f in kept if f.key == b"subject"), ""),
+        bcc=_bcc(fields),
     )
+
+
+def _bcc(fields: Iterable[Field]) -> bytes:
+    """One Bcc field of all that the device named in such."""
+    named = [box for f in fields if f.key == b"bcc" for box in headers.addresses(f.value.replace(b"\r\n", b""))]
+    return rawheader.joined([rawheader.address_field("Bcc", named)])[:-2] if named else b""
+
+
+def answers_all(outgoing: Outgoing, original: bytes, viewer: Viewer) -> bool:
+    """Whether a reply also goes to somebody beside its author to whom the original went."""
+    fields = headers.parse(original[: _header_end(original)])
+
+    def named(*names: bytes) -> set[str]:
+        return {box.address.lower() for name in names for box in headers.addresses(fields.get(name, b""))}
+
+    others = named(b"to", b"cc") - named(b"from", b"reply-to") - {address.lower() for address in viewer.addresses}
+    return not others.isdisjoint(address.lower() for address in outgoing.recipients)
 
 
 def _parted(raw: bytes) -> tuple[bytes, bytes]:

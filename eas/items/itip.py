@@ -37,11 +37,14 @@ def respond(ics: bytes, response: int, viewer: Viewer, instance: datetime | None
     """The event to put into the calendar when an invitation is answered; None when it is declined as a whole.
 
     `response`: 1 accept, 2 tentative, 3 decline; `instance` is the start of one occurrence of a series. Raises Refused
-    for what is no invitation.
+    for what is no invitation, and to the organizer.
     """
     event = _open(ics, viewer)
     if method_of(event.calendar) not in ("REQUEST", "PUBLISH", ""):
         raise Refused("not an invitation")
+    # Without an ORGANIZER, which RFC 5546 asks for, it is an invitation all the same to whoever got it by mail.
+    if event.main.first("ORGANIZER") is not None and participants.is_organizer(event.main, viewer):
+        raise Refused("the organizer does not answer")
     if response == DECLINE and instance is None:
         return None
     set_value(event.calendar, "METHOD", None)
@@ -59,6 +62,15 @@ def apply_response(stored: bytes, response: int, viewer: Viewer, instance: datet
         raise Refused("the organizer does not answer")
     _answer(event, response, viewer, instance)
     return serialize(event.calendar)
+
+
+def has_occurrence(ics: bytes, instance: datetime, viewer: Viewer) -> bool:
+    """Whether an occurrence of the series begins (or began, before it was moved) at `instance`. Raises Unreadable."""
+    try:
+        _occurrence(open_event(ics, zone_or_utc(viewer.zone)), instance)
+    except Refused:
+        return False
+    return True
 
 
 def apply_reply(stored: bytes, reply: bytes) -> bytes:

@@ -19,7 +19,16 @@ from .calendar_view import VEVENT, shown_recurrence, shown_zone, stamp_of, times
 from .contentline import Component
 from .event import Event, open_event
 from .ical import Number
-from .itip import METHODS, apply_cancel, apply_reply, apply_request, apply_response, method_of, respond
+from .itip import (
+    METHODS,
+    apply_cancel,
+    apply_reply,
+    apply_request,
+    apply_response,
+    has_occurrence,
+    method_of,
+    respond,
+)
 from .native import Unreadable, Viewer
 from .recurrence import EmailRecurrence, as_kind
 from .timezone import TimeZoneInformation, zone_or_utc
@@ -142,6 +151,17 @@ def recurs(ics: bytes) -> bool:
     return event.repeats or bool(event.others) or event.main.first("RECURRENCE-ID") is not None
 
 
+def organizer_of(ics: bytes) -> str:
+    """The address of the organizer, "" if there is none. Raises Unreadable."""
+    return participants.organizer(open_event(ics, UTC).main)[1]
+
+
+def instance_of(ics: bytes) -> datetime | None:
+    """When the occurrence would have begun that is all this object is about; None for a whole meeting. Aware, UTC.
+    Raises Unreadable."""
+    return _original(open_event(ics, UTC))
+
+
 _CLASSES = {
     "REQUEST": "IPM.Schedule.Meeting.Request",
     "CANCEL": "IPM.Schedule.Meeting.Canceled",
@@ -206,5 +226,6 @@ def _message_type(event: Event) -> MeetingMessageType:
 
 __all__ = [
     "InstanceType", "MeetingMessageType", "MeetingRequest", "apply_cancel", "apply_reply", "apply_request",
-    "apply_response", "meeting_request", "message_class", "recurs", "respond", "uid_of",
+    "apply_response", "has_occurrence", "instance_of", "meeting_request", "message_class",
+    "organizer_of", "recurs", "respond", "uid_of",
 ]  # fmt: skip

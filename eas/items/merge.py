@@ -45,10 +45,10 @@ def merged(raw: bytes, original: bytes, *, is_mail: bool, instance: datetime | N
     try:
         old_root = mime.structure(original)
     except Unreadable:
-        return _content(new, None, [_enclosed(original)]) if forwards else None
+        return _with_enclosed(new, original) if forwards else None
     if mime.smime_class(old_root) or old_root.type == "multipart/encrypted":
         # Taken apart it could be neither verified nor read.
-        return _content(new, None, [_enclosed(original)]) if forwards else _content(new, _quoted(original, None))
+        return _with_enclosed(new, original) if forwards else _content(new, _quoted(original, None))
     old = _read(original, old_root)
     below = _quoted(original, old.source, marked=not forwards)
     inline = old.inline if below.html is not None or forwards else ()
@@ -144,23 +144,48 @@ def _carried(raw: bytes, part: Part, disposition: str) -> bytes:
     return _entity(fields, body)
 
 
-def _enclosed(original: bytes) -> bytes:
-    """The original as an attached message."""
+_MESSAGE = "message/rfc822"
+
+
+def _with_enclosed(new: _Message, original: bytes) -> bytes:
+    """With the original as an attached message; as a mere file, if as a message it could not be read (nested too
+    deeply, say): then neither could the one around it."""
+    content = _content(new, None, [_enclosed(original)])
+    try:
+        mime.structure(content)
+    except Unreadable:
+        return _content(new, None, [_enclosed(original, sealed=True)])
+    return content
+
+
+def _enclosed(original: bytes, *, sealed: bool = False) -> bytes:
+    """The original as an attached message, or `sealed` as a file."""
     try:
         fields = headers.parse(original[: mime.header_end(original)])
     except Unreadable:
         fields = {}
     subject = headers.text(fields.get(b"subject", b""))
-    name = display_name(Part(section="", type="message/rfc822", size=len(original), filename=subject))
-    body = rawheader.crlf(original)
+    name = display_name(Part(section="", type=_MESSAGE, size=len(original), filename=subject))
+    body = rawheader.crlf(_without_bcc(original))
     return _entity(
         [
-            ("Content-Type", rawheader.params("message/rfc822", [("name", name)])),
+            ("Content-Type", rawheader.params("application/octet-stream" if sealed else _MESSAGE, [("name", name)])),
             ("Content-Disposition", rawheader.params("attachment", [("filename", name)])),
-            ("Content-Transfer-Encoding", "7bit" if body.isascii() else "8bit"),
+            ("Content-Transfer-Encoding", "base64" if sealed else "7bit" if body.isascii() else "8bit"),
         ],
-        body,
+        _base64(body) if sealed else body,
     )
+
+
+def _without_bcc(original: bytes) -> bytes:
+    """What the user once sent tells in its Bcc what is nobody else's business."""
+    try:
+        end = mime.header_end(original)
+    except Unreadable:
+        return original
+    fields = rawheader.fields_of(original[:end])
+    kept = rawheader.without(fields, (b"bcc", b"resent-bcc"))
+    return original if len(kept) == len(fields) else rawheader.joined(kept) + original[end:]
 
 
 def _entity(fields: Iterable[tuple[str, str]], body: bytes) -> bytes:
