@@ -128,7 +128,7 @@ async def world(office: tuple[Path, dict[str, str]], tmp_path: Path) -> AsyncIte
 @pytest.fixture
 def wire(world: World) -> Callable[..., Wire]:
     """Makes devices that say exactly what they are told to; see `wire.Wire`."""
-    return lambda **values: Wire(app=world.app.asgi, **values)
+    return lambda **values: Wire(**{"app": world.app.asgi, **values})
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ status cannot be determined (R893), with 0 that is passed over (R895).
 from __future__ import annotations
 
 from base64 import b64decode
-from binascii import Error as Base64Error
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -102,7 +101,7 @@ def parse(text: str) -> x509.Certificate | None:
         return None
     try:
         return parse_der(b64decode(text))
-    except Base64Error:
+    except ValueError:  # not base64, or not even ASCII
         return None
 
 

@@ -163,7 +163,7 @@ def test_a_ring_of_issuers_ends() -> None:
     assert check(certificate("anna", "one"), one, two) is Status.UNTRUSTED
 
 
-@pytest.mark.parametrize("text", ["", "AAAA", "not base64!", "A" * 3 * MAX_DER, "MIIB"])
+@pytest.mark.parametrize("text", ["", "AAAA", "not base64!", "ä", "A" * 3 * MAX_DER, "MIIB"])
 def test_what_is_no_certificate_is_none(text: str) -> None:
     assert parse(text) is None
 

@@ -60,7 +60,7 @@ class Checked:
     count = 0
 
     def __init__(self, app: Any, validate: Validate) -> None:
-        self._app = app
+        self.unchecked = app
         self._validate = validate
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -74,7 +74,7 @@ class Checked:
                 pieces.append(message.get("body", b""))
             await send(message)
 
-        await self._app(scope, receive, watched)
+        await self.unchecked(scope, receive, watched)
         body = unzipped(b"".join(pieces))
         if kind.decode() in (http.WBXML, http.MULTIPART):
             document = http.parts_of(body)[0] if kind.decode() == http.MULTIPART else body
