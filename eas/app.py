@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 import uvicorn
@@ -86,6 +86,9 @@ class App:
         if doors:
             self._control = ControlServer(self.settings.data / SOCKET, self.bell, self._stop)
             await self._control.start()
+            if self.database.engine.dialect.name == "sqlite":
+                # The control socket has just shown that no other server works on this folder.
+                await self.embedded.office.resume()
             await _open_lmtp(self.lmtp, self.settings.lmtp.listen)
             self._tasks.add(asyncio.create_task(self._tidy()))
 
@@ -310,6 +313,21 @@ def _uvicorn(settings: Settings, asgi: ASGIApp) -> uvicorn.Config:
     )
 
 
+class _Careful:
+    """A stream that may fail: with a full disk the lines of the log are lost, the requests are not."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+
 def configure_log(format: str, level: str) -> None:
     """Lines on standard error. Tracebacks without the values of variables, among which are people's mails."""
     number = getattr(logging, level.upper())
@@ -325,7 +343,8 @@ def configure_log(format: str, level: str) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True), *to_text,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr), cache_logger_on_first_use=False,
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Careful(sys.stderr))),
+        cache_logger_on_first_use=False,
     )
     logging.basicConfig(
         stream=sys.stderr, level=max(number, logging.WARNING), format="%(asctime)s [%(levelname)s] %(name)s %(message)s"
