@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select
 
 from eas.engine.errors import FolderGone, NotAllowed
 from eas.engine.model import CollectionId, Folder, FolderType, Right
@@ -92,13 +92,15 @@ def _others(connection: Connection, user_id: str) -> list[Seen]:
     return _placed([_shared(row) for row in connection.execute(shared)])
 
 
+_OWN = select(*_COLUMNS).where(FolderRow.id == bindparam("number"), FolderRow.owner == bindparam("user"))
+
+
 def seen_own(connection: Connection, user_id: str, id: CollectionId) -> Seen | None:
     """One of the user's own folders, by one row."""
     number = folder_number(id)
     if number is None:
         return None
-    found = connection.execute(select(*_COLUMNS).where(FolderRow.id == number, FolderRow.owner == user_id))
-    row = found.one_or_none()
+    row = connection.execute(_OWN, {"number": number, "user": user_id}).one_or_none()
     return None if row is None else _own(row)
 
 
@@ -143,6 +145,7 @@ def _shared(row: AnyRow) -> Seen:
     folder = Folder(
         id=str(row.id), parent=str(row.parent), name=f"{row.name} ({row.owner_name or row.address})",
         type=SHARED_TYPE[row.item_class], item_class=row.item_class, right=Right(row.right),
+        own=False,
     )
     return Seen(folder=folder, number=row.id, owner=row.owner, own=False)
 

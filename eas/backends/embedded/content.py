@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, or_, select
 
 from eas.engine.errors import ItemGone, NoSpace
 
@@ -21,11 +21,15 @@ STREAM_CHUNKS = 8
 BATCH = 500
 
 
+_INSERT = insert(ContentRow).returning(ContentRow.id)
+_INSERT_CHUNKS = insert(ChunkRow)
+_QUOTA = select(UserRow.quota).where(UserRow.id == bindparam("user"))
+
+
 def insert_content(connection: Connection, user_id: str, prepared: Prepared) -> int:
     """Raises NoSpace if the user's quota is reached."""
     _check_quota(connection, user_id, len(prepared.octets))
-    row = insert(ContentRow).returning(ContentRow.id)
-    content_id: int = connection.execute(row, _columns(user_id, prepared)).scalar_one()
+    content_id: int = connection.execute(_INSERT, _columns(user_id, prepared)).scalar_one()
     _insert_rest(connection, user_id, content_id, prepared)
     return content_id
 
@@ -42,7 +46,7 @@ def replace_content(connection: Connection, user_id: str, content_id: int, prepa
 
 
 def _check_quota(connection: Connection, user_id: str, more: int) -> None:
-    quota = connection.execute(select(UserRow.quota).where(UserRow.id == user_id)).scalar_one_or_none()
+    quota = connection.execute(_QUOTA, {"user": user_id}).scalar_one_or_none()
     if quota:
         used = connection.execute(select(func.sum(ContentRow.size)).where(ContentRow.user_id == user_id))
         if int(used.scalar_one() or 0) + more > quota:
@@ -74,7 +78,7 @@ def _insert_rest(connection: Connection, user_id: str, content_id: int, prepared
                 {"content_id": content_id, "seq": at // CHUNK_BYTES, "data": bytes(raw[at : at + CHUNK_BYTES])}
                 for at in pieces[first : first + STREAM_CHUNKS]
             ]
-            connection.execute(insert(ChunkRow), rows)
+            connection.execute(_INSERT_CHUNKS, rows)
     if prepared.entries:
         common = {"content_id": content_id, "user_id": user_id}
         entries = [

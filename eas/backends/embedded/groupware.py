@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, exc, select, update
+from sqlalchemy import Connection, Row, bindparam, exc, select, update
 
 from eas.db.transactions import Transactions
 from eas.engine.errors import FolderGone, NoSpace, Unavailable
@@ -95,28 +95,35 @@ def _storage() -> Iterator[None]:
         raise Unavailable(f"the database failed: {reason}") from error
 
 
+#: Made once: to put a statement together costs more than SQLite takes to run it.
+_RAISE = (
+    update(FolderRow).where(FolderRow.id == bindparam("folder"))
+    .values(modseq=FolderRow.modseq + 1, next_item=FolderRow.next_item + bindparam("more"))
+    .returning(FolderRow.modseq, FolderRow.next_item, FolderRow.owner, FolderRow.item_class)
+)
+
+
 @dataclass(slots=True, kw_only=True)
 class Writing:
-    """A transaction that writes. `touched` are the collections to ring for, by user."""
+    """A transaction that writes. `touched` are the collections to ring for, by user. `watchers` are those who see a
+    folder, looked up once: rights are not changed in one transaction with items."""
 
     connection: Connection
     now: datetime
     touched: dict[str, set[str]] = field(default_factory=dict)
+    watchers: dict[int, set[str]] = field(default_factory=dict)
 
     def touch(self, user_id: str, collection: str) -> None:
         self.touched.setdefault(user_id, set()).add(collection)
 
     def raise_counter(self, folder_id: int, new_items: int = 0) -> Raised:
         """Count one change (and some new items) in a folder, and lock it. Raises FolderGone."""
-        statement = (
-            update(FolderRow).where(FolderRow.id == folder_id)
-            .values(modseq=FolderRow.modseq + 1, next_item=FolderRow.next_item + new_items)
-            .returning(FolderRow.modseq, FolderRow.next_item, FolderRow.owner, FolderRow.item_class)
-        )
-        row = self.connection.execute(statement).one_or_none()
+        row = self.connection.execute(_RAISE, {"folder": folder_id, "more": new_items}).one_or_none()
         if row is None:
             raise FolderGone(str(folder_id))
-        for user_id in (row.owner, *who_may_see(self.connection, [folder_id])):
+        if folder_id not in self.watchers:
+            self.watchers[folder_id] = {row.owner, *who_may_see(self.connection, [folder_id])}
+        for user_id in self.watchers[folder_id]:
             self.touch(user_id, str(folder_id))
         return Raised(
             modseq=row.modseq, first_item=row.next_item - new_items, owner=row.owner, item_class=row.item_class

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, insert, literal, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, insert, literal, select, update
 
 from eas.engine.errors import FolderGone, ItemGone, NotAllowed, VersionConflict
 from eas.engine.ports import ItemVersion, Written
@@ -33,6 +33,9 @@ class _Stored:
     digest: str
 
 
+_INSERT = insert(ItemRow)
+
+
 def create(
     tx: Writing, folder: int, prepared: Prepared, name: str | None, flags: MailFlags | None = None,
     received: int | None = None,
@@ -52,10 +55,10 @@ def create(
     text = dump_flags(flags) if flags is not None else ""
     version = flags_version(text) if prepared.mail else record_version(prepared.digest)
     now = millis(tx.now) if received is None else received
-    tx.connection.execute(insert(ItemRow).values(
-        folder_id=folder, id=raised.first_item, modseq=raised.modseq, version=version, until=prepared.until,
-        received=now, name=name, flags=text, content_id=content_id,
-    ))
+    tx.connection.execute(_INSERT, {
+        "folder_id": folder, "id": raised.first_item, "modseq": raised.modseq, "version": version,
+        "until": prepared.until, "received": now, "name": name, "flags": text, "content_id": content_id,
+    })
     return Written(id=raised.first_item, version=version)
 
 
@@ -131,10 +134,11 @@ def move(tx: Writing, folder: int, id: ItemId, to: int, name: str) -> Written:
     source = tx.raise_counter(folder)
     target = tx.raise_counter(to, new_items=1)
     _bury(tx, folder, id, source)
-    tx.connection.execute(insert(ItemRow).values(
-        folder_id=to, id=target.first_item, modseq=target.modseq, version=stored.version, until=stored.until,
-        received=stored.received, name=name, flags=stored.flags, content_id=stored.content_id,
-    ))
+    tx.connection.execute(_INSERT, {
+        "folder_id": to, "id": target.first_item, "modseq": target.modseq, "version": stored.version,
+        "until": stored.until, "received": stored.received, "name": name, "flags": stored.flags,
+        "content_id": stored.content_id,
+    })
     if source.owner != target.owner:
         _give(tx, stored.content_id, target.owner)
     return Written(id=target.first_item, version=stored.version)
@@ -150,13 +154,17 @@ class Held:
         return self.item_class == "Email"
 
 
+_LOCK = (
+    select(FolderRow.owner, FolderRow.item_class).where(FolderRow.id == bindparam("folder")).with_for_update()
+)
+
+
 def lock(tx: Writing, folder: int) -> Held:
     """Keep other writers out of a folder until the commit, without counting a change yet. Raises FolderGone.
 
     SQLite knows no FOR UPDATE and needs none: it has one writer at a time, from the beginning of the transaction.
     """
-    statement = select(FolderRow.owner, FolderRow.item_class).where(FolderRow.id == folder).with_for_update()
-    row = tx.connection.execute(statement).one_or_none()
+    row = tx.connection.execute(_LOCK, {"folder": folder}).one_or_none()
     if row is None:
         raise FolderGone(str(folder))
     return Held(row.owner, row.item_class)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 
 from eas.engine.errors import FolderGone, NotAllowed
 from eas.engine.model import CollectionId, Folder, FolderType, OutOfOffice, Right, User
@@ -23,13 +23,16 @@ MAX_WORDS = 20
 MAX_WORD = 100
 
 
+_HIERARCHY = select(UserRow.hierarchy).where(UserRow.id == bindparam("user"))
+
+
 class EmbeddedMailbox:
     def __init__(self, groupware: Groupware, user: User) -> None:
         self._groupware, self._user = groupware, user
 
     async def hierarchy_token(self) -> Token:
-        statement = select(UserRow.hierarchy).where(UserRow.id == self._user.id)
-        return str(await self._groupware.look(lambda c: c.execute(statement).scalar_one_or_none()) or 0)
+        user = {"user": self._user.id}
+        return str(await self._groupware.look(lambda c: c.execute(_HIERARCHY, user).scalar_one_or_none()) or 0)
 
     async def folders(self) -> Sequence[Folder]:
         return await self._groupware.read(lambda c: [found.folder for found in all_seen(c, self._user.id)])
