@@ -82,9 +82,12 @@ async def folder_changes(session: Session, key: str) -> FolderChanges:
     """What a FolderSync with this key brings. Raises NotPrimed, StaleKey, Contended."""
     for _ in range(ATTEMPTS):
         state = await _State.load(session, key, "FolderSync")
-        if state.verdict.asked is Asked.REPEAT:
-            return changes_between(await state.entries_of_parent(), await state.entries(), state.base.key)
         token = await session.mailbox.hierarchy_token()
+        if state.verdict.asked is Asked.REPEAT:
+            if state.base.parent != ZERO or state.base.token == token:
+                return changes_between(await state.entries_of_parent(), await state.entries(), state.base.key)
+            # Some clients list their folders with key 0 each time and never use the key: they want the present ones.
+            state = state.anew()
         if state.verdict.asked is Asked.NEXT and token == state.base.token:
             return FolderChanges(key=state.base.key, added={}, updated={}, deleted=())
         known, present = await state.entries(), await present_folders(session)
@@ -199,6 +202,11 @@ class _State:
         owner = owner_of(session, ROOT)
         held = await session.store.load(owner)
         return cls(session, owner, held or Held(), judge(held, key, request), request)
+
+    def anew(self) -> _State:
+        """The same request as a start with key 0, whatever was issued before."""
+        start = Verdict(Asked.START, Head(key=ZERO, parent=ZERO))
+        return _State(self.session, self.owner, self.held, start, self.request)
 
     @classmethod
     async def present(cls, session: Session) -> _State | None:

@@ -48,10 +48,10 @@ class Attachment:
 class OldAttachment:
     """[MS-ASEMAIL] Attachment (Email Namespace), for 2.5."""
 
-    name: str = element("Email:AttName")
-    size: int = element("Email:AttSize", INT)
-    method: int = element("Email:AttMethod", INT)
-    display_name: str | None = element("Email:DisplayName", default=None)
+    name: str = element("Email:AttName", until=Version.V2_5)
+    size: int = element("Email:AttSize", INT, until=Version.V2_5)
+    method: int = element("Email:AttMethod", INT, until=Version.V2_5)
+    display_name: str | None = element("Email:DisplayName", until=Version.V2_5, default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
