@@ -38,7 +38,7 @@ class EmbeddedAccounts:
             row = find_login(connection, login, self._groupware.domain)
             return row, addresses_of(connection, row.id, row.address) if row is not None else ()
 
-        row, addresses = await self._groupware.read(find)
+        row, addresses = await self._groupware.look(find)
         good = await self._passwords.verify(row.password if row is not None else None, password)
         if row is None or not good or not row.enabled:
             return None
