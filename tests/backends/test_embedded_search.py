@@ -253,3 +253,29 @@ async def test_nothing_is_known_of_unknown_addresses_and_groups(embedded: Embedd
     await people(embedded)
     for address in ("nobody@example.com", "x@elsewhere.example", "team@example.com", ""):
         assert await embedded.directory("ben").busy(address, NOW, NOW + timedelta(days=1)) is None
+
+
+NASTY = "\x00\udcff\ud800\x1f%_\\'\";--\U0010ffff"
+
+
+async def test_no_text_makes_the_database_fail(embedded: EmbeddedWorld) -> None:
+    """NUL and halves of surrogates are refused by databases; they come in mail, in logins and in searches."""
+    feed = await feed_of(embedded.mailbox("anna"), FolderType.INBOX)
+    raw = letter("x\x00y", text="a\x00b", message_id="1\x00@x", headers=["Content-Type: text/plain; name=\"\x00\""])
+    await feed.create(raw, Chosen(name="1"))
+    await feed.create(b"Subject: \xff\x00\xed\xa0\x80\r\nMessage-ID: <\xff\x00>\r\n\r\n\x00\xff", Chosen(name="2"))
+    contacts = await feed_of(embedded.mailbox("anna"), FolderType.CONTACTS)
+    await contacts.create(card("Nul \x00", "nul\x00@x"), Chosen(name="3"))
+    await contacts.create(b"BEGIN:VCARD\r\nFN:\xed\xa0\x80\x00\r\nEMAIL:\xff\x00\r\nEND:VCARD\r\n", Chosen(name="4"))
+    calendar = await feed_of(embedded.mailbox("anna"), FolderType.CALENDAR)
+    await calendar.create(event("u\x00id", NOW), Chosen(name="5"))
+    assert await calendar.by_uid(NASTY) is None
+    assert await hits(embedded, text=NASTY) == []
+    directory = embedded.directory("anna")
+    assert await directory.search(NASTY, 0, 10) == ([], 0)
+    assert await directory.resolve(NASTY + "@example.com", 10) == []
+    assert await directory.busy(NASTY + "@example.com", NOW, NOW) is None
+    assert await embedded.embedded.accounts.verify(NASTY, NASTY) is None
+    assert not await embedded.embedded.office.knows(NASTY + "@example.com")
+    folder = await embedded.mailbox("anna").create_folder("0", "N" + NASTY, FolderType.USER_MAIL, Chosen(name="6"))
+    assert await embedded.mailbox("anna").folder(folder.id) == folder

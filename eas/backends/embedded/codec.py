@@ -40,7 +40,8 @@ def record_version(content_digest: str) -> str:
 
 
 def compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """ASCII, so that nothing which a message brings along (NUL, halves of surrogates) is refused by a database."""
+    return json.dumps(value, separators=(",", ":"))
 
 
 # --- Flags ------------------------------------------------------------------------------------------------------------

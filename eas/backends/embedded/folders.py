@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from eas.engine.errors import FolderExists, FolderGone, NotAllowed
 from eas.engine.model import CollectionId, Folder, FolderType
+from eas.items.markup import clean
 
 from . import items
 from .access import CLASS_OF_TYPE, ROOT, USER_TYPES, Seen, seen
@@ -135,7 +136,7 @@ def key(name: str) -> str:
 
 
 def _name(name: str) -> str:
-    name = name.strip()
+    name = clean(name).strip()
     if not name or len(name) > MAX_NAME:
         raise NotAllowed("a folder's name has 1 to 256 characters")
     return name

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, insert, literal, select, update
+from sqlalchemy import BigInteger, ColumnElement, bindparam, delete, insert, literal, select, update
 
 from eas.engine.errors import FolderGone, ItemGone, NotAllowed, VersionConflict
 from eas.engine.ports import ItemVersion, Written
@@ -109,10 +109,10 @@ def delete_item(tx: Writing, folder: int, id: ItemId, if_version: ItemVersion | 
 def delete_all(tx: Writing, folder: int) -> None:
     """Raises FolderGone."""
     raised = tx.raise_counter(folder)
-    items = select(ItemRow.folder_id, ItemRow.id, literal(raised.modseq), literal(millis(tx.now)))
-    tx.connection.execute(
-        insert(TombstoneRow).from_select(["folder_id", "id", "modseq", "at"], items.where(ItemRow.folder_id == folder))
-    )
+    # The type is said: a number alone would be taken for one of 32 bits by PostgreSQL.
+    stamp = (literal(raised.modseq, BigInteger), literal(millis(tx.now), BigInteger))
+    buried = select(ItemRow.folder_id, ItemRow.id, *stamp).where(ItemRow.folder_id == folder)
+    tx.connection.execute(insert(TombstoneRow).from_select(["folder_id", "id", "modseq", "at"], buried))
     contents = select(ItemRow.content_id).where(ItemRow.folder_id == folder)
     tx.connection.execute(delete(ContentRow).where(ContentRow.id.in_(contents)))
 

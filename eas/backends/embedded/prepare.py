@@ -85,7 +85,7 @@ def message(raw: bytes, received: datetime) -> Prepared:
 def message_key(fields: Mapping[bytes, bytes]) -> str | None:
     """What a Message-ID is looked up by; long ones by their digest. None where there is none."""
     for found in headers.message_ids(fields.get(b"message-id", b"")):
-        text = found.decode("ascii", "backslashreplace")
+        text = found.decode("ascii", "backslashreplace").replace("\0", "")
         return text if len(text) <= 255 else sha256(found).hexdigest()
     return None
 
@@ -136,8 +136,9 @@ def _squeezed(words: Iterable[str]) -> str:
 
 
 def folded(text: str) -> str:
-    """As it is compared: without regard to case, in every script."""
-    return text.casefold()
+    """As it is compared: without regard to case, in every script; without what databases refuse (NUL, halves of
+    surrogates)."""
+    return markup.clean(text).casefold()
 
 
 # --- Records ----------------------------------------------------------------------------------------------------------
@@ -177,6 +178,8 @@ def _uid(root: Component | None) -> str | None:
 
 
 def uid_key(uid: str) -> str:
+    """What a UID is looked up by; long ones by their digest."""
+    uid = markup.clean(uid)
     return uid if len(uid) <= 255 else sha256(uid.encode()).hexdigest()
 
 
