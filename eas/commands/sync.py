@@ -101,7 +101,10 @@ def _preference(element: Element, version: Version) -> BodyPreference:
     order = [PREFERENCE_ORDER.index(e.tag) for e in element.elements if e.tag in PREFERENCE_ORDER]
     if order != sorted(set(order)):
         raise SchemaError("children of BodyPreference are out of order", element.tag)
-    return schema.load(BodyPreference, element, version)
+    preference = schema.load(BodyPreference, element, version)
+    if min(preference.truncation_size or 0, preference.preview or 0) < 0:
+        raise SchemaError("a size below 0", element.tag)
+    return preference
 
 
 PREFERENCE = Codec(_preference, message(BodyPreference).dump)
@@ -318,11 +321,10 @@ async def _effective(request: Request, session: Session) -> tuple[Request, Names
         raise ProtocolError(Status.PROTOCOL_ERROR)
     if request.partial and not (request.collections or request.wait or request.heartbeat or request.window):
         raise ProtocolError(Status.PROTOCOL_ERROR)
-    whole = recall(session, also_with_commands=bool(request.partial))
-    before = schema.load(Request, whole, session.version)
+    if not request.partial and (request.wait or request.heartbeat or request.window):
+        raise ProtocolError(Status.PROTOCOL_ERROR)  # R3643
+    before = _recalled(request, session)
     if not request.partial:
-        if request.wait or request.heartbeat or request.window:
-            raise ProtocolError(Status.PROTOCOL_ERROR)
         return before, {c.collection_id for c in before.collections}
     named = {c.collection_id for c in request.collections}
     rest = tuple(c for c in before.collections if c.collection_id not in named)
@@ -334,6 +336,15 @@ async def _effective(request: Request, session: Session) -> tuple[Request, Names
         window=before.window if request.window is None else request.window,
     )
     return merged, {c.collection_id for c in rest}
+
+
+def _recalled(request: Request, session: Session) -> Request:
+    """Raises NotRemembered."""
+    whole = recall(session, also_with_commands=bool(request.partial))
+    try:
+        return schema.load(Request, whole, session.version)
+    except SchemaError as error:  # written by another release, or in another version of the protocol
+        raise errors.NotRemembered from error
 
 
 def _wait_seconds(request: Request, session: Session) -> int:

@@ -84,6 +84,7 @@ class Chooser:
 
     async def _look(self, ids: Sequence[ItemId], window: Window) -> None:
         window.looked += ids
+        ids = [id for id in ids if id not in window.known]  # told as gone already
         verbs = dict(classify_all(ids, self.known, await self.feed.look(ids, self.horizon), self.is_mail))
         for id in self.held_back & verbs.keys():
             window.back.append(id)
