@@ -292,7 +292,7 @@ class Turn:
     def _step(self, head: Head, known: Known, rest: Pending, answers: Answers) -> tuple[Head, Step]:
         """The head with the numbers of its blobs, and what is to be written. Numbers grow with the row's version."""
         blobs: dict[int, bytes] = {}
-        if known.outgrown:
+        if known.outgrown(listing=bool(rest.cursor)):
             known = known.folded()
             head = replace(head, base=2 * (self.held.row + 1))
             blobs[head.base] = dump_base(known.base)

@@ -21,8 +21,9 @@ from eas.items.native import ItemId
 
 from .ranges import RangeSet
 
-#: A delta is folded into a new base when it names more than this many ids and more than a quarter of the base's: a
-#: first sync then rewrites a base a handful of times, and a change later writes about as much as it changes.
+#: A delta is folded into a new base when it names more than this many ids; while a listing is still being sent only if
+#: it is also more than a quarter of the base's size as written. A first sync of records then rewrites the base a
+#: handful of times, and a change later reads and writes at most these many ids beside its own.
 FOLD_OVER = 200
 
 NO_IDS = RangeSet()
@@ -42,6 +43,11 @@ class Base:
 
     def __len__(self) -> int:
         return len(self.singles) + sum(map(len, self.ranges.values()))
+
+    @property
+    def pieces(self) -> int:
+        """What its size as written, and the cost of writing it, follow."""
+        return len(self.singles) + sum(ids.pieces for ids in self.ranges.values())
 
     def ids(self) -> RangeSet:
         every = RangeSet.of(self.singles)
@@ -77,17 +83,29 @@ class Known:
     def edited(self, changes: Mapping[ItemId, str | None]) -> Known:
         return replace(self, changed={**self.changed, **changes}) if changes else self
 
-    @property
-    def outgrown(self) -> bool:
-        return len(self.changed) > FOLD_OVER and len(self.changed) * 4 > len(self.base)
+    def outgrown(self, listing: bool) -> bool:
+        """Whether it is time to fold. `listing`: more windows of one listing are to come."""
+        return len(self.changed) > FOLD_OVER and not (listing and len(self.changed) * 4 <= self.base.pieces)
 
     def folded(self) -> Known:
-        by_version: dict[str, list[ItemId]] = {}
-        for id, version in self.items():
-            by_version.setdefault(version, []).append(id)
+        """With all in the base; at a cost that follows the pieces of the base, not its ids."""
+        touched, added = RangeSet.of(self.changed), dict[str, list[ItemId]]()
+        for id, version in self.changed.items():
+            if version is not None:
+                added.setdefault(version, []).append(id)
+        for id, version in self.base.singles.items():
+            if id not in self.changed:
+                added.setdefault(version, []).append(id)
+        singles = dict[ItemId, str]()
+        ranges = {version: ids - touched for version, ids in self.base.ranges.items()}
+        for version, some in added.items():
+            if len(some) == 1 and version not in ranges:
+                singles[some[0]] = version
+            else:
+                ranges[version] = ranges.get(version, NO_IDS) | RangeSet.of(some)
+        singles.update({ids.first: version for version, ids in ranges.items() if len(ids) == 1})
         return Known(base=Base(
-            ranges={version: RangeSet.of(ids) for version, ids in by_version.items() if len(ids) > 1},
-            singles={ids[0]: version for version, ids in by_version.items() if len(ids) == 1},
+            ranges={version: ids for version, ids in ranges.items() if len(ids) > 1}, singles=singles
         ))
 
 

@@ -68,6 +68,16 @@ class RangeSet:
     def __len__(self) -> int:
         return sum(self._ends) - sum(self._starts) + len(self._starts)
 
+    @property
+    def pieces(self) -> int:
+        """How many ranges."""
+        return len(self._starts)
+
+    @property
+    def first(self) -> int:
+        """The lowest member of a set that is not empty."""
+        return self._starts[0]
+
     def __contains__(self, number: int) -> bool:
         at = bisect_right(self._starts, number) - 1
         return at >= 0 and number <= self._ends[at]

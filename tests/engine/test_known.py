@@ -66,7 +66,30 @@ def test_one_change_writes_one_change():
     big = Known(base=Base(singles={id: f"{id} x" for id in range(1, 5001)}))
     written = dump_generation(big.edited({7: "9 y"}), Pending(), Answers())
     assert len(written) < 100
-    assert not big.edited({7: "9 y"}).outgrown
+    assert not big.edited({7: "9 y"}).outgrown(listing=False)
+
+
+def test_changes_do_not_pile_up_once_a_listing_is_done():
+    """What a first sync left beside the base would else be read and written with every change."""
+    after = Known(base=Base(singles={id: f"{id} x" for id in range(1, 5001)})).edited(
+        {id: f"{id} y" for id in range(5001, 5301)}
+    )
+    assert not after.outgrown(listing=True)
+    assert after.outgrown(listing=False)
+
+
+@given(
+    st.dictionaries(st.integers(1, 60), st.sampled_from(["", "r", "f", "1 a", "2 b"])),
+    st.dictionaries(st.integers(1, 90), st.sampled_from([None, "", "r", "f", "1 a", "3 c"])),
+)
+def test_folding_changes_nothing(base, changes):
+    known = Known(base=base_of(base)).edited(changes)
+    folded = known.folded()
+    assert dict(folded.items()) == dict(known.items()) == {
+        id: version for id, version in {**base, **changes}.items() if version is not None
+    }
+    assert not folded.changed
+    assert load_base(dump_base(folded.base)) == folded.base
 
 
 @given(
