@@ -426,6 +426,26 @@ async def test_a_move_to_nowhere_is_folder_gone(world: World) -> None:
             await inbox.move(mail.id, nowhere, chosen("m"))
 
 
+@pytest.mark.parametrize(
+    ("right", "error"), [(None, FolderGone), (Right.FREE_BUSY, FolderGone), (Right.READ, NotAllowed)]
+)
+async def test_nothing_is_moved_into_others_folders_without_the_right(
+    world: World, right: Right | None, error: type[Exception]
+) -> None:
+    inbox = await feed_of(world.mailbox("anna"), FolderType.INBOX)
+    theirs = await folder_of(world.mailbox("ben"), FolderType.INBOX)
+    mail = await inbox.create(letter(), chosen("a"))
+    if right is not None:
+        await world.share("ben", theirs, "anna", right)
+    with pytest.raises(error):
+        await inbox.move(mail.id, theirs.id, chosen("m"))
+    assert mail.id in (await inbox.delta(None, ALL)).touched
+    assert not (await world.mailbox("ben").feed(theirs).delta(None, ALL)).touched
+    await world.share("ben", theirs, "anna", Right.EDIT)
+    written = await inbox.move(mail.id, theirs.id, chosen("m"))
+    assert (await world.mailbox("ben").feed(theirs).delta(None, ALL)).touched == {written.id: written.version}
+
+
 async def test_many_writers_at_once_lose_nothing(world: World) -> None:
     feed = await feed_of(world.mailbox("anna"), FolderType.INBOX)
     token = (await feed.delta(None, ALL)).token

@@ -336,6 +336,15 @@ async def test_who_is_known_gets_the_reply_for_those(world: EmbeddedWorld, relay
     assert b"known you" in reply
 
 
+async def test_a_stranger_gets_one_reply_a_day_too(world: EmbeddedWorld, relay: FakeRelay) -> None:
+    known = OofReply(enabled=True, text="away")
+    await world.mailbox("anna").set_out_of_office(OutOfOffice(state=1, replies={Audience.EXTERNAL_UNKNOWN: known}))
+    for n, sender in enumerate(("x@elsewhere.example", "X@Elsewhere.example", "y@elsewhere.example")):
+        raw = letter(sender=sender, message_id=f"{n}@x")
+        await world.embedded.office.take(sender, ["anna@example.com"], raw)
+    assert [recipients for _, recipients, _ in relay.sent] == [("x@elsewhere.example",), ("y@elsewhere.example",)]
+
+
 async def test_a_message_to_a_list_is_not_answered_by_its_members(world: EmbeddedWorld) -> None:
     await world.embedded.admin.add_group("team@example.com", members=["anna", "ben"])
     await world.mailbox("anna").set_out_of_office(AWAY)
