@@ -365,7 +365,7 @@ async def test_the_last_window_says_that_it_is_the_last(wire: Wires, room: Mailr
         windows.append(answer.said)
     windows.append(answer.said)
     assert [len(window) for window in windows] == [3, 3, 1]
-    assert sum(windows, []) == [("Add", f"{folder}:{n}") for n in range(7, 0, -1)]
+    assert [one for window in windows for one in window] == [("Add", f"{folder}:{n}") for n in range(7, 0, -1)]
     assert await contacts.go(e("WindowSize", "3")) is None
 
 

@@ -32,10 +32,14 @@ Value = dict[str, str]
 
 def value_of(item_class: str, content: tuple[Element, ...]) -> Value:
     seen = SEEN[item_class]
-    return {
-        seen[e.tag]: next((c.text for c in e.elements if c.tag == "Email:Status"), "0") if e.tag == "Email:Flag" else e.text
-        for e in content if e.tag in seen
-    }
+    return {seen[e.tag]: _text(e) for e in content if e.tag in seen}
+
+
+def _text(element: Element) -> str:
+    """Of a flag its status, 0 for none."""
+    if element.tag != "Email:Flag":
+        return element.text
+    return next((child.text for child in element.elements if child.tag == "Email:Status"), "0")
 
 
 def data_of(item_class: str, value: Mapping[str, str]) -> Element:
@@ -99,8 +103,9 @@ class Phone:
         self.mine.append(Mine(Done.ADD, f"{self.label}{self.numbers}", value))
 
     def change(self, id: int, said: Value) -> None:
-        whole = self.partial or self.item_class == "Email"
-        self.mine.append(Mine(Done.CHANGE, server_id(self.collection, id), said if whole else {**self.view()[id], **said}))
+        if not self.partial and self.item_class != "Email":
+            said = {**self.view()[id], **said}
+        self.mine.append(Mine(Done.CHANGE, server_id(self.collection, id), said))
 
     def delete(self, id: int) -> None:
         self.mine.append(Mine(Done.DELETE, server_id(self.collection, id)))
@@ -161,7 +166,8 @@ class Phone:
         id = self._id(created if verb is Done.ADD else named)
         self.trace.append(f"{self.label} {verb} {named} {status.name} {created}")
         if verb is Done.ADD:
-            assert ok and id is not None, f"an Add was refused: {status}"
+            assert ok, f"an Add was refused: {status}"
+            assert id is not None
             self.held[id] = dict(done.said)
         elif verb is Done.DELETE:
             self.held.pop(id or 0, None)
