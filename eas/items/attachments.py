@@ -64,7 +64,11 @@ def display_name(part: Part) -> str:
 
 def content_type(part: Part) -> str:
     """[MS-ASAIRS] ContentType. An enclosed message is sent as message/rfc822, what it is called: .eml."""
-    return part.type if part.type.count("/") == 1 else "application/octet-stream"
+    return part.type if _MEDIA_TYPE.fullmatch(part.type) else "application/octet-stream"
+
+
+#: Two tokens of RFC 2045, of a length that RFC 6838 allows: what a message says otherwise is nothing for a header.
+_MEDIA_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,127}/[!#$%&'*+.^_`|~0-9A-Za-z-]{1,127}", re.ASCII)
 
 
 def find(root: Part | None, section: str) -> Part | None:
