@@ -12,7 +12,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, null, or_, select, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    null,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
 from eas.engine.model import Policy
 
@@ -37,17 +51,22 @@ class Assignment:
 
 
 _ASSIGNED = policy_assignment.c
-_CANDIDATES = union_all(
-    select(_ASSIGNED.assignee, _ASSIGNED.subject, *policy.c)
-    .join_from(policy_assignment, policy)
-    .where(
-        or_(
-            and_(_ASSIGNED.assignee == "user", _ASSIGNED.subject == bindparam("user")),
-            and_(_ASSIGNED.assignee == "group", _ASSIGNED.subject.in_(bindparam("groups", expanding=True))),
-        )
-    ),
-    select(null(), null(), *policy.c).where(policy.c.name == DEFAULT_POLICY.name),
-)
+
+
+def _candidates(condition: ColumnElement[bool]) -> CompoundSelect[Any]:
+    """Policies that are assigned so, and the default one."""
+    return union_all(
+        select(_ASSIGNED.assignee, _ASSIGNED.subject, *policy.c)
+        .join_from(policy_assignment, policy)
+        .where(condition),
+        select(null(), null(), *policy.c).where(policy.c.name == DEFAULT_POLICY.name),
+    )
+
+
+_OF_USER = and_(_ASSIGNED.assignee == "user", _ASSIGNED.subject == bindparam("user"))
+_OF_GROUPS = and_(_ASSIGNED.assignee == "group", _ASSIGNED.subject.in_(bindparam("groups", expanding=True)))
+#: A list as a parameter is put together anew each time, so who is in no group, as most, has a statement without.
+_CANDIDATES_ALONE, _CANDIDATES = _candidates(_OF_USER), _candidates(or_(_OF_USER, _OF_GROUPS))
 _THIS = (_ASSIGNED.assignee == bindparam("kind"), _ASSIGNED.subject == bindparam("whose"))
 _STORED = policy.c.name == bindparam("stored")
 _REPLACE = update(policy).where(_STORED)
@@ -59,10 +78,11 @@ _ASSIGNMENTS = select(policy_assignment).order_by(_ASSIGNED.assignee, _ASSIGNED.
 
 def of_user(connection: Connection, user_id: str, groups: Sequence[str]) -> Policy:
     """`groups`: the user's, the most important first."""
-    found = {
-        (row.assignee, row.subject): row
-        for row in connection.execute(_CANDIDATES, {"user": user_id, "groups": list(groups)})
-    }
+    if groups:
+        rows = connection.execute(_CANDIDATES, {"user": user_id, "groups": list(groups)})
+    else:
+        rows = connection.execute(_CANDIDATES_ALONE, {"user": user_id})
+    found = {(row.assignee, row.subject): row for row in rows}
     order = [(Assignee.USER.value, user_id), *[(Assignee.GROUP.value, name) for name in groups], (None, None)]
     row = next((found[key] for key in order if key in found), None)
     return DEFAULT_POLICY if row is None else _policy(row)

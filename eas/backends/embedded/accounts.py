@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from eas.engine.model import User
 from eas.engine.ports import Directory, Mailbox, Outbox
@@ -20,6 +20,14 @@ _COLUMNS = (
     UserRow.id, UserRow.login, UserRow.domain, UserRow.address, UserRow.name, UserRow.zone, UserRow.activesync,
     UserRow.enabled, UserRow.password,
 )
+
+#: What every request asks. Made once: to put them together costs more than SQLite takes to answer them.
+_BY_LOGIN = select(*_COLUMNS).where(UserRow.login == bindparam("login"))
+_BY_ADDRESS = (
+    select(*_COLUMNS).join(AddressRow, AddressRow.user_id == UserRow.id).where(AddressRow.address == bindparam("at"))
+)
+_BY_ID = select(*_COLUMNS).where(UserRow.id == bindparam("user"))
+_ADDRESSES = select(AddressRow.address).where(AddressRow.user_id == bindparam("user")).order_by(AddressRow.address)
 
 
 class EmbeddedAccounts:
@@ -53,8 +61,7 @@ def find_login(connection: Connection, text: str, default_domain: str) -> AnyRow
     asked = login(text)
     if not asked.name:
         return None
-    statement = select(*_COLUMNS).where(UserRow.login == folded(asked.name))
-    named = connection.execute(statement).all()
+    named = connection.execute(_BY_LOGIN, {"login": folded(asked.name)}).all()
     if asked.is_address:
         there = _by_address(connection, f"{asked.name}@{asked.domain}")
         return there or _only([row for row in named if row.domain == folded(asked.domain)])
@@ -71,8 +78,7 @@ def find_login(connection: Connection, text: str, default_domain: str) -> AnyRow
 
 
 def _by_address(connection: Connection, address: str) -> AnyRow | None:
-    statement = select(*_COLUMNS).join(AddressRow, AddressRow.user_id == UserRow.id)
-    return connection.execute(statement.where(AddressRow.address == folded(address))).one_or_none()
+    return connection.execute(_BY_ADDRESS, {"at": folded(address)}).one_or_none()
 
 
 def _only(rows: Sequence[AnyRow]) -> AnyRow | None:
@@ -82,14 +88,12 @@ def _only(rows: Sequence[AnyRow]) -> AnyRow | None:
 
 def addresses_of(connection: Connection, user_id: str, primary: str) -> tuple[str, ...]:
     """All addresses of a user, the primary one first."""
-    found = connection.execute(
-        select(AddressRow.address).where(AddressRow.user_id == user_id).order_by(AddressRow.address)
-    )
+    found = connection.execute(_ADDRESSES, {"user": user_id})
     return (primary, *[address for address in found.scalars() if address != folded(primary)])
 
 
 def load_user(connection: Connection, user_id: str) -> User | None:
-    row = connection.execute(select(*_COLUMNS).where(UserRow.id == user_id)).one_or_none()
+    row = connection.execute(_BY_ID, {"user": user_id}).one_or_none()
     return None if row is None else _user(row, addresses_of(connection, row.id, row.address))
 
 
