@@ -47,7 +47,7 @@ class Asked:
     """`instance_id` is read in all versions, to be refused in those that do not have it (R6712): to answer the series
     instead would be something else."""
 
-    response: int | None = element("MeetingResponse:UserResponse", INT)
+    response: int | None = element("MeetingResponse:UserResponse", INT, default=None)
     collection_id: str | None = element("MeetingResponse:CollectionId", default=None)
     request_id: str | None = element("MeetingResponse:RequestId", default=None)
     long_id: str | None = element("Search:LongId", default=None)
