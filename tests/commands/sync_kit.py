@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +61,17 @@ def vcard(name: str, *lines: str, uid: str = "") -> bytes:
     return "\r\n".join((
         "BEGIN:VCARD", "VERSION:3.0", f"UID:{uid or name}", f"FN:{name}", f"N:;{name};;;", *lines, "END:VCARD", "",
     )).encode()
+
+
+#: Seconds that an answer may take which has nothing to wait for.
+SOON = 5.0
+
+
+async def waiting(room: Mailroom, count: int = 1) -> None:
+    """Until so many requests wait."""
+    async with asyncio.timeout(SOON):
+        while room.world.app.bell.waiting < count:  # noqa: ASYNC110 - the bell tells nobody who listens
+            await asyncio.sleep(0.005)
 
 
 def local(element: Element) -> str:
@@ -183,6 +195,7 @@ async def many_contacts(room: Mailroom, count: int, login: str = "anna") -> str:
 
 
 __all__ = [
-    "DOMAIN", "VERSIONS", "Box", "Told", "add", "box", "change", "collection", "commands", "data", "delete", "fetch",
+    "DOMAIN", "SOON", "VERSIONS", "Box", "Told", "add", "box", "change", "collection", "commands", "data", "delete", "fetch",
     "local", "mail", "many_contacts", "request", "told", "vcard",
+    "waiting",
 ]

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from mail_kit import DOMAIN, Mailroom, letter
-from sync_kit import VERSIONS, Box, add, box, collection, commands, data, request, told, vcard
+from sync_kit import SOON, VERSIONS, Box, add, box, collection, commands, data, request, told, vcard, waiting
 from wire import Got, Wire, e
 
 from eas import app as composition
@@ -24,9 +24,6 @@ Wires = Callable[..., Wire]
 
 EVERY = pytest.mark.parametrize("version", VERSIONS)
 FROM_14 = pytest.mark.parametrize("version", VERSIONS[1:])
-
-#: What a wait that has nothing to wait for may take.
-SOON = 5.0
 
 
 @pytest.fixture
@@ -176,13 +173,6 @@ async def test_heartbeats_are_unknown_before_14(wire: Wires, room: Mailroom) -> 
 
 
 # Waiting -------------------------------------------------------------------------------------------------------------
-
-
-async def waiting(room: Mailroom, count: int = 1) -> None:
-    """Until so many requests wait."""
-    async with asyncio.timeout(SOON):
-        while room.world.app.bell.waiting < count:
-            await asyncio.sleep(0.005)
 
 
 @EVERY

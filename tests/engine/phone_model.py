@@ -112,13 +112,13 @@ class Phone:
 
     # -- asking
 
-    def ask(self, *, get_changes: bool = True) -> CollectionRequest:
+    def ask(self, *, get_changes: bool = True, window: int | None = None) -> CollectionRequest:
         """The request that is under way, or a new one."""
         if self.waiting is None:
-            self.waiting = self._request(get_changes)
+            self.waiting = self._request(get_changes, self.window if window is None else window)
         return self.waiting
 
-    def _request(self, get_changes: bool) -> CollectionRequest:
+    def _request(self, get_changes: bool, window: int) -> CollectionRequest:
         options = self.options if self.state_options else None
         if self.key == ZERO:
             asked = CollectionRequest(
@@ -129,7 +129,7 @@ class Phone:
             pulls_first = self.fresh and not self.renames
             commands = () if pulls_first else tuple(map(self._command, self.mine))
             asked = CollectionRequest(
-                collection_id=self.collection, key=self.key, digest="", options=options, window=self.window,
+                collection_id=self.collection, key=self.key, digest="", options=options, window=window,
                 get_changes=get_changes or pulls_first, commands=commands,
             )
         return replace(asked, digest=repr(asked))
@@ -155,6 +155,8 @@ class Phone:
             self._result(result.verb, result.named, result.status, result.server_id)
         ids = [said.id for said in answer.said]
         assert len(ids) == len(set(ids)), "an item is told twice in one answer"
+        learnt = {self._id(result.server_id) for result, _ in answer.results if result.verb is Done.ADD}
+        assert learnt.isdisjoint(ids), "an item is told in the answer that gives its id"
         for said in answer.said:
             self._said(said.verb, said.id, said.content)
         self.key = answer.key

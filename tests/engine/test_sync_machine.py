@@ -132,14 +132,25 @@ class SyncMachine(RuleBasedStateMachine):
             self.world.fate.disarm()
 
     @precondition(lambda self: self.line)
-    @rule(pick=PICK, other=PICK, at=STEPS, lost=st.booleans())
-    def is_overtaken(self, pick: int, other: int, at: int, lost: bool) -> None:
-        """In the middle of a request another one (or a copy of it) is answered whole."""
+    @rule(pick=PICK, other=PICK, at=STEPS, lost=st.booleans(), other_lost=st.booleans())
+    def is_overtaken(self, pick: int, other: int, at: int, lost: bool, other_lost: bool) -> None:
+        """In the middle of a request another one is answered whole."""
         phone, request = self.take(pick, True)
         second, second_request = self.take(other, False)
-        self.world.fate.arm(at, lambda: self.serve(second, second_request, lost=True))
+        self.world.fate.arm(at, lambda: self.serve(second, second_request, lost=other_lost))
         self.serve(phone, request, lost=lost)
         self.world.fate.disarm()
+
+    @rule(pick=PICK, what=PICK, at=st.integers(2, 12))
+    def two_copies_arrive_at_once(self, pick: int, what: int, at: int) -> None:
+        """The answer to the one that is quicker gets through."""
+        phone = self.phone(pick)
+        self.somebody_else_writes(what)
+        request = phone.ask()
+        self.world.fate.arm(at, lambda: self.serve(phone, request, lost=False))
+        self.serve(phone, request, lost=True)
+        self.world.fate.disarm()
+        self.ask_and_get(pick)
 
     @precondition(lambda self: self.line)
     @rule(pick=PICK, at=STEPS, lost=st.booleans(), what=PICK)
@@ -166,6 +177,42 @@ class SyncMachine(RuleBasedStateMachine):
         self.ask_and_get(pick)
         self.serve(phone, late, lost=True)
         self.ask_and_get(pick)
+
+    @rule(pick=PICK, what=PICK)
+    def no_room_in_the_answer(self, pick: int, what: int) -> None:
+        """The window of the whole request was full before this folder had its turn."""
+        phone = self.phone(pick)
+        self.ask_and_get(pick)
+        self.somebody_else_writes(what)
+        phone.waiting = None
+        self.serve(phone, phone.ask(window=0), lost=False)
+        self.check(phone)
+
+    @rule(pick=PICK, what=PICK)
+    def both_change_the_same(self, pick: int, what: int) -> None:
+        """In different places of it; neither knows of the other."""
+        phone = self.phone(pick)
+        self.ask_and_get(pick)
+        if ids := sorted(phone.view().keys() & set(self.ids())):
+            id = ids[what % len(ids)]
+            self.somebody_else_changes(id, what)
+            phone.waiting = None
+            self.phone_changes(phone, id, what)
+            self.ask_and_get(pick)
+            self.check(phone)
+
+    @rule(pick=PICK, what=PICK)
+    def changed_before_a_repeat_and_back_after_it(self, pick: int, what: int) -> None:
+        phone = self.phone(pick)
+        self.ask_and_get(pick)
+        if ids := self.ids():
+            id = ids[what % len(ids)]
+            self.somebody_else_changes(id, what)
+            self.serve(phone, phone.ask(), lost=True)
+            undo = self.somebody_else_changes(id, what + 2)
+            self.serve(phone, phone.ask(), lost=False)
+            undo()
+            self.check(phone)
 
     @rule(pick=PICK)
     def begins_anew(self, pick: int) -> None:
@@ -256,6 +303,12 @@ class SyncMachine(RuleBasedStateMachine):
         assert not run(has_news(self.world.session, self.folder.id)), "a Ping would say that there is news"
         assert run(estimate(self.world.session, self.folder.id, phone.key, None)) == 0
 
+    def check(self, phone: Phone) -> None:
+        """In the middle of it all: what comes later might hide what went wrong here."""
+        if not self.two:
+            self.settle(phone)
+            self.compare(phone)
+
     def compare(self, phone: Phone) -> None:
         there = self.there(phone)
         assert phone.view() == there
@@ -298,6 +351,10 @@ class SyncMachine(RuleBasedStateMachine):
     def somebody_else_writes(self, what: int) -> None:
         raise NotImplementedError
 
+    def somebody_else_changes(self, id: int, what: int) -> Callable[[], None]:
+        """Something that a device sees; how to undo it."""
+        raise NotImplementedError
+
 
 def vcard(name: str, **fields: str) -> bytes:
     lines = ["BEGIN:VCARD", "VERSION:3.0", f"UID:{name}", f"FN:{name}", f"N:;{name};;;"]
@@ -315,7 +372,8 @@ class ContactsMachine(SyncMachine):
     def adds_something(self, pick: int) -> None:
         name = self.name("mine")
         self.added.add(name)
-        self.phone(pick).add({"name": name, "mobile": self.name("+1")})
+        # What has two lines comes back with other line ends.
+        self.phone(pick).add({"name": name, "mobile": self.name("+1\r\n" if pick % 3 == 0 else "+1")})
 
     @rule(pick=PICK, died_at=st.sampled_from((0, 0, 4, 6, 8, 10, 12, 14, 16)))
     def begins_anew_with_an_add_unanswered(self, pick: int, died_at: int) -> None:
@@ -362,6 +420,15 @@ class ContactsMachine(SyncMachine):
         else:
             run(self.feed.update(id, self.with_phone(before, ("CELL", "HOME")[what % 2], self.name("+5")), None))
 
+    def somebody_else_changes(self, id: int, what: int) -> Callable[[], None]:
+        before = self.data(id)
+        run(self.feed.update(id, self.with_phone(before, ("CELL", "HOME")[what // 2 % 2], self.name("+6")), None))
+
+        def undo() -> None:
+            run(self.feed.update(id, before, None))
+
+        return undo
+
     def data(self, id: int) -> bytes:
         async def read() -> bytes:
             async for record in self.feed.fetch([id], None):
@@ -399,6 +466,29 @@ class MailMachine(SyncMachine):
         said = ({"read": "1"}, {"read": "0"}, {"flag": "2"}, {"flag": "0"})[which % 4]
         phone.change(id, said)
 
+    @rule(pick=PICK)
+    def days_go_by(self, pick: int) -> None:
+        """What a device holds leaves the window of its filter."""
+        self.filter_is_changed(2)
+        self.arrive()
+        self.ask_and_get(pick)
+        self.ask_and_get(pick)
+        self.world.clock.go_on(timedelta(days=5))
+        self.check(self.phone(pick))
+
+    @rule(pick=PICK, filter_type=st.sampled_from((0, 1)))
+    def a_filter_comes_without_asking_for_changes(self, pick: int, filter_type: int) -> None:
+        phone = self.phone(pick)
+        self.arrive()
+        self.world.clock.go_on(timedelta(days=3))
+        self.filter_is_changed(1 - filter_type)
+        self.ask_and_get(pick)
+        self.ask_and_get(pick)
+        self.filter_is_changed(filter_type)
+        phone.waiting = None
+        self.serve(phone, phone.ask(get_changes=False), lost=False)
+        self.check(phone)
+
     @rule(filter_type=st.sampled_from((0, 1, 2, 3)))
     def filter_is_changed(self, filter_type: int) -> None:
         for phone in self.phones:
@@ -426,6 +516,17 @@ class MailMachine(SyncMachine):
                 5: lambda f: replace(f, last_verb=1, last_verb_time=self.world.clock.now()),
             }.get(what % 6, lambda f: replace(f, read=True))
             run(self.feed.set_flags(id, changed(flags)))
+
+    def somebody_else_changes(self, id: int, what: int) -> Callable[[], None]:
+        before = self.flags(id)
+        flag = None if before.follow_up else FollowUp(status=2, flag_type="Todo")
+        after = replace(before, follow_up=flag) if what % 4 < 2 else replace(before, read=not before.read)
+        run(self.feed.set_flags(id, after))
+
+        def undo() -> None:
+            run(self.feed.set_flags(id, before))
+
+        return undo
 
     def flags(self, id: int) -> MailFlags:
         async def read() -> MailFlags:
