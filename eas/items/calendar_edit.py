@@ -20,7 +20,7 @@ from .contentline import Component, Line
 from .event import DAY, Event, Span, event_of, read_span
 from .ical import Form, Moment, form_for, local, moment_line, new_calendar, set_line, set_value, utc_value
 from .native import Refused, Viewer
-from .recurrence import SCALES, Recurrence, to_rule
+from .recurrence import SCALES, Recurrence, completed, same_rule, to_rule
 from .rrule import Rule
 from .rrule import show as show_rule
 from .timezone import TimeZoneInformation, zone_of_blob, zone_of_rules, zone_or_utc
@@ -204,7 +204,7 @@ class _Edit:
         return False
 
     def _new_recurrence(self) -> bool:
-        return "recurrence" in self.given and self.item.recurrence is not None and not blank(self.item.recurrence)
+        return self._wanted() is not None
 
     def _blob(self) -> TimeZoneInformation | None:
         return self.item.timezone if "timezone" in self.given else None
@@ -258,19 +258,25 @@ class _Edit:
 
     def _rule(self, span: Span) -> tuple[Rule | None, bool]:
         """The rule that the event shall have, and whether it takes the place of what is there. Raises Refused."""
-        wanted = self.item.recurrence if "recurrence" in self.given else None
-        if wanted is None or blank(wanted):
+        wanted = self._wanted()
+        if wanted is None:
             # A series that EAS cannot say is shown without Recurrence: no device can mean to end it so.
             gone = "recurrence" in self.given or self._left_out("recurrence")
             return None, gone and self.event.repeats and not self.event.unsayable
         held = self.event.rule
-        rule = to_rule(wanted, span.start, held)
         shown = self.shown.recurrence if self.shown else None
-        if shown is not None and span.start.form == self.event.span.start.form:
-            asked = wanted if wanted.calendar_type is not None else replace(wanted, calendar_type=shown.calendar_type)
-            if _comparable(rule) == _comparable(to_rule(shown, self.event.span.start, held)):
-                return rule, (asked.calendar_type or 0) != (shown.calendar_type or 0)
-        return rule, True
+        rule = to_rule(wanted, span.start, held)
+        if shown is None or span.start.form != self.event.span.start.form:
+            return rule, True
+        same = same_rule(rule, to_rule(shown, self.event.span.start, held))
+        return rule, not same or (wanted.calendar_type or 0) != (shown.calendar_type or 0)
+
+    def _wanted(self) -> Recurrence | None:
+        """The recurrence that was sent, in the calendar that the device was shown if it names none."""
+        sent = self.item.recurrence if "recurrence" in self.given else None
+        if sent is None or blank(sent):
+            return None
+        return completed(sent, self.shown.recurrence if self.shown else None)
 
     def _write_rule(self, rule: Rule | None, was_sayable: bool) -> None:
         main = self.event.main
@@ -288,7 +294,8 @@ class _Edit:
         text = show_rule(rule)
         if not any(line.value == text for line in main.find("RRULE")) or len(main.find("RRULE")) > 1:
             set_line(main, Line("RRULE", text))
-        number = self.item.recurrence.calendar_type if self.item.recurrence else None
+        wanted = self._wanted()
+        number = wanted.calendar_type if wanted else None
         CALENDAR_TYPE.dump(number if number and number not in SCALES else None, main)
 
     # -- Meetings
@@ -309,7 +316,8 @@ class _Edit:
                 set_value(main, "ORGANIZER", None)
         if status == 0 and not main.find("ATTENDEE"):
             set_value(main, "ORGANIZER", None)
-        if main.find("ATTENDEE") or (status and status & MEETING):
+        asked = any(self._changes(name) for name in ("attendees", "meeting_status", "organizer_email"))
+        if asked and (main.find("ATTENDEE") or (status and status & MEETING)):
             self._organizer()
         if status is not None:
             held = main.first("STATUS")
@@ -387,12 +395,6 @@ def _put_moment(component: Component, name: str, moment: Moment, event: Event) -
     others = tuple(param for param in held.params if param[0] not in ("VALUE", "TZID"))
     if (held.value, held.params) != (line.value, (*line.params, *others)):
         component.replace(held, line.with_params((*line.params, *others)) if others else line)
-
-
-def _comparable(rule: Rule) -> Rule:
-    """Rules that mean the same are equal: WKST's default, and its effect, which needs an interval."""
-    matters = rule.freq == "WEEKLY" and rule.interval > 1
-    return replace(rule, week_start=(rule.week_start or 0) if matters else None)
 
 
 def _nearest_midnight(wall: datetime) -> datetime:

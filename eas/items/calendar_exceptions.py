@@ -131,7 +131,8 @@ def copied(component: Component) -> Component:
 def _is_occurrence(event: Event, moment: Moment) -> bool:
     """Whether the series has, or had before it was changed or deleted, an occurrence at this moment."""
     instant = moment.instant
-    if instant in event.others or instant == event.span.start.instant:
+    known = {event.span.start.instant, *event.others, *(deleted.instant for deleted in event.deleted)}
+    if instant in known:
         return True
     rule = event.rule
     if rule is None or not rule.expandable:

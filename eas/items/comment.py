@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from .body import Body, BodyType, Source, body_html, body_text
 from .contentline import Component, Line
 from .ical import Text
+from .native import Refused
 
 DESCRIPTION = Text("DESCRIPTION")
 _ALTREP = "data:text/html,"
@@ -25,12 +26,15 @@ def source(component: Component) -> Source | None:
 
 def dump(component: Component, body: Body | None) -> None:
     """Store what the device sent; None removes the comments. Data that is missing, and data that was cut, keep them:
-    [MS-ASCMD] Change (Body and Data are kept when absent)."""
+    [MS-ASCMD] Change (Body and Data are kept when absent). Raises Refused for RTF that cannot be read."""
     held = source(component)
     if body is not None and (body.data is None or (body.truncated and held)):
         return
-    text = body_text(body).replace("\r\n", "\n") if body else ""
-    html = body_html(body) if body and body.type is not BodyType.TEXT else None
+    try:
+        text = body_text(body).replace("\r\n", "\n") if body else ""
+        html = body_html(body) if body and body.type is not BodyType.TEXT else None
+    except ValueError as error:  # RTF that is none
+        raise Refused(f"a body that cannot be read: {error}") from error
     if held and _equal(held, body, text, html):
         return
     for line in component.find("X-ALT-DESC"):

@@ -210,6 +210,25 @@ def from_rule(rule: Rule, start: Moment) -> Recurrence | None:
     )
 
 
+def completed(wanted: R, shown: Recurrence | None) -> R:
+    """The recurrence with the calendar that the device was shown, if it names none: before 14.0 it cannot, and later
+    few do."""
+    if shown is None or wanted.calendar_type is not None or shown.type is not wanted.type:
+        return wanted
+    leap = shown.is_leap_month if wanted.is_leap_month is None else wanted.is_leap_month
+    return replace(wanted, calendar_type=shown.calendar_type, is_leap_month=leap)
+
+
+def same_rule(one: Rule, other: Rule) -> bool:
+    """Whether two rules mean the same but for the words: WKST has a default, and matters with an interval only."""
+    return _plain(one) == _plain(other)
+
+
+def _plain(rule: Rule) -> Rule:
+    matters = rule.freq == "WEEKLY" and rule.interval > 1
+    return replace(rule, week_start=(rule.week_start or 0) if matters else None)
+
+
 def in_wall_time(rule: Rule, start: Moment) -> Rule:
     """The rule with an UNTIL that can be compared with wall times of `start`. A DATE counts to the end of the day."""
     if rule.until is None:

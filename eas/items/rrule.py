@@ -173,7 +173,8 @@ def last_of(rule: Rule, start: datetime) -> datetime | None:
         return found[-1] if len(found) == rule.count else None
     assert rule.until is not None
     until = rule.until.replace(tzinfo=None)
-    low = until
+    if until <= start:
+        return start
     # Look back in growing steps rather than through a daily series of ten years.
     for days in (40, 400, 4000, 40_000):
         low = max(start, until - timedelta(days=days * rule.interval)) if days * rule.interval < 700_000 else start

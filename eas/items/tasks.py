@@ -39,7 +39,7 @@ from .ical import (
     utc_value,
 )
 from .native import Refused, Unreadable, Viewer
-from .recurrence import SCALES, TaskRecurrence, as_kind, from_rule, to_rule
+from .recurrence import SCALES, TaskRecurrence, as_kind, completed, from_rule, same_rule, to_rule
 from .rrule import BadRule
 from .rrule import parse as parse_rule
 from .rrule import show as show_rule
@@ -360,8 +360,8 @@ class _Edit:
         if wanted is None:
             for name in ("RRULE", "RDATE", "EXDATE", DEAD_RULE):
                 set_value(self.main, name, None)
-            for rule in (REGENERATE, DEAD_OCCUR, CALENDAR_TYPE):
-                rule.dump(None, self.main)
+            for place in (REGENERATE, DEAD_OCCUR, CALENDAR_TYPE):
+                place.dump(None, self.main)
             return
         start = self._series_start(wanted)
         held = _rule_line(self.main)
@@ -369,13 +369,14 @@ class _Edit:
             before = parse_rule(held.value) if held else None
         except BadRule:
             before = None
-        text = show_rule(to_rule(wanted, start, before))
+        shown = self.shown.recurrence
+        wanted = completed(wanted, shown)
+        rule = to_rule(wanted, start, before)
         dead = bool(wanted.dead_occur)
         target, other = (DEAD_RULE, "RRULE") if dead else ("RRULE", DEAD_RULE)
         set_value(self.main, other, None)
-        same = self.shown.recurrence and show_rule(to_rule(self.shown.recurrence, start, before)) == text
-        if not (same and self.main.first(target)):
-            set_line(self.main, Line(target, text))
+        if not (shown and same_rule(rule, to_rule(shown, start, before)) and self.main.first(target)):
+            set_line(self.main, Line(target, show_rule(rule)))
         REGENERATE.dump(wanted.regenerate, self.main)
         DEAD_OCCUR.dump(wanted.dead_occur, self.main)
         number = wanted.calendar_type
@@ -386,14 +387,17 @@ class _Edit:
         time or as UTC: whichever is a midnight is meant."""
         if wanted.start is None:
             raise Refused("task recurrence without Start")
+        if self.shown.recurrence is not None and self.shown.recurrence.start == wanted.start:
+            anchor = _anchor(self.main, self.zones)
+            if anchor is not None:
+                return anchor
         held = _moment(self.main, "DTSTART", self.zones)
         due = _moment(self.main, "DUE", self.zones)
         wall = wanted.start.replace(tzinfo=None, microsecond=0)
         shifted = local(wanted.start, self.zones.viewer)
         if wall.time() != time.min and shifted.time() == time.min:
             wall = shifted
-        moved = self.shown.recurrence is None or self.shown.recurrence.start != wanted.start
-        if held is not None and (not moved or "start_date" in self.given or "utc_start_date" in self.given):
+        if held is not None and {"start_date", "utc_start_date"} & self.given:
             return held
         date = wall.time() == time.min and (due is None or due.form is Form.DATE)
         start = self._as_moment(wall, held, date)

@@ -85,7 +85,12 @@ def _dashed(text: str) -> datetime | None:
 
 
 def _show_dashed(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    # isoformat, since strftime("%Y") writes the year 1 as "1".
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
+
+
+def _show_compact(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds")[:19].replace("-", "").replace(":", "") + "Z"
 
 
 TEXT = Codec(lambda element, version: element.text, lambda value, version: str(value))
@@ -97,7 +102,7 @@ PRESENCE = Codec(lambda element, version: True, lambda value, version: "")
 #: Aware datetime in UTC <-> `2000-12-25T08:35:00.000Z`.
 DASHED = plain(_dashed, _show_dashed)
 #: Aware datetime in UTC <-> `20001225T083500Z`. Both codecs read both forms.
-COMPACT = plain(_dashed, lambda moment: moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ"))
+COMPACT = plain(_dashed, _show_compact)
 #: bytes that travel as WBXML opaque data; text content is taken as UTF-8.
 OPAQUE = Codec(
     lambda element, version: element.content if isinstance(element.content, bytes) else element.text.encode(),
