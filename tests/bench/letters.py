@@ -102,7 +102,8 @@ def _attached(number: int) -> bytes:
         + b"--rel\r\nContent-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
         + _html(number, 45).encode()
         + b"\r\n--rel\r\nContent-Type: image/png; name=logo.png\r\nContent-ID: <logo>\r\n"
-        + b"Content-Disposition: inline\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(picture).replace(b"\n", b"\r\n")
+        + b"Content-Disposition: inline\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        + base64.encodebytes(picture).replace(b"\n", b"\r\n")
         + b"\r\n--rel--\r\n--mix\r\nContent-Type: application/pdf; name=offer.pdf\r\n"
         + b"Content-Disposition: attachment; filename=offer.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n"
         + base64.encodebytes(document).replace(b"\n", b"\r\n") + b"\r\n--mix--\r\n"

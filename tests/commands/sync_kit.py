@@ -195,7 +195,8 @@ async def many_contacts(room: Mailroom, count: int, login: str = "anna") -> str:
 
 
 __all__ = [
-    "DOMAIN", "SOON", "VERSIONS", "Box", "Told", "add", "box", "change", "collection", "commands", "data", "delete", "fetch",
+    "DOMAIN", "SOON", "VERSIONS", "Box", "Told", "add", "box", "change", "collection", "commands", "data", "delete",
+    "fetch",
     "local", "mail", "many_contacts", "request", "told", "vcard",
     "waiting",
 ]

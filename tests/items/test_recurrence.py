@@ -130,7 +130,10 @@ ILLEGAL = [
     Recurrence(type=RecurrenceType.MONTHLY, day_of_month=32),  # R193
     Recurrence(type=RecurrenceType.MONTHLY_NTH, week_of_month=6, day_of_week=2),  # R476
     Recurrence(type=RecurrenceType.YEARLY, day_of_month=1, month_of_year=13),  # R326
-    *(Recurrence(type=RecurrenceType.MONTHLY, day_of_month=1, calendar_type=n) for n in (13, *range(16, 20), 21, 22, 23)),
+    *(
+        Recurrence(type=RecurrenceType.MONTHLY, day_of_month=1, calendar_type=n)
+        for n in (13, *range(16, 20), 21, 22, 23)
+    ),
     TaskRecurrence(type=RecurrenceType.DAILY),  # [MS-ASTASK] R37011
     TaskRecurrence(type=RecurrenceType.WEEKLY, day_of_week=1, calendar_type=1, start=datetime(2026, 1, 1, tzinfo=UTC)),
 ]
