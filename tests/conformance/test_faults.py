@@ -1,7 +1,7 @@
 """What happens to a running server and to its data when something goes wrong around it: a locked or full database,
 requests twice at once, clients that are slow or gone, an end in the midst of waiting phones.
 
-Each test has a server process of its own, and looks at the store from outside.
+The server is a process of its own; the tests look at the store from outside.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import time
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from premises import ANNA, BEN, Person
+from premises import Person
+from serving import Server
 from testbed import Testbed
 from wire import Got, e
 
@@ -34,9 +36,31 @@ AT_ONCE = 10.0
 ONE = ("Collections", "Collection")
 
 
+SETTINGS = {"EAS_LOG__FORMAT": "json", "EAS_LIMITS__HEARTBEAT_MIN_SECONDS": "1", "EAS_DOMAIN": "example.test"}
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """For the tests that leave it as it was; starting one takes seconds."""
+    data = tmp_path_factory.mktemp("shared") / "data"
+    data.mkdir()
+    with Server(data=data, settings=SETTINGS) as running:
+        yield running
+
+
 @pytest.fixture
-async def bed(tmp_path: Path) -> AsyncIterator[Testbed]:
-    async with Testbed.made(tmp_path, EAS_LOG__FORMAT="json", EAS_LIMITS__HEARTBEAT_MIN_SECONDS="1") as made:
+async def bed(server: Server) -> AsyncIterator[Testbed]:
+    """The shared server, with people of this test's own."""
+    async with Testbed.beside(server, next(_numbers)) as made:
+        yield made
+
+
+@pytest.fixture
+async def own_bed(tmp_path: Path) -> AsyncIterator[Testbed]:
+    """A server that may come to harm."""
+    async with Testbed.made(tmp_path, **SETTINGS) as made:
         made.server.start()
         yield made
 
@@ -65,8 +89,8 @@ class Line:
 
 
 @asynccontextmanager
-async def line(bed: Testbed, person: Person = ANNA, device: str = "LINE1") -> AsyncIterator[Line]:
-    made = Line(bed, person, device)
+async def line(bed: Testbed, person: Person | None = None, device: str = "LINE1") -> AsyncIterator[Line]:
+    made = Line(bed, person or bed.anna, device)
     try:
         yield made
     finally:
@@ -89,13 +113,13 @@ def ping(collection: str, seconds: int = 600) -> Element:
     return e("Ping:Ping", e("HeartbeatInterval", str(seconds)), e("Folders", folder))
 
 
-async def folder(bed: Testbed, type: FolderType, person: Person = ANNA) -> str:
-    return (await bed.premises.folder(person.login, type)).id
+async def folder(bed: Testbed, type: FolderType, person: Person | None = None) -> str:
+    return (await bed.premises.folder((person or bed.anna).login, type)).id
 
 
-async def names(bed: Testbed, person: Person = ANNA) -> list[str]:
-    """The last names of the contacts in the store, in order."""
-    return sorted((await bed.stored(person))["CONTACTS"].elements())
+async def names(bed: Testbed) -> list[str]:
+    """The last names of anna's contacts in the store, in order."""
+    return sorted((await bed.stored(bed.anna))["CONTACTS"].elements())
 
 
 def logged(bed: Testbed) -> list[dict[str, Any]]:
@@ -141,7 +165,7 @@ async def test_eight_times_at_once_is_still_once(bed: Testbed) -> None:
 
 async def test_the_same_mail_twice_at_once_is_sent_once(bed: Testbed) -> None:
     """One is told that it was sent, the other too or Status 118. [MS-ASCMD] R4848"""
-    mime = f"From: {ANNA.address}\r\nTo: {BEN.address}\r\nSubject: Once\r\n\r\nplease\r\n".encode()
+    mime = f"From: {bed.anna.address}\r\nTo: {bed.ben.address}\r\nSubject: Once\r\n\r\nplease\r\n".encode()
     document = e("ComposeMail:SendMail", e("ClientId", "mail-1"), e("SaveInSentItems"), e("Mime", mime))
     async with line(bed) as device:
         await device.hierarchy_key()
@@ -150,8 +174,8 @@ async def test_the_same_mail_twice_at_once_is_sent_once(bed: Testbed) -> None:
         told = [got.status if got.body else "" for got in answers]
         assert "" in told
         assert set(told) <= {"", "118"}
-    assert sum((await bed.stored(BEN))["INBOX"].values()) == 1
-    assert sum((await bed.stored(ANNA))["SENT_ITEMS"].values()) == 1
+    assert sum((await bed.stored(bed.ben))["INBOX"].values()) == 1
+    assert sum((await bed.stored(bed.anna))["SENT_ITEMS"].values()) == 1
 
 
 async def test_the_same_folder_twice_at_once_is_made_once(bed: Testbed) -> None:
@@ -162,11 +186,11 @@ async def test_the_same_folder_twice_at_once_is_made_once(bed: Testbed) -> None:
         answers = await asyncio.gather(*(device.post("FolderCreate", wanted) for _ in range(4)))
         assert {got.status for got in answers} == {"1"}
         assert len({got.text("ServerId") for got in answers}) == 1
-    assert [f.name for f in await bed.premises.folders("anna")].count("Once") == 1
+    assert [f.name for f in await bed.premises.folders(bed.anna.login)].count("Once") == 1
 
 
 async def test_the_same_move_twice_at_once_moves_once(bed: Testbed) -> None:
-    await bed.deliver(ANNA, "Moved")
+    await bed.deliver(bed.anna, "Moved")
     inbox, bin = await folder(bed, FolderType.INBOX), await folder(bed, FolderType.DELETED_ITEMS)
     async with line(bed) as device:
         await device.hierarchy_key()
@@ -174,7 +198,7 @@ async def test_the_same_move_twice_at_once_moves_once(bed: Testbed) -> None:
         answers = await asyncio.gather(*(device.post("MoveItems", e("Move:MoveItems", move)) for _ in range(4)))
         assert {got.text("Response", "Status") for got in answers} == {"3"}
         assert len({got.text("Response", "DstMsgId") for got in answers}) == 1
-    stored = await bed.stored(ANNA)
+    stored = await bed.stored(bed.anna)
     assert sum(stored["DELETED_ITEMS"].values()) == 1
     assert not stored["INBOX"]
 
@@ -197,9 +221,9 @@ def locked(bed: Testbed) -> Iterator[None]:
 async def test_a_database_that_is_locked_for_a_while_is_waited_for(bed: Testbed) -> None:
     """Others go on reading meanwhile: a Sync without news needs no lock."""
     contacts, inbox = await folder(bed, FolderType.CONTACTS), await folder(bed, FolderType.INBOX)
-    async with line(bed) as device, line(bed, BEN, "LINE2") as other:
+    async with line(bed) as device, line(bed, bed.ben, "LINE2") as other:
         key = await device.sync_key(contacts)
-        others = await folder(bed, FolderType.INBOX, BEN)
+        others = await folder(bed, FolderType.INBOX, bed.ben)
         quiet = sync(others, await other.sync_key(others))
         await other.post("Sync", quiet)
         with locked(bed):
@@ -243,8 +267,9 @@ def no_room(bed: Testbed) -> Iterator[None]:
         resource.prlimit(bed.server.pid, resource.RLIMIT_FSIZE, before)
 
 
-async def test_a_disk_without_room_fails_the_request_and_loses_nothing(bed: Testbed) -> None:
+async def test_a_disk_without_room_fails_the_request_and_loses_nothing(own_bed: Testbed) -> None:
     """The server lives on, reading goes on, and once there is room again the same request succeeds."""
+    bed = own_bed
     contacts = await folder(bed, FolderType.CONTACTS)
     async with line(bed) as device:
         first = await device.post("Sync", adding(contacts, await device.sync_key(contacts), "Before"))
@@ -270,10 +295,10 @@ async def test_a_disk_without_room_fails_the_request_and_loses_nothing(bed: Test
 # -- clients
 
 
-def request_head(length: int, command: str = "Sync", device: str = "RAW1") -> bytes:
-    login = b64encode(f"{ANNA.login}:{ANNA.password}".encode()).decode()
+def request_head(bed: Testbed, length: int, command: str = "Sync", device: str = "RAW1") -> bytes:
+    login = b64encode(f"{bed.anna.login}:{bed.anna.password}".encode()).decode()
     return (
-        f"POST {http.PATH}?Cmd={command}&User=anna&DeviceId={device}&DeviceType=Raw HTTP/1.1\r\nHost: x\r\n"
+        f"POST {http.PATH}?Cmd={command}&User=x&DeviceId={device}&DeviceType=Raw HTTP/1.1\r\nHost: x\r\n"
         f"Authorization: Basic {login}\r\nMS-ASProtocolVersion: 14.1\r\nContent-Type: {http.WBXML}\r\n"
         f"Content-Length: {length}\r\n\r\n"
     ).encode()
@@ -290,9 +315,9 @@ async def test_a_slow_client_is_served_and_holds_up_nobody(bed: Testbed) -> None
         body = wbxml.encode(adding(contacts, await device.sync_key(contacts), "Slow"))
         stuck = [await connected(bed) for _ in range(50)]
         for _, writer in stuck:
-            writer.write(request_head(1000) + b"\x03\x01")
+            writer.write(request_head(bed, 1000) + b"\x03\x01")
         reader, writer = await connected(bed)
-        whole = request_head(len(body), device="LINE1") + body
+        whole = request_head(bed, len(body), device="LINE1") + body
         for at in range(0, len(whole), 16):
             writer.write(whole[at : at + 16])
             await asyncio.sleep(0.03)
@@ -307,11 +332,12 @@ async def test_a_slow_client_is_served_and_holds_up_nobody(bed: Testbed) -> None
     assert await names(bed) == ["Slow|"]
 
 
-async def test_an_endless_body_is_cut_off(bed: Testbed) -> None:
+async def test_an_endless_body_is_cut_off(own_bed: Testbed) -> None:
     """Without a stated length, beyond the limit: 413 or an end of the connection, and no memory for it."""
+    bed = own_bed
     before = bed.server.memory()
     reader, writer = await connected(bed)
-    head = request_head(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+    head = request_head(bed, 0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
     writer.write(head)
     piece = b"%x\r\n" % (1 << 20) + b"\x00" * (1 << 20) + b"\r\n"
     answer = b""
@@ -333,7 +359,7 @@ async def test_an_endless_body_is_cut_off(bed: Testbed) -> None:
 
 async def test_a_stated_length_beyond_the_limit_is_refused_unread(bed: Testbed) -> None:
     reader, writer = await connected(bed)
-    writer.write(request_head(1 << 40))
+    writer.write(request_head(bed, 1 << 40))
     head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), AT_ONCE)
     writer.close()
     assert head.startswith(b"HTTP/1.1 413")
@@ -360,7 +386,7 @@ async def test_phones_that_vanish_while_they_wait_leave_nothing_behind(bed: Test
     for _ in range(2):
         waiting = [await connected(bed) for _ in range(100)]
         for number, (_, writer) in enumerate(waiting):
-            writer.write(request_head(len(body), "Ping", f"GONE{number}") + body)
+            writer.write(request_head(bed, len(body), "Ping", f"GONE{number}") + body)
         await _at_rest(bed)
         assert len(waiting) <= bed.server.open_files()
         for _, writer in waiting:
@@ -369,13 +395,13 @@ async def test_phones_that_vanish_while_they_wait_leave_nothing_behind(bed: Test
         left.append(bed.server.open_files())
     # The first round has also opened what the process keeps: connections to the database, in its threads.
     assert left[1] <= left[0] + 1
-    ended = [entry for entry in logged(bed) if entry.get("command") == "Ping" and entry["event"] == "request"]
+    ended = [line for line in logged(bed) if line.get("device", "").startswith("GONE") and line["event"] == "request"]
     assert len(ended) == 200
     async with line(bed) as device:
         # A Ping of the same device is served as ever.
         task = asyncio.create_task(device.post("Ping", ping(inbox)))
         await asyncio.sleep(0.3)
-        await bed.deliver(ANNA, "Still awake")
+        await bed.deliver(bed.anna, "Still awake")
         assert (await asyncio.wait_for(task, AT_ONCE)).status == "2"
 
 
@@ -399,17 +425,18 @@ async def test_a_newer_ping_of_a_device_ends_the_older(bed: Testbed) -> None:
         newer = asyncio.create_task(device.post("Ping", ping(inbox)))
         assert (await asyncio.wait_for(older, AT_ONCE)).status == "1"
         assert not newer.done()
-        await bed.deliver(ANNA, "News")
+        await bed.deliver(bed.anna, "News")
         assert (await asyncio.wait_for(newer, AT_ONCE)).status == "2"
 
 
 # -- the end
 
 
-async def test_at_its_end_a_server_answers_those_who_wait(bed: Testbed) -> None:
+async def test_at_its_end_a_server_answers_those_who_wait(own_bed: Testbed) -> None:
     """SIGTERM with Pings and a hanging Sync held: all are answered, and the process is gone within seconds."""
+    bed = own_bed
     inbox = await folder(bed, FolderType.INBOX)
-    lines = [Line(bed, ANNA, f"WAIT{number}") for number in range(20)]
+    lines = [Line(bed, bed.anna, f"WAIT{number}") for number in range(20)]
     keys = [await device.sync_key(inbox) for device in lines]
     pings = [asyncio.create_task(device.post("Ping", ping(inbox))) for device in lines[1:]]
     hanging = sync(inbox, keys[0])
@@ -429,8 +456,9 @@ async def test_at_its_end_a_server_answers_those_who_wait(bed: Testbed) -> None:
     assert not any("exception" in entry for entry in logged(bed))
 
 
-async def test_at_its_end_a_server_finishes_what_it_has_begun(bed: Testbed) -> None:
+async def test_at_its_end_a_server_finishes_what_it_has_begun(own_bed: Testbed) -> None:
     """A Sync that waits for the lock when SIGTERM comes is answered, and its item is there."""
+    bed = own_bed
     contacts = await folder(bed, FolderType.CONTACTS)
     async with line(bed) as device:
         document = adding(contacts, await device.sync_key(contacts), "Last")
@@ -445,8 +473,9 @@ async def test_at_its_end_a_server_finishes_what_it_has_begun(bed: Testbed) -> N
     assert await names(bed) == ["Last|"]
 
 
-async def test_nothing_that_people_write_or_know_is_in_the_log(bed: Testbed) -> None:
+async def test_nothing_that_people_write_or_know_is_in_the_log(own_bed: Testbed) -> None:
     """One line for each request, with who, what and how long; no password, no content."""
+    bed = own_bed
     contacts = await folder(bed, FolderType.CONTACTS)
     async with line(bed) as device:
         await device.post("Sync", adding(contacts, await device.sync_key(contacts), "Geheimnis"))
@@ -454,7 +483,7 @@ async def test_nothing_that_people_write_or_know_is_in_the_log(bed: Testbed) -> 
         device.person = Person(login="anna", password="not-her-password")
         await device.post("FolderSync", e("FolderHierarchy:FolderSync", e("SyncKey", "0")))
     text = bed.server.log.read_text()
-    for secret in ("Geheimnis", ANNA.password, "not-her-password", b64encode(b"anna:").decode()[:7]):
+    for secret in ("Geheimnis", bed.anna.password, "not-her-password", b64encode(b"anna:").decode()[:7]):
         assert secret not in text
     lines = [entry for entry in logged(bed) if entry["event"] == "request" and "device" in entry]
     assert [entry["command"] for entry in lines] == ["Sync", "Sync", "Sync"]

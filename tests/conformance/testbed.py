@@ -37,6 +37,8 @@ class Testbed:
 
     premises: Premises
     server: Server
+    anna: Person = ANNA
+    ben: Person = BEN
 
     @classmethod
     @asynccontextmanager
@@ -52,6 +54,16 @@ class Testbed:
                 yield cls(premises=premises, server=server)
             finally:
                 server.stop()
+
+    @classmethod
+    @asynccontextmanager
+    async def beside(cls, server: Server, number: int) -> AsyncIterator[Testbed]:
+        """On a server that others use, too, with two people of one's own."""
+        anna, ben = (Person(login=f"{person.login}{number}", password=person.password) for person in (ANNA, BEN))
+        async with Premises.opened(server.data) as premises:
+            for person in (anna, ben):
+                await premises.add(person)
+            yield cls(premises=premises, server=server, anna=anna, ben=ben)
 
     @asynccontextmanager
     async def phone(self, person: Person, *, version: Version = Version.V14_1) -> AsyncIterator[Phone]:
