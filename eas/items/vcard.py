@@ -160,20 +160,20 @@ class Nth:
         return self._read(line, card) if line else None
 
     def dump(self, value: str | None, card: Component) -> None:
-        before = self._slots(card)
-        line = before.pop(self.n, None)
+        wanted = self._slots(card)
+        line = wanted.pop(self.n, None)
         if value and line:
-            card.replace(line, self._with(line, value, card))
+            wanted[self.n] = self._with(line, value, card)
+            card.replace(line, wanted[self.n])
         elif value:
-            added = self._with(Line(self._name(value), "", self._type()), value, card)
-            card.add(added)
-            if self._slots(card) != {**before, self.n: added}:
-                card.replace(added, _in_slot(added, self.n))
+            wanted[self.n] = self._with(Line(self._name(value), "", self._type()), value, card)
+            card.add(wanted[self.n])
         elif line:
             drop(card, line)
-            for n in sorted(before):
-                if n < self.of and self._slots(card).get(n) is not before[n]:
-                    card.replace(before[n], _in_slot(before[n], n))
+        # Lines that would change places by this say from now on where they belong, the one that was written first.
+        for n in (self.n, *sorted(wanted.keys() - {self.n})):
+            if n in wanted and n < self.of and self._slots(card).get(n) is not wanted[n]:
+                card.replace(wanted[n], _in_slot(wanted[n], n))
 
     def _slots(self, card: Component) -> dict[int, Line]:
         """Slot -> line. Lines that say where they belong stand there; the others fill the free slots in their order."""
