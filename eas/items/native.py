@@ -20,7 +20,7 @@ class Part:
     """One node of a message's MIME tree, as IMAP's BODYSTRUCTURE tells it.
 
     `section` is the IMAP section number ("1", "2.1"; a message that is not multipart has its one part "1"; the root of
-    a multipart is ""). `type` is lower case ("text/html"). `encoding` is the lower-case transfer encoding. `size` counts
+    a multipart is ""). `type` is lower case ("text/html"), `encoding` the lower-case transfer encoding. `size` counts
     the encoded octets of the body. `offset` is where the body's octets begin in the whole message, or -1 if unknown.
     A message/rfc822 part has one child: the root of the enclosed message.
     """
