@@ -1,6 +1,6 @@
 """ItemOperations: fetch items and attachments, empty a folder; in one answer or as parts beside it.
 
-[MS-ASCMD] ItemOperations; Status (ItemOperations) R4148-R4205; Fetch, Range, Schema, EmptyFolderContents.
+[MS-ASCMD] ItemOperations; Status (ItemOperations) R4153-R4173; Fetch, Range, Schema, EmptyFolderContents.
 """
 
 from __future__ import annotations

@@ -318,7 +318,7 @@ async def test_a_signed_message_is_fetched_whole(
 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_schema_restricts_what_is_told(wire: Wires, room: Mailroom, version: str) -> None:
-    """[MS-ASEMAIL] R63; R3879. Firefox OS asks for the body alone."""
+    """R3879; [MS-ASEMAIL] R63. Firefox OS asks for the body alone."""
     mine = await room.deliver("anna", RICH)
     device = wire(version=version)
     for tags in (("AirSyncBase:Body",), ("Email:Subject", "Email:Read", "Tasks:Complete")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from mail_kit import RICH, VERSIONS, Mailroom, invitation, is_sent, send
 from wire import Got, Wire, e
 
 from eas.engine.errors import Unavailable
-from eas.engine.model import FolderType
+from eas.engine.model import FolderType, Right
 from eas.engine.ports import Chosen
 from eas.items.appointment import Attendee, AttendeeStatus, AttendeeType
 from eas.items.calendar import Appointment
@@ -345,20 +346,28 @@ async def test_an_update_that_was_not_entered_is_with_the_answer(
 async def test_an_appointment_in_another_calendar_is_found(
     wire: Wires, room: Mailroom, world: Any, version: str
 ) -> None:
-    """One of the user's own; that of a colleague who was invited, too, is his."""
-    await world.admin.set_right(
-        "ben@example.com", (await room.folder("ben", CALENDAR)).id, "anna@example.com", 3
-    )
-    both = invitation(invited=("anna@example.com", "ben@example.com"))
-    await room.deliver("ben", both, "carla@example.com")
-    mail = await room.deliver("anna", both, "carla@example.com")
+    mail = await room.deliver("anna", invitation(), "carla@example.com")
     other = await world.admin.add_folder("anna@example.com", "Projects", FolderType.USER_CALENDAR)
     (appointment,) = await room.ids("anna", CALENDAR)
     await (await room.feed("anna", CALENDAR)).move(int(appointment.partition(":")[2]), other.id, Chosen(name="moved"))
     result = await respond(wire(version=version), mail, ACCEPT)
     assert result["CalendarId"].startswith(f"{other.id}:")
     assert await room.ids("anna", CALENDAR) == []
-    assert partstat((await room.records("ben", CALENDAR))[0], "ben@example.com") == ["NEEDS-ACTION"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_colleagues_calendar_is_his(wire: Wires, room: Mailroom, world: Any, version: str) -> None:
+    """He was invited, too, and anna may write into his calendar: her answer goes into her own."""
+    his = (await room.folder("ben", CALENDAR)).id
+    await world.admin.set_right("ben@example.com", his, "anna@example.com", Right.EDIT)
+    both = invitation(invited=("anna@example.com", "ben@example.com"))
+    await room.deliver("ben", both, "carla@example.com")
+    mail = await room.deliver("anna", both, "carla@example.com")
+    (appointment,) = await room.ids("anna", CALENDAR)
+    await (await room.feed("anna", CALENDAR)).delete(int(appointment.partition(":")[2]))
+    result = await respond(wire(version=version), mail, ACCEPT)
+    assert [result["CalendarId"]] == await room.ids("anna", CALENDAR)
+    assert partstat((await room.records("ben", CALENDAR))[0]) == ["NEEDS-ACTION"]
 
 
 # Once ---------------------------------------------------------------------------------------------------------------
@@ -379,6 +388,20 @@ async def test_the_same_again_is_answered_the_same(
     assert await respond(device, named, response) == first
     assert len(await room.records("anna", CALENDAR)) == (response != DECLINE)
     assert len(await room.messages("anna", DELETED)) == (where == "inbox")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("response", [ACCEPT, DECLINE])
+async def test_twice_at_once(wire: Wires, room: Mailroom, version: str, response: str) -> None:
+    mail = await room.deliver("anna", invitation(), "carla@example.com")
+    for id in await room.ids("anna", CALENDAR):
+        await (await room.feed("anna", CALENDAR)).delete(int(id.partition(":")[2]))
+    device = wire(version=version)
+    found = await asyncio.gather(*(respond(device, mail, response) for _ in range(3)))
+    assert [result["Status"] for result in found] == ["1"] * 3
+    assert len({result.get("CalendarId") for result in found}) == 1
+    assert len(await room.records("anna", CALENDAR)) == (response == ACCEPT)
+    assert len(await room.messages("anna", DELETED)) == 1
 
 
 @pytest.mark.parametrize("version", VERSIONS)
