@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
-import sqlite3
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, text
 
 from eas.backends.embedded import Embedded, Limits, open_embedded
 from eas.backends.embedded.accounts import find_login, load_user
@@ -99,8 +99,10 @@ class EmbeddedWorld:
     waiting: set[asyncio.Task[None]] = field(default_factory=set)
 
     @classmethod
-    def over(cls, path: Path, relay: Relay | None = None, limits: Limits | None = None) -> EmbeddedWorld:
-        database = Database(f"sqlite+aiosqlite:///{path}")
+    def over(
+        cls, path: Path, relay: Relay | None = None, limits: Limits | None = None, url: str = ""
+    ) -> EmbeddedWorld:
+        database = Database(url or f"sqlite+aiosqlite:///{path}")
         run = transactions(database)
         bell, clock = Rung(), Clock()
         made = open_embedded(
@@ -157,12 +159,11 @@ class EmbeddedWorld:
         await began.wait()
 
     async def _hold(self, seconds: float, began: asyncio.Event) -> None:
-        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
-        await asyncio.to_thread(connection.execute, "BEGIN IMMEDIATE")
-        began.set()
-        await asyncio.sleep(seconds)
-        await asyncio.to_thread(connection.execute, "ROLLBACK")
-        connection.close()
+        async with self.database.write() as connection:
+            if self.database.engine.dialect.name != "sqlite":
+                await connection.execute(text("LOCK TABLE gw_folder IN EXCLUSIVE MODE"))
+            began.set()
+            await asyncio.sleep(seconds)
 
     async def close(self) -> None:
         if self.waiting:
@@ -171,7 +172,23 @@ class EmbeddedWorld:
         await self.database.close()
 
 
+#: The URL of an empty database of PostgreSQL (postgresql+asyncpg://...), to test there too. All in it is deleted.
+POSTGRESQL = os.environ.get("TEST_POSTGRESQL", "")
+
+
+async def _on_postgresql(template: Path, folder: Path) -> World:
+    world = EmbeddedWorld.over(folder / "none", url=POSTGRESQL)
+    async with world.database.write() as connection:
+        await connection.run_sync(Base.metadata.drop_all)
+        await connection.run_sync(Base.metadata.create_all)
+    for name in NAMES:
+        await world.add(f"{name}@example.com", name=f"{name.title()} Example")
+    return world
+
+
 FACTORIES: dict[str, Callable[[Path, Path], Awaitable[World]]] = {"embedded": EmbeddedWorld.make}
+if POSTGRESQL:
+    FACTORIES["embedded on PostgreSQL"] = _on_postgresql
 
 
 # --- Things to store --------------------------------------------------------------------------------------------------
