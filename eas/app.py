@@ -14,6 +14,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -34,6 +35,8 @@ from eas.config import ConfigError, Settings
 from eas.db import Database
 from eas.db.migrations import migrate
 from eas.db.transactions import Transactions, transactions
+from eas.engine.again import after_upgrade
+from eas.engine.errors import Contended, Unavailable
 from eas.engine.session import Limits
 from eas.push.bell import LocalBell
 from eas.push.clock import SystemClock
@@ -46,6 +49,8 @@ from eas.store import SqlStateStore
 
 log = structlog.get_logger("eas.app")
 
+#: Of the program: what one release could not convert the next one tries again.
+RELEASE = version("eas-gateway")
 #: The trust anchors of S/MIME (PEM) in the data folder; without the file no chain is trusted.
 ANCHORS = "trust-anchors.pem"
 #: Seconds between two clean-ups of what nobody needs any more.
@@ -83,6 +88,7 @@ class App:
         """`doors`: also open LMTP and the control socket. Raises MigrationError, OSError."""
         self.settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         await migrate(self.database)
+        await self._try_again()
         if doors:
             self._control = ControlServer(self.settings.data / SOCKET, self.bell, self._stop)
             await self._control.start()
@@ -91,6 +97,16 @@ class App:
                 await self.embedded.office.resume()
             await _open_lmtp(self.lmtp, self.settings.lmtp.listen)
             self._tasks.add(asyncio.create_task(self._tidy()))
+
+    async def _try_again(self) -> None:
+        """What another release could not convert may come out whole now."""
+        try:
+            count = await after_upgrade(self.store, RELEASE)
+        except (Contended, Unavailable) as error:
+            log.warning("degraded items wait for the next start", reason=str(error))
+        else:
+            if count:
+                log.info("degraded items are sent again", items=count)
 
     def _stop(self) -> None:
         self.on_stop()
@@ -139,7 +155,7 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
         shared, domain=domain, relay=_relay(settings), ring=ring or bell.ring, now=clock.now,
         limits=GroupwareLimits(message=settings.lmtp.max_bytes),
     )
-    store = SqlStateStore(shared, _remembered(embedded.admin.groups_of, clock.monotonic))
+    store = SqlStateStore(shared, _remembered(embedded.admin.groups_of, clock.monotonic), release=RELEASE)
     ports = Ports(
         accounts=embedded.accounts, store=store, bell=bell, clock=clock, leases=leases, entropy=entropy,
         ready=_readiness(database),

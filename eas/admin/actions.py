@@ -356,8 +356,13 @@ async def devices(site: Site, who: str = "") -> list[dict[str, Any]]:
 
 
 async def device(site: Site, who: str, device_id: str) -> dict[str, Any]:
+    """With the items that it got degraded."""
     user_id, found = await _find_device(site, who, device_id)
-    return _device(found, {user_id: who})
+    degraded = [
+        {"item": f"{one.owner.collection_id}:{one.id}", "reason": one.reason, "since": one.at.isoformat()}
+        for one in await site.store.degraded(user_id, device_id)
+    ]
+    return {**_device(found, {user_id: who}), "degraded": degraded}
 
 
 async def remove_device(site: Site, who: str, device_id: str) -> None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from eas.items.native import ItemId
 
+from .errors import Contended
 from .keys import Head, Held
 from .known import dump_generation, load_generation
 from .ports import Owner, StateStore, Step
@@ -21,7 +22,7 @@ ATTEMPTS = 6
 
 
 async def send_again(store: StateStore, owner: Owner, ids: Collection[ItemId]) -> bool:
-    """True if the device will get them; False if it does not synchronise the collection."""
+    """True if the device will get them; False if it does not synchronise the collection. Raises Contended."""
     for _ in range(ATTEMPTS):
         held = await store.load(owner)
         if held is None or not held.heads:
@@ -29,7 +30,21 @@ async def send_again(store: StateStore, owner: Owner, ids: Collection[ItemId]) -
         generations = {head.key: await _with(store, owner, head, ids) for head in held.heads}
         if await store.commit(owner, held.row, Step(held=_pending(held), generations=generations)):
             return True
-    return False
+    raise Contended(f"collection {owner.collection_id}")
+
+
+async def after_upgrade(store: StateStore, release: str) -> int:
+    """Send again what went out degraded because another release of the program could not convert it; how many items.
+
+    What this one cannot convert either is listed anew when it goes out."""
+    waiting: dict[Owner, list[ItemId]] = {}
+    for found in await store.degraded():
+        if found.release != release:
+            waiting.setdefault(found.owner, []).append(found.id)
+    for owner, ids in waiting.items():
+        await send_again(store, owner, ids)
+        await store.drop_degraded(owner, ids)
+    return sum(map(len, waiting.values()))
 
 
 async def _with(store: StateStore, owner: Owner, head: Head, ids: Collection[ItemId]) -> bytes:

@@ -43,8 +43,14 @@ class Window:
     known: dict[ItemId, str | None] = field(default_factory=dict)
     looked: list[ItemId] = field(default_factory=list)
     gone: list[ItemId] = field(default_factory=list)
+    #: Why an item that is told goes out degraded; "" for those that do not.
+    degraded: dict[ItemId, str] = field(default_factory=dict)
     #: Looked at, but to be told only with a later key.
     back: list[ItemId] = field(default_factory=list)
+
+    def delete(self, verb: Verb, id: ItemId) -> None:
+        self.said.append(Said(verb=verb, id=id))
+        self.known[id], self.degraded[id] = None, ""
 
     def remaining(self, pending: Pending) -> Pending:
         rest = pending.without(self.looked, self.gone)
@@ -72,8 +78,7 @@ class Chooser:
                 continue
             window.gone.append(id)
             if self.known.version(id) is not None:
-                window.said.append(Said(verb=Verb.DELETE, id=id))
-                window.known[id] = None
+                window.delete(Verb.DELETE, id)
         newest = pending.newest()
         while (room := size - len(window.said)) > 0:
             ids = list(islice(newest, min(room, LOOK_AT)))
@@ -91,8 +96,7 @@ class Chooser:
             del verbs[id]
         for id, verb in verbs.items():
             if verb in (Verb.DELETE, Verb.SOFT_DELETE):
-                window.said.append(Said(verb=verb, id=id))
-                window.known[id] = None
+                window.delete(verb, id)
         adds = [id for id, verb in verbs.items() if verb is Verb.ADD]
         changes = [id for id, verb in verbs.items() if verb is Verb.CHANGE]
         await self._render(adds, Verb.ADD, self.wanted, window)
@@ -108,3 +112,5 @@ class Chooser:
             if not self.is_mail and before is not None and digest_part(before) == digest_part(item.version):
                 continue  # changed, but not in anything that this device sees
             window.said.append(Said(verb=verb, id=item.id, content=item.content))
+            if wanted is not None:
+                window.degraded[item.id] = item.reason

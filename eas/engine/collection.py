@@ -231,7 +231,7 @@ class Turn:
         head, step = self._step(head, self.known.edited(window.known), rest, answers)
         step = replace(
             step, held=advance(self.held, self.verdict, head),
-            settled={id: (result, head.key) for id, result in applied.settled.items()},
+            settled={id: (result, head.key) for id, result in applied.settled.items()}, degraded=window.degraded,
         )
         step = replace(step, forgotten=await self._proven_intents())
         if not await self.session.store.commit(self.owner, self.held.row, step):
@@ -393,7 +393,9 @@ class Turn:
     async def _doubt_both_copies(self, differing: Sequence[ItemId]) -> bool:
         """Which of two copies of an answer the device took cannot be known: what differs between them it gets again.
         Without this an item that is changed and changed back would stay with the device as it was in between."""
-        fresh = [id for id in differing if digest_part(self.known.version(id) or "") != UNLIKE]
+        versions = {id: self.known.version(id) for id in differing}
+        # What is not known (any more) is to be sent whole anyway.
+        fresh = [id for id, version in versions.items() if version is not None and digest_part(version) != UNLIKE]
         if not fresh:
             return True
         known = self.known.edited({id: unlike("?") for id in fresh})

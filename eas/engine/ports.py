@@ -261,7 +261,8 @@ class Step:
     """One atomic change of a collection's state: the heads after it, and what they refer to.
 
     `generations` are new bodies by key, `blobs` new bases and listings by number; what `held` no longer refers to is
-    deleted. `settled` are intent id -> (result, key); `forgotten` intents are deleted.
+    deleted. `settled` are intent id -> (result, key); `forgotten` intents are deleted. `degraded` are the items that
+    this step tells the device of, with the reason why they go out degraded; "" for those that do not.
     """
 
     held: Held
@@ -269,6 +270,18 @@ class Step:
     blobs: Mapping[int, bytes] = field(default_factory=dict)
     settled: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     forgotten: Collection[int] = ()
+    degraded: Mapping[ItemId, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DegradedItem:
+    """An item that a device got degraded: why, when, and which release of the program could not do better."""
+
+    owner: Owner
+    id: ItemId
+    reason: str
+    release: str
+    at: datetime
 
 
 class StateStore(Protocol):
@@ -304,6 +317,12 @@ class StateStore(Protocol):
     async def forget(self, user_id: str, device_id: str, collection_id: CollectionId | None = None) -> None:
         """Drop the state of one collection, or of all of a device."""
         ...
+
+    async def degraded(self, user_id: str | None = None, device_id: str | None = None) -> Sequence[DegradedItem]:
+        """What one device, or any, got degraded and still has so."""
+        ...
+
+    async def drop_degraded(self, owner: Owner, ids: Collection[ItemId]) -> None: ...
 
     async def intents(self, owner: Owner) -> Sequence[Intent]: ...
 

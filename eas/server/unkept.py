@@ -6,13 +6,14 @@ any new device, but leave no partnership behind: it comes back under its real id
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from eas.engine.keys import Held
 from eas.engine.model import CollectionId, Device, Policy
-from eas.engine.ports import Intent, Owner, StateStore, Step, StoredBody
+from eas.engine.ports import DegradedItem, Intent, Owner, StateStore, Step, StoredBody
+from eas.items.native import ItemId
 
 #: Device ids that name no device, in lower case.
 UNKEPT_IDS = frozenset(("validate",))
@@ -49,6 +50,12 @@ class Unkept:
         return True
 
     async def forget(self, user_id: str, device_id: str, collection_id: CollectionId | None = None) -> None:
+        pass
+
+    async def degraded(self, user_id: str | None = None, device_id: str | None = None) -> Sequence[DegradedItem]:
+        return ()
+
+    async def drop_degraded(self, owner: Owner, ids: Collection[ItemId]) -> None:
         pass
 
     async def intents(self, owner: Owner) -> Sequence[Intent]:

@@ -7,7 +7,7 @@ a race that was lost is an answer, not an error.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -21,9 +21,10 @@ from eas.db.transactions import Transactions
 from eas.engine.errors import Contended, Unavailable
 from eas.engine.keys import Held
 from eas.engine.model import Access, CollectionId, Device, Policy, Wipe
-from eas.engine.ports import Intent, Owner, Step, StoredBody
+from eas.engine.ports import DegradedItem, Intent, Owner, Step, StoredBody
+from eas.items.native import ItemId
 
-from . import devices, intents, policies, states
+from . import degraded, devices, intents, policies, states
 from .devices import Seen
 from .policies import Assignee, Assignment
 
@@ -77,11 +78,14 @@ class SqlStateStore:
         *,
         now: Callable[[], datetime] = _now,
         seen_seconds: float = SEEN_SECONDS,
+        release: str = "",
     ) -> None:
+        """`release` of the program stands with what it could not convert."""
         self._run = run
         self._groups = groups
         self._now = now
         self._seen_seconds = seen_seconds
+        self._release = release
         self._seen: dict[tuple[str, str], Seen] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None
@@ -274,7 +278,7 @@ class SqlStateStore:
     async def commit(self, owner: Owner, row: int, step: Step) -> bool:
         try:
             with _reachable():
-                await self._run.write(lambda c: states.commit(c, owner, row, step))
+                await self._run.write(lambda c: states.commit(c, owner, row, step, self._release, self._now()))
         except states.Lost:
             return False
         return True
@@ -283,6 +287,16 @@ class SqlStateStore:
         """The effects that were written down stay, so that a device that begins again doubles nothing."""
         with _reachable():
             await self._run.write(lambda c: states.forget(c, user_id, device_id, collection_id))
+
+    # -- items that could not be converted
+
+    async def degraded(self, user_id: str | None = None, device_id: str | None = None) -> Sequence[DegradedItem]:
+        with _reachable():
+            return await self._run.read(lambda c: degraded.everything(c, user_id, device_id))
+
+    async def drop_degraded(self, owner: Owner, ids: Collection[ItemId]) -> None:
+        with _reachable():
+            await self._run.write(lambda c: degraded.drop(c, owner, ids))
 
     # -- effects
 

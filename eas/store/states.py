@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import fields
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, exists, insert, literal, select, union_all, update
@@ -17,7 +18,7 @@ from eas.engine.keys import Head, Held
 from eas.engine.model import CollectionId
 from eas.engine.ports import Owner, Step, StoredBody
 
-from . import intents
+from . import degraded, intents
 from .tables import device, sync_blob, sync_generation, sync_state
 
 _OWNED = (
@@ -81,7 +82,7 @@ def body(connection: Connection, owner: Owner, key: str, base: int, listing: int
     )
 
 
-def commit(connection: Connection, owner: Owner, row: int, step: Step) -> None:
+def commit(connection: Connection, owner: Owner, row: int, step: Step, release: str, at: datetime) -> None:
     """Raises Lost if the row has not this version (0: if there is one)."""
     state = _swap(connection, owner, row, dump_heads(step.held))
     keys = {head.key for head in step.held.heads}
@@ -95,6 +96,7 @@ def commit(connection: Connection, owner: Owner, row: int, step: Step) -> None:
         connection.execute(_ADD_GENERATION, generations)
     if blobs:
         connection.execute(_ADD_BLOB, blobs)
+    degraded.note(connection, state, step.degraded, release, at)
     intents.settle_all(connection, owner, step.settled)
     intents.forget(connection, owner, step.forgotten)
 

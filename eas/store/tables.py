@@ -134,6 +134,18 @@ sync_blob = Table(
     PrimaryKeyConstraint("state", "blob"),
 )
 
+#: Items that a device got degraded: `eas.engine.ports.DegradedItem`.
+degraded = Table(
+    "degraded",
+    Base.metadata,
+    Column("state", Counted, ForeignKey("sync_state.number", ondelete="CASCADE"), nullable=False),
+    Column("item", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("release", String, nullable=False),
+    Column("at", Moment, nullable=False),
+    PrimaryKeyConstraint("state", "item"),
+)
+
 #: Effects, written down before they are done: `eas.engine.ports.Intent`. They outlive the state of their collection,
 #: so that a device that begins again with key 0 is recognised. `result` is "" while the effect is open.
 intent = Table(

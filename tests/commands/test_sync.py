@@ -767,6 +767,24 @@ async def test_a_message_that_cannot_be_parsed_arrives_degraded(wire: Wires, roo
     assert answer.data(ids[1]).child("Email:Subject").text == "Matryoshka"  # type: ignore[union-attr]
 
 
+async def test_what_arrived_degraded_is_listed_and_tried_again_by_the_next_release(
+    wire: Wires, room: Mailroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from eas import app as composition
+
+    _, bad = [await room.deliver("anna", raw) for raw in (letter(), BOTTOMLESS)]
+    inbox = await (await box(wire(), room, FolderType.INBOX)).begin()
+    (found,) = await room.world.store.degraded()
+    assert f"{found.owner.collection_id}:{found.id}" == bad
+    assert found.reason
+    await room.world.app._try_again()
+    assert await inbox.go() is None
+    monkeypatch.setattr(composition, "RELEASE", "another")
+    await room.world.app._try_again()
+    assert (await inbox.sure()).said == [("Add", bad)]
+    assert await inbox.go() is None
+
+
 @EVERY
 async def test_an_item_whose_conversion_raises_does_not_hold_up_the_folder(
     wire: Wires, room: Mailroom, version: str, monkeypatch: pytest.MonkeyPatch

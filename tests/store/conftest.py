@@ -31,7 +31,7 @@ async def run(database: Database) -> AsyncIterator[Transactions]:
 
 @pytest.fixture
 async def store(run: Transactions) -> AsyncIterator[SqlStateStore]:
-    made = SqlStateStore(run, now=lambda: NOW)
+    made = SqlStateStore(run, now=lambda: NOW, release="1.2")
     yield made
     await made.close()
 
