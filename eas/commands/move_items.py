@@ -7,7 +7,7 @@ from enum import IntEnum
 
 from eas.engine import errors
 from eas.engine.apply import move_item
-from eas.engine.ids import parse_server_id, server_id
+from eas.engine.ids import MAX_LENGTH, parse_server_id, server_id
 from eas.engine.model import Right
 from eas.engine.session import Session
 from eas.protocol.schema import element, elements, enum, message
@@ -54,7 +54,9 @@ class Response:
 
 @command("MoveItems", "Move:MoveItems", Request)
 async def move_items(request: Request, session: Session) -> Response:
-    if not 0 < len(request.moves) <= MAX_MOVES:
+    # An id that the answer could not repeat is malformed: the schema bounds SrcMsgId in both.
+    unspeakable = any(not 0 < len(move.item) <= MAX_LENGTH for move in request.moves)
+    if unspeakable or not 0 < len(request.moves) <= MAX_MOVES:
         raise CommonFault(CommonStatus.INVALID_XML)
     return Response(responses=tuple([await _move(move, session) for move in request.moves]))
 

@@ -72,7 +72,7 @@ async def send_once(
 async def _save(session: Session, outgoing: Outgoing) -> None:
     """The message is on its way: that its copy could not be kept (no space, say) must not make the device send it
     again for ever."""
-    name = f"sent{blake2b(outgoing.message_id.encode(), digest_size=16).hexdigest()}"
+    name = f"sent{outgoing.identity[:32]}"
     for folder in await session.mailbox.folders():
         if folder.type is FolderType.SENT_ITEMS:
             try:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from enum import Enum, auto
+from hashlib import sha256
 
 from eas.items import conversation, headers, mime, rawheader
 from eas.items.merge import merged
@@ -50,6 +51,17 @@ class Outgoing:
     message_id: str
     subject: str = ""
     bcc: bytes = b""
+
+    @property
+    def identity(self) -> str:
+        """Equal for each try to send the same message. A Message-ID alone is not enough: a device may change a message
+        whose answer was lost, and send it again under the same one; Date is not, where it is added at each try."""
+        end = mime.header_end(self.mime)
+        fields = headers.parse(self.mime[:end])
+        told = (self.message_id.encode(), *(fields.get(name, b"") for name in (b"from", b"to", b"cc", b"subject")))
+        mark = sha256(b"\0".join(told))
+        mark.update(memoryview(self.mime)[end:])
+        return mark.hexdigest()
 
     @property
     def own_copy(self) -> bytes:

@@ -56,7 +56,8 @@ async def places(room: Mailroom) -> tuple[str, str, str]:
     e("Move:MoveItems"), e("Ping:Ping"), e("Move:MoveItems", e("Move", e("SrcFldId", "1"), e("DstFldId", "2"))),
     e("Move:MoveItems", e("Move", e("SrcMsgId", "1:1"), e("DstFldId", "2"))),
     e("Move:MoveItems", *[move("1:1", "1", "2") for _ in range(1001)]),
-], ids=["nothing", "another root", "no SrcMsgId", "no SrcFldId", "too many"])
+    e("Move:MoveItems", move("", "1", "2")), e("Move:MoveItems", move("1" * 65, "1", "2")),
+], ids=["nothing", "another root", "no SrcMsgId", "no SrcFldId", "too many", "empty SrcMsgId", "long SrcMsgId"])
 async def test_malformed_requests(wire: Wires, version: str, body: Element) -> None:
     assert (await wire(version=version).post("MoveItems", body)).status == "103"
 
@@ -89,7 +90,7 @@ async def test_moved(wire: Wires, room: Mailroom, places: tuple[str, str, str], 
 
 
 @EVERY
-@pytest.mark.parametrize("item", ["{inbox}:99", "nonsense", "", "99:1", "{bin}:1"])
+@pytest.mark.parametrize("item", ["{inbox}:99", "nonsense", "99:1", "{bin}:1"])
 async def test_items_that_are_not_there(
     wire: Wires, places: tuple[str, str, str], version: str, item: str
 ) -> None:

@@ -55,17 +55,17 @@ class Outcome:
     arrived: list[Arrived] = field(default_factory=list)
 
 
-#: What tells messages without a Message-ID apart, with the body: trace fields differ each time one comes.
-_TELLING = (b"from", b"to", b"date", b"subject")
+#: What tells messages apart beside their body; trace fields differ each time one comes, and Date where it was added.
+_TELLING = (b"from", b"to", b"cc", b"subject")
 
 
 def delivery_key(prepared: Prepared) -> str:
-    """The same for each delivery of one message to one user."""
-    if prepared.message_id:
-        return sha256(f"id:{prepared.message_id}".encode()).hexdigest()
+    """The same for each delivery of one message to one user. Another message under a Message-ID that was used before is
+    not the same: it must not be dropped."""
     fields = headers.parse(prepared.header)
-    told = b"\0".join(fields.get(name, b"") for name in _TELLING)
-    mark = sha256(told)
+    names = _TELLING if prepared.message_id else (*_TELLING, b"date")
+    told = ((prepared.message_id or "").encode(), *(fields.get(name, b"") for name in names))
+    mark = sha256(b"\0".join(told))
     mark.update(memoryview(prepared.octets)[len(prepared.header):])
     return mark.hexdigest()
 

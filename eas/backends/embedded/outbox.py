@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from secrets import token_hex
 from typing import Protocol
 
@@ -70,7 +69,7 @@ class PostOffice:
 
     async def submit(self, user: User, outgoing: Outgoing) -> None:
         """Raises Undeliverable, Unavailable; the same message may then be submitted again."""
-        async with self._claimed(user, sha256(outgoing.message_id.encode()).hexdigest()) as claim:
+        async with self._claimed(user, outgoing.identity) as claim:
             if claim is None:
                 return
             reached = await self._examine(user, outgoing)
