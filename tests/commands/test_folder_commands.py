@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from mail_kit import DOMAIN, Mailroom
-from sync_kit import VERSIONS, box, collection, local, request, told, vcard
+from sync_kit import VERSIONS, box, cases, collection, local, request, told, vcard
 from wire import Got, Wire, e
 
 from eas.engine.model import FolderType, Right
@@ -107,7 +107,7 @@ async def present(room: Mailroom) -> set[tuple[str, str, str]]:
 
 
 @EVERY
-@pytest.mark.parametrize(("command", "fields"), [
+@cases(("command", "fields"), [
     ("FolderSync", {}),
     ("FolderCreate", {"ParentId": "0", "DisplayName": "A", "Type": "12"}),
     ("FolderUpdate", {"ServerId": "1", "ParentId": "0", "DisplayName": "A"}),
@@ -122,7 +122,7 @@ async def test_no_key_is_a_malformed_request(
 
 
 @EVERY
-@pytest.mark.parametrize(("command", "fields"), [
+@cases(("command", "fields"), [
     ("FolderCreate", {"DisplayName": "A", "Type": "12"}), ("FolderCreate", {"ParentId": "0", "Type": "12"}),
     ("FolderCreate", {"ParentId": "0", "DisplayName": "A"}),
     ("FolderCreate", {"ParentId": "0", "DisplayName": "A", "Type": "mail"}),
@@ -142,11 +142,11 @@ async def test_incomplete_requests(wire: Wires, version: str, command: str, fiel
 
 
 @EVERY
-@pytest.mark.parametrize("key", ["1", "{guid}1", "x" * 64])
+@cases("key", ["1", "{guid}1", "x" * 64])
 async def test_keys_that_were_never_issued(wire: Wires, room: Mailroom, version: str, key: str) -> None:
     """R4082, R4083, R4031, R4032, R4119, R4120, R4059, R4060"""
     tree = await Tree(wire=wire(version=version)).begin()
-    mine = await tree.created("Mine")
+    mine = await tree.created(f"Mine {key}")
     before = await present(room)
     assert outcome(await tree.ask("FolderSync", key=key)) == ("9", False)
     assert outcome(await tree.create("A", key=key)) == ("9", False)
@@ -249,7 +249,7 @@ async def test_folders_of_the_users_own(wire: Wires, room: Mailroom, version: st
 
 
 @EVERY
-@pytest.mark.parametrize("type", ["0", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "18", "19", "20", "-1"])
+@cases("type", ["0", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "18", "19", "20", "-1"])
 async def test_special_folders_are_not_created(wire: Wires, room: Mailroom, version: str, type: str) -> None:
     """R4034, R4035"""
     tree = await Tree(wire=wire(version=version)).begin()
@@ -269,7 +269,7 @@ async def test_names_are_taken_once_in_a_folder(wire: Wires, version: str) -> No
 
 
 @EVERY
-@pytest.mark.parametrize("parent", ["999", "nonsense", ""])
+@cases("parent", ["999", "nonsense", ""])
 async def test_parents_that_are_not_there(wire: Wires, version: str, parent: str) -> None:
     """R4018, R4019"""
     tree = await Tree(wire=wire(version=version)).begin()
@@ -419,7 +419,7 @@ async def test_special_folders_are_not_deleted(wire: Wires, room: Mailroom, vers
 
 
 @EVERY
-@pytest.mark.parametrize("id", ["999", "nonsense", "", "0"])
+@cases("id", ["999", "nonsense", "", "0"])
 async def test_folders_that_are_not_there(wire: Wires, version: str, id: str) -> None:
     """R4048, R4049"""
     tree = await Tree(wire=wire(version=version)).begin()

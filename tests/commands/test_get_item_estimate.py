@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from mail_kit import Mailroom, letter
-from sync_kit import VERSIONS, box, change, commands, data, delete, local, many_contacts, vcard
+from sync_kit import VERSIONS, box, cases, change, commands, data, delete, local, many_contacts, vcard
 from wire import Got, Wire, e
 
 from eas.engine.model import FolderType
@@ -61,7 +61,7 @@ def found(got: Got) -> list[tuple[str, str | None]]:
 
 
 @FROM_14
-@pytest.mark.parametrize("body", [
+@cases("body", [
     e("GetItemEstimate:GetItemEstimate"), e("GetItemEstimate:GetItemEstimate", e("Collections")),
     e("Ping:Ping"), estimate(e("GetItemEstimate:Collection", Element("AirSync:SyncKey", "1"))),
     estimate(*[asked(str(n), "1") for n in range(1, 1002)]),
@@ -107,7 +107,7 @@ async def test_classes_that_do_not_go_together(wire: Wires, room: Mailroom, vers
 
 
 @EVERY
-@pytest.mark.parametrize("id", ["999", "nonsense", ""])
+@cases("id", ["999", "nonsense", ""])
 async def test_folders_that_are_not_there(wire: Wires, version: str, id: str) -> None:
     """R4135, R4136"""
     assert found(await ask(wire(version=version), asked(id, "1"))) == [("2", None)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from mail_kit import DOMAIN, Mailroom, letter
-from sync_kit import VERSIONS, box, local, vcard
+from sync_kit import VERSIONS, box, cases, local, vcard
 from wire import Got, Wire, e
 
 from eas.engine.errors import Unavailable
@@ -52,7 +52,7 @@ async def places(room: Mailroom) -> tuple[str, str, str]:
 
 
 @FROM_14
-@pytest.mark.parametrize("body", [
+@cases("body", [
     e("Move:MoveItems"), e("Ping:Ping"), e("Move:MoveItems", e("Move", e("SrcFldId", "1"), e("DstFldId", "2"))),
     e("Move:MoveItems", e("Move", e("SrcMsgId", "1:1"), e("DstFldId", "2"))),
     e("Move:MoveItems", *[move("1:1", "1", "2") for _ in range(1001)]),
@@ -90,7 +90,7 @@ async def test_moved(wire: Wires, room: Mailroom, places: tuple[str, str, str], 
 
 
 @EVERY
-@pytest.mark.parametrize("item", ["{inbox}:99", "nonsense", "99:1", "{bin}:1"])
+@cases("item", ["{inbox}:99", "nonsense", "99:1", "{bin}:1"])
 async def test_items_that_are_not_there(
     wire: Wires, places: tuple[str, str, str], version: str, item: str
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from mail_kit import DOMAIN, Mailroom, letter
-from sync_kit import SOON, VERSIONS, Box, box, vcard, waiting
+from sync_kit import SOON, VERSIONS, Box, box, cases, vcard, waiting
 from wire import Got, Wire, e
 
 from eas.engine.errors import Unavailable
@@ -44,7 +44,7 @@ async def inbox(wire: Wires, room: Mailroom) -> Box:
 
 
 @EVERY
-@pytest.mark.parametrize("body", [
+@cases("body", [
     e("Ping:Ping", e("HeartbeatInterval", "soon")),
     e("Ping:Ping", e("Folders", e("Folder", e("Class", "Email")))),
     e("Ping:Ping", e("Folders", e("Folder", e("Id", "1")))),
@@ -57,14 +57,14 @@ async def test_syntax_errors(wire: Wires, version: str, body: Element) -> None:
 
 
 @EVERY
-@pytest.mark.parametrize("body", [None, ping(), ping("1", heartbeat=None)], ids=["empty", "no folders", "no interval"])
+@cases("body", [None, ping(), ping("1", heartbeat=None)], ids=["empty", "no folders", "no interval"])
 async def test_the_first_ping_needs_everything(wire: Wires, version: str, body: Element | None) -> None:
     """R4239, R4240, R4241"""
     assert (await ask(wire(version=version), body)).status == "3"
 
 
 @EVERY
-@pytest.mark.parametrize(("heartbeat", "bound"), [("59", "60"), ("0", "60"), ("-1", "60"), ("3541", "3540")])
+@cases(("heartbeat", "bound"), [("59", "60"), ("0", "60"), ("-1", "60"), ("3541", "3540")])
 async def test_intervals_out_of_bounds(wire: Wires, version: str, heartbeat: str, bound: str) -> None:
     """R4246, R4247, R4248, R4249, R5837, R5690, R5691"""
     got = await ask(wire(version=version), ping("1", heartbeat=heartbeat))
@@ -79,7 +79,7 @@ async def test_too_many_folders(wire: Wires, version: str) -> None:
 
 
 @EVERY
-@pytest.mark.parametrize("id", ["999", "nonsense", "", "0"])
+@cases("id", ["999", "nonsense", "", "0"])
 async def test_unknown_folders(wire: Wires, version: str, id: str) -> None:
     """R4256, R4257, R4258"""
     assert (await ask(wire(version=version), ping(id))).status == "7"

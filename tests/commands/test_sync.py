@@ -15,6 +15,7 @@ from sync_kit import (
     VERSIONS,
     add,
     box,
+    cases,
     change,
     collection,
     commands,
@@ -76,7 +77,7 @@ def _malformed(id: str) -> dict[str, Element]:
 
 
 @EVERY
-@pytest.mark.parametrize("what", list(_malformed("1")))
+@cases("what", list(_malformed("1")))
 async def test_what_is_malformed_is_a_protocol_error(wire: Wires, room: Mailroom, version: str, what: str) -> None:
     """R4430, R4431, R5778, R5779"""
     id = (await room.folder("anna", FolderType.CONTACTS)).id
@@ -150,12 +151,12 @@ async def test_only_mail_has_conversations(wire: Wires, room: Mailroom, version:
         assert answer.status == ("1" if type is FolderType.INBOX else "4")
 
 
-@pytest.mark.parametrize(("classes", "status"), [
+@FROM_14
+@cases(("classes", "status"), [
     (("Email",), "1"), (("",), "1"), (("SMS",), "1"), (("Email", "SMS"), "1"), (("", "SMS"), "1"),
     (("Email", "Email"), "4"), (("", ""), "4"), (("SMS", "SMS"), "4"), (("Email", "Calendar"), "4"),
     (("Calendar",), "4"), (("Email", "SMS", "Email"), "4"),
 ])
-@FROM_14
 async def test_classes_of_options(
     wire: Wires, room: Mailroom, version: str, classes: tuple[str, ...], status: str
 ) -> None:
@@ -166,11 +167,11 @@ async def test_classes_of_options(
     assert answer.status == status
 
 
-@pytest.mark.parametrize("given", [
+@EVERY
+@cases("given", [
     (e("Conflict", "2"),), (e("MIMESupport", "3"),), (e("MIMETruncation", "9"),),
     (e("AirSyncBase:BodyPreference", e("Type", "1")), e("AirSyncBase:BodyPreference", e("Type", "1"))),
 ], ids=["Conflict", "MIMESupport", "MIMETruncation", "two bodies of one type"])
-@EVERY
 async def test_options_out_of_bounds(wire: Wires, room: Mailroom, version: str, given: tuple[Element, ...]) -> None:
     inbox = await box(wire(version=version), room, FolderType.INBOX)
     (answer,) = told(await inbox.ask(options(*given)))
@@ -210,7 +211,7 @@ async def test_key_0_gives_a_key_and_nothing_else(wire: Wires, room: Mailroom, v
 
 
 @EVERY
-@pytest.mark.parametrize("key", ["1", "{guid}7", "x" * 64])
+@cases("key", ["1", "{guid}7", "x" * 64])
 async def test_a_key_that_was_never_issued_is_invalid(wire: Wires, room: Mailroom, version: str, key: str) -> None:
     """R4424, R4425: with a primed collection, and without."""
     contacts = await box(wire(version=version), room, FolderType.CONTACTS)
@@ -428,7 +429,7 @@ async def test_successful_changes_and_deletions_are_not_answered(wire: Wires, ro
 
 
 @EVERY
-@pytest.mark.parametrize("id", ["{folder}:99", "7:1", "nonsense", "", "{folder}:-1", "{folder}:01"])
+@cases("id", ["{folder}:99", "7:1", "nonsense", "", "{folder}:-1", "{folder}:01"])
 async def test_items_that_are_not_there(wire: Wires, room: Mailroom, version: str, id: str) -> None:
     """R4446, R4447, R5846, R7069, R5256, R5433"""
     contacts = await (await box(wire(version=version), room, FolderType.CONTACTS)).begin()

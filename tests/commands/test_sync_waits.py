@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from mail_kit import DOMAIN, Mailroom, letter
-from sync_kit import SOON, VERSIONS, Box, add, box, collection, commands, data, request, told, vcard, waiting
+from sync_kit import SOON, VERSIONS, Box, add, box, cases, collection, commands, data, request, told, vcard, waiting
 from wire import Got, Wire, e
 
 from eas import app as composition
@@ -141,7 +141,7 @@ async def test_partial_after_commands(two: tuple[Box, Box], room: Mailroom) -> N
 
 
 @EVERY
-@pytest.mark.parametrize(("minutes", "limit"), [("0", "1"), ("-5", "1"), ("60", "59"), ("1000", "59")])
+@cases(("minutes", "limit"), [("0", "1"), ("-5", "1"), ("60", "59"), ("1000", "59")])
 async def test_waits_out_of_bounds(wire: Wires, room: Mailroom, version: str, minutes: str, limit: str) -> None:
     """R3223, R3225, R3226, R3227, R3228, R4458-R4461, R4745, R4746, R5781, R5782"""
     contacts = await box(wire(version=version), room, FolderType.CONTACTS)
@@ -150,7 +150,7 @@ async def test_waits_out_of_bounds(wire: Wires, room: Mailroom, version: str, mi
 
 
 @FROM_14
-@pytest.mark.parametrize(("seconds", "limit"), [("0", "60"), ("59", "60"), ("3541", "3540")])
+@cases(("seconds", "limit"), [("0", "60"), ("59", "60"), ("3541", "3540")])
 async def test_heartbeats_out_of_bounds(wire: Wires, room: Mailroom, version: str, seconds: str, limit: str) -> None:
     """R3160, R3229, R3230, R5780"""
     contacts = await box(wire(version=version), room, FolderType.CONTACTS)
