@@ -28,6 +28,9 @@ from eas.client.phone import Phone, Wiped
 from eas.demo.pictures import portrait
 from eas.engine.model import FolderType
 
+#: Takes more than a few seconds.
+pytestmark = pytest.mark.long
+
 
 @dataclass
 class Eas:

@@ -26,6 +26,9 @@ from eas.engine.model import FolderType
 from eas.items.email import Email
 from eas.protocol.version import Version
 
+#: Takes more than a few seconds.
+pytestmark = pytest.mark.long
+
 OFFERED = (Version.V12_1, Version.V14_0, Version.V14_1)
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 

@@ -33,6 +33,9 @@ from eas.config import load
 from eas.db.transactions import Transactions, transactions
 from eas.protocol.version import Version
 
+#: Takes more than a few seconds.
+pytestmark = pytest.mark.long
+
 R = TypeVar("R")
 
 URL = "http://mail.example.test"

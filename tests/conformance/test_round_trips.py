@@ -50,6 +50,9 @@ from eas.items.native import Record
 from eas.items.timezone import blob_of
 from eas.protocol.version import Version
 
+#: Takes more than a few seconds.
+pytestmark = pytest.mark.long
+
 ANNA, DOMAIN = "anna", "example.com"
 VERSIONS = (Version.V12_1, Version.V14_0, Version.V14_1)
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import timedelta
 from unittest.mock import patch
 
+import pytest
 from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -30,6 +31,9 @@ from eas.engine.ports import Chosen, Horizon
 from eas.engine.render import render_item
 from eas.items.body import Wanted
 from eas.items.native import FollowUp, MailFlags
+
+#: Takes more than a few seconds.
+pytestmark = pytest.mark.long
 
 TIMES = int(os.environ.get("EAS_FUZZ_EXAMPLES", "1"))
 

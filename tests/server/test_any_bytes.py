@@ -6,10 +6,14 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from wire import Wire, e, sync
 
 from eas.engine.model import FolderType
 from eas.protocol import wbxml
+
+#: Takes more than a few seconds.
+pytestmark = pytest.mark.long
 
 #: Requests that are made of the samples, each with something changed. A fixed seed: the same ones every time.
 COUNT, SEED = 600, 20261120
