@@ -232,7 +232,7 @@ async def test_a_database_that_is_locked_for_a_while_is_waited_for(bed: Testbed)
             assert not waiting.done()
             began = time.monotonic()
             assert (await other.post("Sync", quiet)).http == 200
-            assert time.monotonic() - began < 1.0
+            assert time.monotonic() - began < 5.0
         got = await asyncio.wait_for(waiting, AT_ONCE)
         assert got.text(*ONE, "Responses", "Add", "Status") == "1"
     assert await names(bed) == ["Patient|"]
@@ -324,7 +324,7 @@ async def test_a_slow_client_is_served_and_holds_up_nobody(bed: Testbed) -> None
             if at == 16 * 10:
                 began = time.monotonic()
                 assert (await device.client.get("/health")).status_code == 200
-                assert time.monotonic() - began < 1.0
+                assert time.monotonic() - began < 5.0
         head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), AT_ONCE)
         assert head.startswith(b"HTTP/1.1 200")
         for _, each in (*stuck, (reader, writer)):
