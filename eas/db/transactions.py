@@ -45,9 +45,12 @@ class Transactions(Protocol):
         """Any number of selects over one snapshot."""
         ...
 
-    async def write(self, do: Callable[[Connection], R]) -> R:
+    async def write(self, do: Callable[[Connection], R], *, lasting: bool = True) -> R:
         """Committed on return; rolled back, and raised, if the function raises. One at a time on SQLite; elsewhere
-        several at once (READ COMMITTED): a row on which something depends is locked by an UPDATE before it is read."""
+        several at once (READ COMMITTED): a row on which something depends is locked by an UPDATE before it is read.
+
+        What is not `lasting` survives the end of the process, but not always a failure of the power, unless something
+        lasting was written after it. It does not wait for the disk, which takes longer than all the rest."""
         ...
 
     async def close(self) -> None: ...
@@ -80,7 +83,7 @@ class _OnConnections:
         async with self._single, self._database.read() as connection:
             return await connection.run_sync(do)
 
-    async def write(self, do: Callable[[Connection], R]) -> R:
+    async def write(self, do: Callable[[Connection], R], *, lasting: bool = True) -> R:
         if self._single is None:
             async with self._database.write() as connection:
                 return await connection.run_sync(do)
@@ -117,13 +120,17 @@ class _InThreads:
     async def read(self, do: Callable[[Connection], R]) -> R:
         return await self._run(self._readers, do, "BEGIN")
 
-    async def write(self, do: Callable[[Connection], R]) -> R:
+    async def write(self, do: Callable[[Connection], R], *, lasting: bool = True) -> R:
         # A writer that begins otherwise could read first and then meet "database is locked" without ever waiting.
-        return await self._run(self._writer, do, "BEGIN IMMEDIATE")
+        return await self._run(self._writer, do, "BEGIN IMMEDIATE", lasting)
 
-    async def _run(self, where: ThreadPoolExecutor, do: Callable[[Connection], R], begin: str) -> R:
+    async def _run(
+        self, where: ThreadPoolExecutor, do: Callable[[Connection], R], begin: str, lasting: bool = True
+    ) -> R:
         def work() -> R:
-            with self._engine.connect() as connection, _transaction(connection, begin):
+            with (
+                self._engine.connect() as connection, _synchronous(connection, lasting), _transaction(connection, begin)
+            ):
                 return do(connection)
 
         return await asyncio.get_running_loop().run_in_executor(where, work)
@@ -142,6 +149,20 @@ class _InThreads:
             self._looking.close()
         self._engine.dispose()
         self._at_once.dispose()
+
+
+@contextmanager
+def _synchronous(connection: Connection, full: bool) -> Iterator[None]:
+    """For one transaction, around it: SQLite takes the pragma only outside of one."""
+    if full:
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA synchronous=NORMAL").close()
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA synchronous=FULL").close()
 
 
 @contextmanager

@@ -13,14 +13,17 @@ from .ports import StateStore
 MAX_TRIES = 8
 
 
-async def revise(store: StateStore, device: Device, change: Callable[[Device], Device]) -> Device:
+async def revise(
+    store: StateStore, device: Device, change: Callable[[Device], Device], *, lasting: bool = True
+) -> Device:
     """Store `change(device)` and give what is stored; `change` is asked again with the newer row if another request
-    was quicker, and may give the same value back to leave it. Raises Contended, also if the device was removed."""
+    was quicker, and may give the same value back to leave it. `lasting` as in StateStore.save_device. Raises Contended,
+    also if the device was removed."""
     for _ in range(MAX_TRIES):
         changed = change(device)
         if changed == device:
             return device
-        if await store.save_device(changed):
+        if await store.save_device(changed, lasting=lasting):
             return replace(changed, row=device.row + 1)
         newer = await store.device(device.user_id, device.id)
         if newer is None:

@@ -293,8 +293,9 @@ class StateStore(Protocol):
         """The stored one, be it this or one that was there already."""
         ...
 
-    async def save_device(self, device: Device) -> bool:
-        """Replace the row if it still has version `device.row`; False if not."""
+    async def save_device(self, device: Device, *, lasting: bool = True) -> bool:
+        """Replace the row if it still has version `device.row`; False if not. What is not `lasting` may be undone by a
+        failure of the power, unless something else was stored after it."""
         ...
 
     async def seen(self, user_id: str, device_id: str, agent: str, version: str, at: datetime) -> None:

@@ -35,11 +35,14 @@ def forget_commands(request: Any) -> Any:
 
 
 async def remember(session: Session, document: Element, request: SyncRequest) -> None:
-    """Writes only if it differs from what is remembered."""
+    """Writes only if it differs from what is remembered. That the keys move is stored after it, so that it need not
+    wait for the disk by itself; a request that is forgotten is asked for in full (NotRemembered)."""
     had = any(collection.commands for collection in request.collections)
     kept = (HAD_COMMANDS if had else PLAIN) + wbxml.encode(document)
     try:
-        await revise(session.store, session.device, lambda device: replace(device, remembered_sync=kept))
+        await revise(
+            session.store, session.device, lambda device: replace(device, remembered_sync=kept), lasting=False
+        )
     except Contended as error:
         log.info("a Sync request was not remembered", reason=str(error))
 

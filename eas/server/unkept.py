@@ -31,7 +31,7 @@ class Unkept:
     async def add_device(self, device: Device) -> Device:
         return device
 
-    async def save_device(self, device: Device) -> bool:
+    async def save_device(self, device: Device, *, lasting: bool = True) -> bool:
         return True
 
     async def seen(self, user_id: str, device_id: str, agent: str, version: str, at: datetime) -> None:

@@ -108,10 +108,10 @@ class SqlStateStore:
                         return there
         raise Contended(f"device {device.id} comes and goes")
 
-    async def save_device(self, device: Device) -> bool:
+    async def save_device(self, device: Device, *, lasting: bool = True) -> bool:
         """Agent, version and last seen are left as they are if a later request has been noted meanwhile."""
         with _reachable():
-            return await self._run.write(lambda c: devices.save(c, device))
+            return await self._run.write(lambda c: devices.save(c, device), lasting=lasting)
 
     async def devices(self, user_id: str | None = None) -> Sequence[Device]:
         """All, or one user's, by user and id."""
@@ -202,7 +202,7 @@ class SqlStateStore:
             return
         try:
             with _reachable():
-                await self._run.write(lambda c: devices.see(c, noted.items()))
+                await self._run.write(lambda c: devices.see(c, noted.items()), lasting=False)
         except BaseException:
             for key, seen in noted.items():
                 self._note(key, seen)

@@ -260,7 +260,7 @@ async def test_parameters_survive_another_request_of_the_device(
     save = store.save_device
     overtaken: list[Any] = []
 
-    async def overtaking(device: Any) -> bool:
+    async def overtaking(device: Any, *, lasting: bool = True) -> bool:
         if not overtaken:
             overtaken.append(device)
             there = await room.world.device()

@@ -69,12 +69,12 @@ class Mortal:
         self._live()
         return await self.inner.read(do)
 
-    async def write(self, do: Callable[[Any], R]) -> R:
+    async def write(self, do: Callable[[Any], R], *, lasting: bool = True) -> R:
         self._live()
         self.writes += 1
         if self.writes == self.fatal and self.when is When.BEFORE:
             self._die()
-        result = await self.inner.write(do)
+        result = await self.inner.write(do, lasting=lasting)
         if self.writes == self.fatal:
             self._die()
         return result

@@ -116,6 +116,20 @@ async def test_commits_are_on_the_disk(run: Transactions) -> None:
         ]
 
     assert await run.write(pragmas) == [2, "wal", 1]
+    # What need not be lasting (1 is NORMAL) leaves no trace on the connection, nor does its failure.
+    assert await run.write(pragmas, lasting=False) == [1, "wal", 1]
+    assert await run.write(pragmas) == [2, "wal", 1]
+    with pytest.raises(ZeroDivisionError):
+        await run.write(lambda c: 1 // 0, lasting=False)
+    assert await run.write(pragmas) == [2, "wal", 1]
+
+
+async def test_what_need_not_last_is_seen_like_all_else(run: Transactions) -> None:
+    assert await run.write(lambda c: _add(c, 1), lasting=False) == 1
+    assert await run.look(_count) == await run.read(_count) == 1
+    with pytest.raises(IntegrityError):
+        await run.write(lambda c: _add(c, 1), lasting=False)
+    assert await run.read(_count) == 1
 
 
 @pytest.mark.parametrize("database", ["file"], indirect=True)
