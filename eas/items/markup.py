@@ -14,7 +14,7 @@ from functools import cache
 #: What no XML 1.0 string may hold, and WBXML ends a string at NUL. Line ends and tabs stay.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
-_HARMLESS = b"\t\n\r" + bytes(range(0x20, 0x7F))
+_HARMLESS = b"\t\n\r" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 
 #: What is left out with its content. What is not closed runs to the end of the input instead of failing, so that no
 #: input costs more than one pass.
@@ -57,8 +57,13 @@ _OPEN_ENTITY = re.compile(r"&(?:#?[0-9a-zA-Z]{0,31})?\Z")
 
 def clean(text: str) -> str:
     """Without NUL, other control characters and lone surrogates, none of which can stand in XML or WBXML."""
-    if text.isascii() and not text.encode("ascii").translate(None, _HARMLESS):
-        return text  # ten times as quick as the pattern
+    try:
+        # Three to ten times as quick as the pattern.
+        octets = text.encode()
+        if not octets.translate(None, _HARMLESS) and b"\xef\xbf" not in octets:
+            return text
+    except UnicodeEncodeError:
+        pass  # a lone surrogate
     return _FORBIDDEN.sub("", text) if _FORBIDDEN.search(text) else text
 
 

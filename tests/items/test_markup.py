@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eas.items.markup import cut_html, declare_utf8, flat, html_of_text, inner_html, text_of_html
+from eas.items.markup import clean, cut_html, declare_utf8, flat, html_of_text, inner_html, text_of_html
 from eas.items.native import Unreadable
 from eas.items.rtf import MAX_RTF, decompress, text_of_rtf
 
@@ -104,3 +104,12 @@ def test_rtf_that_claims_to_be_huge_is_refused() -> None:
 def test_rtf_of_any_octets(data: bytes) -> None:
     text_of_rtf(data)
     text_of_rtf(decompress(b"\0\0\0\0" + b"\xff\x0f\0\0" + b"LZFu\0\0\0\0" + data))
+
+
+@given(st.text(st.sampled_from("a \t\n\r\x00\x08\x0b\x1f\x7f\x80\x9fä\ud800\udfff\ufffd\ufffe\uffff😀"), max_size=8))
+def test_what_xml_cannot_hold_is_left_out(text: str) -> None:
+    """[XML] Char, and DEL; all other characters stay, whichever way they were looked through."""
+    assert clean(text) == "".join(
+        c for c in text
+        if c in "\t\n\r" or (c >= " " and c not in "\x7f\ufffe\uffff" and not "\ud800" <= c <= "\udfff")
+    )
