@@ -29,7 +29,9 @@ PREFIX, NESTED = "EAS_", "__"
 HIDDEN = "********"
 
 #: Variables with our prefix that are no settings: those of tests, and a password for the command line's own use.
-NO_SETTINGS = frozenset({"EAS_XSD", "EAS_SPEC", "EAS_FUZZ_EXAMPLES", "EAS_KILLS", "EAS_PASSWORD"})
+NO_SETTINGS = frozenset({
+    "EAS_XSD", "EAS_SPEC", "EAS_FUZZ_EXAMPLES", "EAS_KILLS", "EAS_SEED", "EAS_BENCH_DATA", "EAS_PASSWORD",
+})
 
 DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg", "postgresql+psycopg")
 
