@@ -222,7 +222,7 @@ async def settle(device: Phone, settings: Settings, folder: Folder, done: str) -
     report = await sync_all(device, settings, [folder])
     if report.failures:
         failure = report.failures[0]
-        raise words.WordError(f"the server did not take it: Status {failure.status} ({failure.status.name})")
+        raise words.WordError(f"the server did not take it: Status {failure.status} ({failure.words})")
     if settings.screen.as_json:
         settings.screen.report(device.state, report, first=False)
     else:

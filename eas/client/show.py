@@ -101,7 +101,7 @@ class Screen:
         if not first:
             self.changes(state, report)
         for failure in report.failures:
-            self.say(f"not taken: {failure.kind} {failure.id}, Status {failure.status} ({failure.status.name})")
+            self.say(f"not taken: {failure.kind} {failure.id}, Status {failure.status} ({failure.words})")
         self.say("nothing new" if report.quiet and not first else f"{report.requests} requests")
         return None
 

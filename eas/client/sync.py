@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 from eas.commands import sync as messages
 from eas.commands.sync import Status
 from eas.engine.apply import ItemStatus
 from eas.items.body import BodyPreference, BodyType
 from eas.protocol.schema import dump
+from eas.protocol.statuses import CommonStatus
 from eas.protocol.version import COLLECTION_CLASS, Version
 from eas.protocol.wbxml import Element
 
@@ -42,7 +44,13 @@ class Failure:
     folder_id: str
     kind: Kind
     id: str
-    status: ItemStatus
+    status: int
+
+    @property
+    def words(self) -> str:
+        known: tuple[type[IntEnum], ...] = (ItemStatus, CommonStatus)
+        names = {int(status): status.name for kind in reversed(known) for status in kind}
+        return names.get(self.status, "unknown")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -231,7 +239,10 @@ def _settle(
 ) -> None:
     """What became of this device's own changes: those that no result names were taken."""
     added = {r.client_id: r for r in results if isinstance(r, messages.Added)}
-    refused = {(type(r), r.server_id): r for r in results if isinstance(r, messages.NotChanged)}
+    refused = {
+        (type(r), r.server_id): r for r in results
+        if isinstance(r, messages.AnsweredChange | messages.NotDeleted) and r.status != ItemStatus.SUCCESS
+    }
     fetched = {r.server_id: r for r in results if isinstance(r, messages.Fetched)}
     for command in sent:
         match command:
@@ -239,7 +250,7 @@ def _settle(
                 _drop(folder, Kind.ADD, name)
                 if (result := added.get(name)) is None:
                     continue
-                if result.status is ItemStatus.SUCCESS and result.server_id:
+                if result.status == ItemStatus.SUCCESS and result.server_id:
                     folder.items[result.server_id] = Item(server_id=result.server_id, data=command.data)
                     change.created[name] = result.server_id
                 else:
@@ -254,14 +265,14 @@ def _settle(
                     report.failures.append(Failure(folder_id=folder.id, kind=Kind.FETCH, id=name, status=got.status))
             case messages.ChangeCommand(server_id=name):
                 _drop(folder, Kind.CHANGE, name)
-                if (no := refused.get((messages.NotChanged, name))) is not None and no.status is not ItemStatus.SUCCESS:
+                if (no := refused.get((messages.AnsweredChange, name))) is not None:
                     report.failures.append(Failure(folder_id=folder.id, kind=Kind.CHANGE, id=name, status=no.status))
                 elif name in folder.items:
                     folder.items[name].data = merged(folder.item_class, folder.items[name].data, command.data)
                     change.taken.append(name)
             case messages.DeleteCommand(server_id=name):
                 _drop(folder, Kind.DELETE, name)
-                if (no := refused.get((messages.NotDeleted, name))) is not None and no.status is not ItemStatus.SUCCESS:
+                if (no := refused.get((messages.NotDeleted, name))) is not None:
                     report.failures.append(Failure(folder_id=folder.id, kind=Kind.DELETE, id=name, status=no.status))
                 else:
                     folder.items.pop(name, None)

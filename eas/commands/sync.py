@@ -129,19 +129,23 @@ class AddCommand:
     item_class: str | None = element("AirSync:Class", default=None)
     client_id: str = element("AirSync:ClientId")
     data: Element = element("AirSync:ApplicationData", ELEMENT)
+    send: bool | None = element("Email2:Send", PRESENCE, since=Version.V16_0, default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeCommand:
     item_class: str | None = element("AirSync:Class", default=None)
     server_id: str = element("AirSync:ServerId")
+    instance: str | None = element("AirSyncBase:InstanceId", since=Version.V16_0, default=None)
     data: Element = element("AirSync:ApplicationData", ELEMENT)
+    send: bool | None = element("Email2:Send", PRESENCE, since=Version.V16_0, default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteCommand:
     item_class: str | None = element("AirSync:Class", default=None)
     server_id: str = element("AirSync:ServerId")
+    instance: str | None = element("AirSyncBase:InstanceId", since=Version.V16_0, default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,29 +237,34 @@ SERVER_COMMANDS = {
 class Added:
     client_id: str = element("AirSync:ClientId")
     server_id: str | None = element("AirSync:ServerId", default=None)
-    status: ItemStatus = element("AirSync:Status", enum(ItemStatus))
+    status: int = element("AirSync:Status", INT)
+    data: Element | None = element("AirSync:ApplicationData", ELEMENT, since=Version.V16_0, default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NotChanged:
+class AnsweredChange:
     server_id: str = element("AirSync:ServerId")
-    status: ItemStatus = element("AirSync:Status", enum(ItemStatus))
+    instance: str | None = element("AirSyncBase:InstanceId", since=Version.V16_0, default=None)
+    status: int = element("AirSync:Status", INT)
+    data: Element | None = element("AirSync:ApplicationData", ELEMENT, since=Version.V16_0, default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NotDeleted(NotChanged):
-    pass
+class NotDeleted:
+    server_id: str = element("AirSync:ServerId")
+    instance: str | None = element("AirSyncBase:InstanceId", since=Version.V16_0, default=None)
+    status: int = element("AirSync:Status", INT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
     server_id: str = element("AirSync:ServerId")
-    status: ItemStatus = element("AirSync:Status", enum(ItemStatus))
+    status: int = element("AirSync:Status", INT)
     data: Element | None = element("AirSync:ApplicationData", ELEMENT, default=None)
 
 
 RESULTS = {
-    "AirSync:Add": Added, "AirSync:Change": NotChanged, "AirSync:Delete": NotDeleted, "AirSync:Fetch": Fetched,
+    "AirSync:Add": Added, "AirSync:Change": AnsweredChange, "AirSync:Delete": NotDeleted, "AirSync:Fetch": Fetched,
 }
 
 
@@ -267,7 +276,7 @@ class CollectionResponse:
     status: Status = element("AirSync:Status", enum(Status))
     more_available: bool | None = element("AirSync:MoreAvailable", PRESENCE, default=None)
     commands: tuple[Item | Changed | Deleted | SoftDeleted, ...] = choices(SERVER_COMMANDS, within="AirSync:Commands")
-    responses: tuple[Added | NotChanged | NotDeleted | Fetched, ...] = choices(RESULTS, within="AirSync:Responses")
+    responses: tuple[Added | AnsweredChange | NotDeleted | Fetched, ...] = choices(RESULTS, within="AirSync:Responses")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -491,11 +500,19 @@ def _options(stated: Sequence[Options], item_class: str) -> CollectionOptions | 
 def _device_command(given: AddCommand | ChangeCommand | DeleteCommand | FetchCommand) -> DeviceCommand:
     match given:
         case AddCommand():
-            return DeviceCommand(verb=Done.ADD, named=given.client_id, data=given.data, item_class=given.item_class)
+            return DeviceCommand(
+                verb=Done.ADD, named=given.client_id, data=given.data, item_class=given.item_class,
+                send=bool(given.send),
+            )
         case ChangeCommand():
-            return DeviceCommand(verb=Done.CHANGE, named=given.server_id, data=given.data)
+            return DeviceCommand(
+                verb=Done.CHANGE, named=given.server_id, data=given.data, item_class=given.item_class,
+                instance=given.instance, send=bool(given.send),
+            )
         case DeleteCommand():
-            return DeviceCommand(verb=Done.DELETE, named=given.server_id)
+            return DeviceCommand(
+                verb=Done.DELETE, named=given.server_id, item_class=given.item_class, instance=given.instance
+            )
         case FetchCommand():
             return DeviceCommand(verb=Done.FETCH, named=given.server_id)
 
@@ -556,16 +573,25 @@ def _said(said: Said, collection_id: str) -> Item | Changed | Deleted | SoftDele
             return SoftDeleted(server_id=named)
 
 
-def _result(result: Result, content: tuple[Element, ...]) -> Added | NotChanged | NotDeleted | Fetched | None:
-    """Successful changes and deletions are not answered. [MS-ASCMD] Responses."""
-    ok = result.status is ItemStatus.SUCCESS
+def _result(result: Result, content: tuple[Element, ...]) -> Added | AnsweredChange | NotDeleted | Fetched | None:
+    """Successful changes and deletions are not answered, unless there is something to tell. [MS-ASCMD] Responses."""
+    ok = result.status == ItemStatus.SUCCESS
+    data = Element("AirSync:ApplicationData", content) if ok and content else None
     match result.verb:
         case Done.ADD:
-            return Added(client_id=result.named, server_id=result.server_id or None, status=result.status)
+            return Added(
+                client_id=result.named, server_id=result.server_id or None, status=result.status, data=data
+            )
         case Done.FETCH:
-            data = Element("AirSync:ApplicationData", content) if ok else None
-            return Fetched(server_id=result.named, status=result.status, data=data)
+            whole = Element("AirSync:ApplicationData", content) if ok else None
+            return Fetched(server_id=result.named, status=result.status, data=whole)
         case Done.CHANGE:
-            return None if ok else NotChanged(server_id=result.named, status=result.status)
+            if ok and not content:
+                return None
+            return AnsweredChange(
+                server_id=result.named, instance=result.instance, status=result.status, data=data
+            )
         case Done.DELETE:
-            return None if ok else NotDeleted(server_id=result.named, status=result.status)
+            return None if ok else NotDeleted(
+                server_id=result.named, instance=result.instance, status=result.status
+            )

@@ -10,6 +10,7 @@ item is told apart and sent back later.
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum, StrEnum
@@ -28,7 +29,7 @@ from . import conflict, errors
 from .classes import EMAIL, RECORDS, RecordClass
 from .flags import change_flags
 from .ids import parse_server_id, server_id
-from .known import Known
+from .known import Known, StoredResult
 from .model import Folder, FolderType, Right
 from .options import CollectionOptions
 from .ports import Chosen, Feed, Intent, Owner, Written
@@ -66,20 +67,47 @@ class Done(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceCommand:
-    """`named` is the ClientId of an Add, else the ServerId. `data` is None for Delete and Fetch."""
+    """`named` is the ClientId of an Add, else the ServerId. `data` is None for Delete and Fetch. From 16.0 `instance`
+    names one occurrence of a series as it was stated, and `send` asks to send a draft."""
 
     verb: Done
     named: str
     data: Element | None = None
     item_class: str | None = None
+    instance: str | None = None
+    send: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
+    """`status` is an ItemStatus or a common status. `instance` is that of the command. `content` is what the server
+    made of the item and the device cannot know (from 16.0: the FileReferences of what it attached, a UID), as children
+    of ApplicationData; with it, a Change is answered although it succeeded."""
+
     verb: Done
     named: str
-    status: ItemStatus
+    status: int
     server_id: str = ""
+    instance: str | None = None
+    content: tuple[Element, ...] = ()
+
+    def dump(self) -> StoredResult:
+        """As it is kept with the generation that reports it."""
+        told = (self.verb, self.named, self.server_id, int(self.status))
+        if self.instance is None and not self.content:
+            return told
+        content = wbxml.encode(Element("AirSync:ApplicationData", self.content)) if self.content else b""
+        return (*told, self.instance, b64encode(content).decode())
+
+    @classmethod
+    def load(cls, stored: StoredResult) -> Result:
+        verb, named, server, status, *rest = stored
+        instance, content = rest or (None, "")
+        return cls(
+            verb=Done(str(verb)), named=str(named), server_id=str(server), status=int(status or 0),
+            instance=None if instance is None else str(instance),
+            content=wbxml.decode(b64decode(str(content))).elements if content else (),
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -131,7 +159,7 @@ class Applier:
                 result = await handlers[command.verb](command)
             except tuple(STATUS_OF) as error:
                 status = next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
-                result = Result(verb=command.verb, named=command.named, status=status)
+                result = Result(verb=command.verb, named=command.named, status=status, instance=command.instance)
                 self._refused(command)
             self.applied.results.append(result)
         return self.applied

@@ -179,10 +179,7 @@ class Turn:
         said, differing = await self._said_again(options)
         if differing and not await self._doubt_both_copies(differing):
             return None
-        results = tuple(
-            Result(verb=Done(verb), named=named, server_id=server, status=ItemStatus(status))
-            for verb, named, server, status in self.answers.results
-        )
+        results = tuple(Result.load(stored) for stored in self.answers.results)
         return self._answer(
             self.base.key, said=said, results=await self._with_contents(results, options), more=self.answers.more
         )
@@ -221,7 +218,7 @@ class Turn:
         more = bool(rest) and request.get_changes
         answers = Answers(
             said=tuple((said.verb, said.id) for said in window.said),
-            results=tuple((r.verb, r.named, r.server_id, r.status) for r in applied.results),
+            results=tuple(result.dump() for result in applied.results),
             more=more,
         )
         head = replace(
@@ -419,7 +416,7 @@ class Turn:
         found = []
         for result in results:
             parsed = parse_server_id(result.server_id) if result.verb is Done.FETCH else None
-            content = fetched.get(parsed[1], ()) if parsed else ()
+            content = fetched.get(parsed[1], ()) if parsed else result.content
             if result.verb is Done.FETCH and not content:
                 result = replace(result, status=ItemStatus.NOT_FOUND, server_id=result.named)
             found.append((result, content))

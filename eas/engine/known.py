@@ -184,13 +184,18 @@ class Pending:
         )
 
 
+#: A Result as plain values.
+StoredResult = tuple[str | int | None, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
     """The decision that a key names: enough to make the same answer again. `said` are (verb, id) in order, `results`
-    the answers to the device's own commands as (verb, id as the device named it, server id, status)."""
+    the answers to the device's own commands as (verb, id as the device named it, server id, status, and, where there
+    are such, the instance and the content); eas.engine.apply reads and writes them."""
 
     said: tuple[tuple[str, ItemId], ...] = ()
-    results: tuple[tuple[str, str, str, int], ...] = ()
+    results: tuple[StoredResult, ...] = ()
     more: bool = False
 
 
@@ -235,7 +240,7 @@ def load_generation(base: bytes, listing: bytes, cursor: int, generation: bytes)
         ),
         Answers(
             said=tuple((verb, id) for verb, id in raw["s"]),
-            results=tuple((verb, named, server, status) for verb, named, server, status in raw["r"]),
+            results=tuple(tuple(result) for result in raw["r"]),
             more=raw["m"],
         ),
     )

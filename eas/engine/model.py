@@ -99,7 +99,9 @@ class Device:
     `policy_key` is the final key that the device holds ("" before provisioning) and `policy_digest` the policy that it
     acknowledged; `offered_key`/`offered_digest` those of a running phase 1. `information` are the elements of
     DeviceInformation by name. `ping_folders` are (collection id, class); `ping_heartbeat` in seconds, 0 for none.
-    `remembered_sync` is the last whole Sync request as WBXML, b"" for none. `row` is the version of the stored row.
+    `remembered_sync` is the last whole Sync request as WBXML, b"" for none. `wipe_account_only` says which kind the
+    wipe is. `quirks` are those switched on or off for this device, by name (eas.engine.quirks). `row` is the version
+    of the stored row.
     """
 
     user_id: str
@@ -118,10 +120,12 @@ class Device:
     recovery_password: str = ""
     wipe: Wipe = Wipe.NONE
     wipe_at: datetime | None = None
+    wipe_account_only: bool = False
     access: Access = Access.ALLOWED
     ping_folders: tuple[tuple[CollectionId, str], ...] = ()
     ping_heartbeat: int = 0
     remembered_sync: bytes = b""
+    quirks: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

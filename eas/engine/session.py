@@ -10,6 +10,7 @@ from eas.protocol.version import Version
 
 from .model import Device, User
 from .ports import Bell, Clock, Directory, Entropy, Leases, Mailbox, Outbox, StateStore
+from .quirks import Quirk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class Session:
     clock: Clock
     leases: Leases
     entropy: Entropy
+    quirks: frozenset[Quirk] = frozenset()
     limits: Limits = Limits()
     #: DER of the certificates that S/MIME chains may end at. [MS-ASCMD] ValidateCert R688.
     trust_anchors: tuple[bytes, ...] = ()

@@ -7,7 +7,7 @@ write the answer. Whatever goes wrong on the way becomes an answer in `faults`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -16,6 +16,7 @@ from eas.commands._registry import Command, CommonFault, Counted, Multipart, Raw
 from eas.commands.all import COMMANDS
 from eas.engine.model import Device, User
 from eas.engine.ports import Bell
+from eas.engine.quirks import quirks_of
 from eas.engine.session import Session
 from eas.protocol import http, schema, wbxml
 from eas.protocol import query as queries
@@ -199,7 +200,7 @@ async def _session(
     return Session(
         user=user, device=device, version=version, query=query, mailbox=mailbox, directory=directory, outbox=outbox,
         store=store, bell=bell, clock=ports.clock, leases=ports.leases, entropy=ports.entropy, limits=manner.limits,
-        trust_anchors=manner.trust_anchors,
+        trust_anchors=manner.trust_anchors, quirks=quirks_of(replace(device, agent=agent)),
     )
 
 

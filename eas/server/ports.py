@@ -10,9 +10,8 @@ from eas.engine.ports import Accounts, Bell, Clock, Entropy, Leases, StateStore
 from eas.engine.session import Limits
 from eas.protocol.version import Version
 
-#: The versions that clients are offered, ascending: some take the last one of the list. A version joins when its tests
-#: pass; requests in another one are refused.
-OFFERED = (Version.V12_1, Version.V14_0, Version.V14_1)
+#: The versions that clients are offered, ascending: some take the last one of the list.
+OFFERED = tuple(Version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,7 +88,8 @@ def remove(connection: Connection, user_id: str, device_id: str) -> bool:
 def _values(value: Device) -> dict[str, Any]:
     values = {name: getattr(value, name) for name in _COLUMNS}
     values.update(
-        information=dict(value.information), wipe=value.wipe.value, access=value.access.value,
+        information=dict(value.information), quirks=dict(value.quirks), wipe=value.wipe.value,
+        access=value.access.value,
         ping_folders=[list(folder) for folder in value.ping_folders],
     )
     return values

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 
 from eas.db import Base
@@ -72,10 +73,12 @@ device = Table(
     Column("recovery_password", String, nullable=False),
     Column("wipe", String, nullable=False),
     Column("wipe_at", Moment),
+    Column("wipe_account_only", Boolean, nullable=False, server_default=false()),
     Column("access", String, nullable=False),
     Column("ping_folders", JSON, nullable=False),
     Column("ping_heartbeat", Integer, nullable=False),
     Column("remembered_sync", LargeBinary, nullable=False),
+    Column("quirks", JSON, nullable=False, server_default="{}"),
     UniqueConstraint("user_id", "id"),
 )
 

@@ -139,7 +139,7 @@ async def test_own_changes_are_confirmed_by_silence_and_failures_are_reported() 
     no = ItemStatus.NOT_FOUND
 
     def play(request: messages.Request) -> messages.Response:
-        return answer("k1", responses=(messages.NotChanged(server_id="7:2", status=no),))
+        return answer("k1", responses=(messages.AnsweredChange(server_id="7:2", status=no),))
 
     phone = syncing(play)
     folder = phone.state.folders["7"]

@@ -58,7 +58,11 @@ async def _schema(database: Database) -> dict[str, list[str]]:
         rows = await connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql NOT NULL"))
         found = {row.name: row.sql for row in rows}
     return {
-        name: sorted(re.sub(r"\s+", " ", line).strip(" ,") for line in sql.splitlines() if line.strip())
+        # A table that a migration wrote anew has its name in quotes.
+        name: sorted(
+            re.sub(r'^CREATE TABLE "(\w+)"', r"CREATE TABLE \1", re.sub(r"\s+", " ", line)).strip(" ,")
+            for line in sql.splitlines() if line.strip()
+        )
         for name, sql in found.items()
         if not name.startswith("sqlite_")
     }

@@ -161,12 +161,12 @@ class Phone:
             self._said(said.verb, said.id, said.content)
         self.key = answer.key
 
-    def _result(self, verb: Done, named: str, status: ItemStatus, created: str) -> None:
+    def _result(self, verb: Done, named: str, status: int, created: str) -> None:
         done = next(change for change in self.mine if (change.verb, change.named) == (verb, named))
         self.mine.remove(done)
-        ok = status is ItemStatus.SUCCESS
+        ok = status == ItemStatus.SUCCESS
         id = self._id(created if verb is Done.ADD else named)
-        self.trace.append(f"{self.label} {verb} {named} {status.name} {created}")
+        self.trace.append(f"{self.label} {verb} {named} {ItemStatus(status).name} {created}")
         if verb is Done.ADD:
             assert ok, f"an Add was refused: {status}"
             assert id is not None

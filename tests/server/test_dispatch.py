@@ -29,8 +29,8 @@ PARAMETERS = "Cmd=FolderSync&User=anna&DeviceId=WIRE1&DeviceType=TestPhone"
         ("", PARAMETERS, 400, None),
         ("1.0", PARAMETERS, 505, None),  # R7560
         ("15.0", PARAMETERS, 400, None),
-        ("2.5", PARAMETERS, 400, None),  # R7559: not offered
-        ("16.1", PARAMETERS, 200, "138"),  # R4897
+        ("16.1", PARAMETERS, 200, "1"),
+        ("2.5", PARAMETERS, 200, "1"),
         ("14.1", PARAMETERS.replace("FolderSync", "FolderSyncs"), 501, None),
         ("12.1", PARAMETERS.replace("FolderSync", "CreateCollection"), 501, None),  # R7558
         ("14.1", PARAMETERS.replace("FolderSync", "GetAttachment"), 400, None),

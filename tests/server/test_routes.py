@@ -26,7 +26,7 @@ async def test_options_says_what_there_is(wire: Wires, path: str) -> None:
     """R1107, R247, R249: versions ascend, since Firefox OS takes the last one."""
     got = await wire().ask("OPTIONS", path)
     assert (got.http, got.body, got.headers["content-length"]) == (200, b"", "0")
-    assert got.headers["ms-asprotocolversions"] == "12.1,14.0,14.1"
+    assert got.headers["ms-asprotocolversions"] == "2.5,12.0,12.1,14.0,14.1,16.0,16.1"
     commands = got.headers["ms-asprotocolcommands"].split(",")
     assert {"Sync", "FolderSync", "Ping", "Provision", "Settings", "Search", "ValidateCert"} <= set(commands)
     assert "Find" not in commands
@@ -101,7 +101,7 @@ async def test_a_first_folder_sync_says_what_is_offered(wire: Wires) -> None:
     """R1104, R1202; nowhere else, where X-MS-RP makes clients drop their state (R226)."""
     device = wire()
     got = await device.post("FolderSync", FOLDER_SYNC)
-    assert got.headers["x-ms-rp"] == got.headers["ms-asprotocolversions"] == "12.1,14.0,14.1"
+    assert got.headers["x-ms-rp"] == got.headers["ms-asprotocolversions"] == "2.5,12.0,12.1,14.0,14.1,16.0,16.1"
     assert "FolderSync" in got.headers["ms-asprotocolcommands"]
     key = got.text("SyncKey")
     again = await device.post("FolderSync", e("FolderHierarchy:FolderSync", e("SyncKey", key)))
@@ -114,7 +114,7 @@ async def test_answers_have_their_length_and_type(wire: Wires) -> None:
     got = await wire().post("FolderSync", FOLDER_SYNC)
     assert got.headers["content-type"] == "application/vnd.ms-sync.wbxml"
     assert got.headers["content-length"] == str(len(got.body))
-    assert got.headers["ms-server-activesync"] == "14.1"
+    assert got.headers["ms-server-activesync"] == "16.1"
 
 
 @pytest.mark.parametrize("content_type", ["application/vnd.ms-sync", "application/vnd.ms-sync.wbxml; charset=x", ""])

@@ -1,0 +1,62 @@
+"""Devices differ: what some need that the specification does not have, as a table.
+
+Code asks `Quirk.X in session.quirks`, never who the device is. A row says which devices need the quirk and how that is
+known; an admin switches it on or off for one device. docs/quirks.md is made of this table.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .model import Device
+
+
+class Quirk(StrEnum):
+    """What is done otherwise, by the name under which it is switched."""
+
+    GET_CHANGES_WITH_KEY_0 = "get-changes-with-key-0"
+    PROVISION_WITHOUT_DEVICE_INFORMATION = "provision-without-device-information"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """`type`, `agent` and `os` are regular expressions that must match somewhere in the DeviceType, the User-Agent and
+    the OS of DeviceInformation, without regard to case; "" matches anything. `does` is what the server does for these
+    devices, `evidence` where it was seen."""
+
+    quirk: Quirk
+    does: str
+    evidence: str
+    type: str = ""
+    agent: str = ""
+    os: str = ""
+
+    def fits(self, device: Device) -> bool:
+        asked = ((self.type, device.type), (self.agent, device.agent), (self.os, device.information.get("OS", "")))
+        return all(re.search(pattern, text, re.IGNORECASE) for pattern, text in asked if pattern)
+
+
+TABLE: tuple[Row, ...] = (
+    Row(
+        quirk=Quirk.GET_CHANGES_WITH_KEY_0, agent=r"^go-activesync",
+        does="GetChanges in a Sync with key 0 is passed over instead of refused with Status 4.",
+        evidence="go-activesync 0.1 sends GetChanges 1 with its first Sync of a collection.",
+    ),
+    Row(
+        quirk=Quirk.PROVISION_WITHOUT_DEVICE_INFORMATION, agent=r"^go-activesync",
+        does="At 14.1 and later the first phase of Provision does without DeviceInformation (else Status 165).",
+        evidence="go-activesync 0.1 sends a bare Provision and gives up at any Status but 1.",
+    ),
+)
+
+
+def quirks_of(device: Device) -> frozenset[Quirk]:
+    """What the table says of a device, after the switches that were set for it."""
+    found = {row.quirk for row in TABLE if row.fits(device)}
+    for quirk in Quirk:
+        switched = device.quirks.get(quirk.value)
+        if switched is not None:
+            (found.add if switched else found.discard)(quirk)
+    return frozenset(found)
