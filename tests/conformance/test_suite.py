@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 from lab import Case, Inapplicable, Lab, Login, load_cases
 
 from eas import app as composition
@@ -23,7 +24,7 @@ def login(name: str) -> Login:
     return Login(user=f"{name}@{DOMAIN}", password=f"{name}-secret", address=f"{name}@{DOMAIN}")
 
 
-@pytest.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def client(office: tuple[Path, dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Any]:
     """One server for all cases, as it is with a server elsewhere."""
     data = tmp_path_factory.mktemp("conformance") / "data"
