@@ -8,7 +8,7 @@ from eas.items.native import Viewer
 from eas.protocol.query import Query
 from eas.protocol.version import Version
 
-from .model import Device, User
+from .model import Device, Policy, User
 from .ports import Bell, Clock, Directory, Entropy, Leases, Mailbox, Outbox, StateStore
 from .quirks import Quirk
 
@@ -23,6 +23,8 @@ class Limits:
     max_ping_folders: int = 300
     max_commands: int = 200
     max_body_bytes: int = 64 << 20
+    #: Partnerships of one user; 0 for any number. [MS-ASCMD] R4980
+    max_devices: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,7 @@ class Session:
     leases: Leases
     entropy: Entropy
     quirks: frozenset[Quirk] = frozenset()
+    policy: Policy = Policy()
     limits: Limits = Limits()
     #: DER of the certificates that S/MIME chains may end at. [MS-ASCMD] ValidateCert R688.
     trust_anchors: tuple[bytes, ...] = ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -15,7 +16,7 @@ import structlog
 from eas.commands._registry import Command, CommonFault, Counted, Multipart, Raw
 from eas.commands.all import COMMANDS
 from eas.engine.model import Device, User
-from eas.engine.ports import Bell
+from eas.engine.ports import Bell, StateStore
 from eas.engine.quirks import quirks_of
 from eas.engine.session import Session
 from eas.protocol import http, schema, wbxml
@@ -189,27 +190,36 @@ async def _session(
         store = Unkept(store)
     device = await store.device(user.id, query.device_id)
     if device is None:
-        device = await store.add_device(
-            Device(
-                user_id=user.id, id=query.device_id, type=query.device_type, agent=agent, version=version.text,
-                first_seen=now, last_seen=now,
-            )
-        )
+        device = await _new_device(query, version, agent, user, store, now, manner.limits.max_devices)
     await store.seen(user.id, query.device_id, agent, version.text, now)
     mailbox, directory, outbox = ports.accounts.open(user)
     return Session(
         user=user, device=device, version=version, query=query, mailbox=mailbox, directory=directory, outbox=outbox,
         store=store, bell=bell, clock=ports.clock, leases=ports.leases, entropy=ports.entropy, limits=manner.limits,
         trust_anchors=manner.trust_anchors, quirks=quirks_of(replace(device, agent=agent)),
+        policy=await store.policy(user.id),
     )
+
+
+async def _new_device(
+    query: Query, version: Version, agent: str, user: User, store: StateStore, now: datetime, most: int
+) -> Device:
+    """Raises CommonFault where the user has as many as may be. [MS-ASCMD] R4980"""
+    if most and len(await store.devices(user.id)) >= most:
+        raise CommonFault(CommonStatus.MAXIMUM_DEVICES_REACHED)
+    new = Device(
+        user_id=user.id, id=query.device_id, type=query.device_type, agent=agent, version=version.text,
+        first_seen=now, last_seen=now,
+    )
+    return await store.add_device(new)
 
 
 async def _admit(command: Command[Any], session: Session) -> None:
     """Raises CommonFault for what the gate refuses."""
     refused = refusal(
         command=command.name, gated=command.gated, user=session.user, device=session.device,
-        policy=await session.store.policy(session.user.id), policy_key=session.query.policy_key,
-        version=session.version,
+        policy=session.policy, policy_key=session.query.policy_key,
+        version=session.version, now=session.clock.now(), quirks=session.quirks,
     )
     if refused is not None:
         raise CommonFault(refused)
