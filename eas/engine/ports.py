@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from eas.items import kql
 from eas.items.body import Wanted
 from eas.items.compose import Outgoing
 from eas.items.freebusy import BusyPeriod
@@ -32,10 +33,12 @@ class Horizon:
     """Which items a device wants, by FilterType: all, or those that reach beyond `edge` (aware, UTC).
 
     Mail reaches as far as the day it was received; an appointment to its last occurrence, an endless one beyond every
-    edge; a task to the day on which it was completed, beyond every edge while it is not.
+    edge; a task to the day on which it was completed, beyond every edge while it is not. `conversations`: with a
+    message that reaches beyond the edge all those of its conversation in the same collection are wanted, too.
     """
 
     edge: datetime | None = None
+    conversations: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +59,12 @@ class Delta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """The present state of some items: those within the horizon, and those outside it. Others do not exist."""
+    """The present state of some items: those within the horizon, and those outside it. Others do not exist. `drawn`
+    are those within it only for their conversation's sake."""
 
     versions: Mapping[ItemId, ItemVersion]
     outside: frozenset[ItemId] = frozenset()
+    drawn: frozenset[ItemId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +97,9 @@ class Feed(Protocol):
 
     async def look(self, ids: Collection[ItemId], horizon: Horizon) -> Look: ...
 
-    async def crossed(self, old: datetime, new: datetime) -> Collection[ItemId]:
-        """The items that reach beyond edge `old` and not beyond the later edge `new`."""
+    async def crossed(self, old: datetime, new: datetime, *, conversations: bool = False) -> Collection[ItemId]:
+        """The items that reach beyond edge `old` and not beyond the later edge `new`; if asked also those older ones
+        that are of their conversations."""
         ...
 
     def fetch(self, ids: Sequence[ItemId], wanted: Wanted | None) -> AsyncIterator[Item]:
@@ -140,8 +146,8 @@ class Feed(Protocol):
 class MailQuery:
     """A search over mail and other items: all that is set must hold. `classes` and `collections` empty mean all.
 
-    `text` is looked for in subject, addresses and body, word by word, without regard to case. `since` and `before`
-    bound the received time.
+    `text` is looked for in subject, addresses and body, word by word, without regard to case. `matching` is a query in
+    parts (None for none). `since` and `before` bound the received time.
     """
 
     text: str = ""
@@ -151,6 +157,7 @@ class MailQuery:
     conversation: bytes | None = None
     since: datetime | None = None
     before: datetime | None = None
+    matching: kql.Node | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,6 +295,10 @@ class StateStore(Protocol):
     """Durable state. Values in, values out."""
 
     async def device(self, user_id: str, device_id: str) -> Device | None: ...
+
+    async def devices(self, user_id: str) -> Sequence[Device]:
+        """All of one user."""
+        ...
 
     async def add_device(self, device: Device) -> Device:
         """The stored one, be it this or one that was there already."""

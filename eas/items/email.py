@@ -270,7 +270,7 @@ def _envelope(mail: Mail, fields: Mapping[bytes, bytes], viewer: Viewer, version
         "date_received": mail.received,
         "display_to": "; ".join(box.display for box in to) or None,
         "thread_topic": topic,
-        "importance": _importance(fields),
+        "importance": importance(fields),
         "internet_cpid": _UTF8_CODE_PAGE,
     }
     if version >= Version.V14_0:
@@ -315,7 +315,7 @@ _IMPORTANCE = (
 )
 
 
-def _importance(fields: Mapping[bytes, bytes]) -> int:
+def importance(fields: Mapping[bytes, bytes]) -> int:
     """Always told: Android 2.2 takes a missing one for low."""
     for name, meaning in _IMPORTANCE:
         words = fields.get(name, b"").lower().split()

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from itertools import islice
 
 from eas.items import calendar, contacts, headers, markup, mime, tasks, vcard
 from eas.items.contentline import Component, glimpse, parse
@@ -95,13 +96,34 @@ _ADDRESS_FIELDS = (b"from", b"to", b"cc", b"bcc", b"sender", b"reply-to")
 _SEARCHED_ADDRESSES = 100
 
 
-def _mail_words(raw: bytes, fields: Mapping[bytes, bytes], root: Part | None) -> Iterator[str]:
-    yield headers.text(fields.get(b"subject", b""))
-    for name in _ADDRESS_FIELDS:
-        for count, address in enumerate(headers.addresses(fields.get(name, b""))):
-            if count >= _SEARCHED_ADDRESSES:
-                break
+def _address_words(fields: Mapping[bytes, bytes], names: Iterable[bytes]) -> Iterator[str]:
+    for name in names:
+        for address in islice(headers.addresses(fields.get(name, b"")), _SEARCHED_ADDRESSES):
             yield f"{address.name} {address.address}"
+
+
+def _header_words(fields: Mapping[bytes, bytes]) -> Iterator[str]:
+    yield headers.text(fields.get(b"subject", b""))
+    yield from _address_words(fields, _ADDRESS_FIELDS)
+
+
+def searched_header(fields: Mapping[bytes, bytes]) -> str:
+    """What the search text of a message has of its header: its beginning."""
+    return _squeezed(_header_words(fields))
+
+
+def searched_addresses(fields: Mapping[bytes, bytes], names: Iterable[bytes]) -> str:
+    """The addresses of some fields, as the search text has them."""
+    return _squeezed(_address_words(fields, names))
+
+
+def searched_text(text: str) -> str:
+    """A text as the search text has it."""
+    return _squeezed([text])
+
+
+def _mail_words(raw: bytes, fields: Mapping[bytes, bytes], root: Part | None) -> Iterator[str]:
+    yield from _header_words(fields)
     if root is None:
         return
     plan = mime.layout(root)
