@@ -201,7 +201,7 @@ def _manner(settings: Settings) -> Manner:
         limits=Limits(
             heartbeat_min_seconds=bounds.heartbeat_min_seconds, heartbeat_max_seconds=bounds.heartbeat_max_seconds,
             max_collections=bounds.max_collections, max_ping_folders=bounds.max_ping_folders,
-            max_body_bytes=bounds.max_body_bytes,
+            max_body_bytes=bounds.max_body_bytes, max_devices=bounds.max_devices,
         ),
     )
 

@@ -166,6 +166,7 @@ class Bounds(_Part):
     max_collections: int = Field(300, ge=1, description="Collections in one Sync.")
     max_ping_folders: int = Field(300, ge=1, description="Folders in one Ping.")
     max_body_bytes: int = Field(64 << 20, ge=1 << 16, description="Largest request, in bytes.")
+    max_devices: int = Field(0, ge=0, description="Devices of one user; 0 for any number.")
 
     @model_validator(mode="after")
     def _order(self) -> Bounds:

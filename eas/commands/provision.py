@@ -2,7 +2,8 @@
 
 Phase 1 hands out the policy with a temporary key, phase 2 acknowledges it with that key and earns the final one, which
 the device sends from then on. A wipe that was requested takes the place of the policy until the device says that it is
-done. There is always a policy to hand out: clients are known to which Status 2 ("no policy") is an error.
+done; what it held of the account is forgotten then, and it has to provision anew. There is always a policy to hand out:
+clients are known to which Status 2 ("no policy") is an error.
 
 [MS-ASPROV] Provision Command R481-R508, R534, R650-R666; Status (Policy) R374-R389; Status (Provision) R390-R396;
 [MS-ASCMD] Downloading Policy Settings R4987-R5028.
@@ -14,13 +15,15 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from hashlib import sha256
 
+from eas.engine.compliance import acknowledged, offer, offered
 from eas.engine.model import Device, Policy, Wipe
-from eas.engine.partnership import revise
+from eas.engine.partnership import PENDING, revise, wiped
+from eas.engine.quirks import Quirk
 from eas.engine.session import Session
-from eas.items.policy import digest, document
+from eas.items.policy import document, text_document
 from eas.protocol.schema import ELEMENT, INT, PRESENCE, element, elements, enum, message
 from eas.protocol.statuses import CommonStatus
-from eas.protocol.version import COMMON_STATUS, PROVISION_DEVICE_INFORMATION, Version
+from eas.protocol.version import COMMON_STATUS, POLICY_AS_TEXT, PROVISION_DEVICE_INFORMATION, Version
 from eas.protocol.wbxml import Element
 
 from ._device_information import DeviceInformation, merged, stated_values
@@ -59,11 +62,13 @@ class SettingsStatus(IntEnum):
     INVALID_ARGUMENTS = 5
 
 
-#: The type of a policy from 12.0 on. R971
-WBXML_POLICY = "MS-EAS-Provisioning-WBXML"
+#: The types of a policy: from 12.0 on (R971), and as text (R965).
+WBXML_POLICY, TEXT_POLICY = "MS-EAS-Provisioning-WBXML", "MS-WAP-Provisioning-XML"
 
-#: Wipes that the device has yet to carry out. A failed one is asked for again (R665, R701).
-PENDING = frozenset((Wipe.REQUESTED, Wipe.SENT, Wipe.FAILED))
+
+def policy_type(version: Version) -> str:
+    """The only type of a policy that a version has."""
+    return TEXT_POLICY if version in POLICY_AS_TEXT else WBXML_POLICY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +100,9 @@ class Request:
         "Provision:Policy", message(AskedPolicy), within="Provision:Policies"
     )
     remote_wipe: WipeReport | None = element("Provision:RemoteWipe", message(WipeReport), default=None)
+    account_only_wipe: WipeReport | None = element(
+        "Provision:AccountOnlyRemoteWipe", message(WipeReport), since=Version.V16_1, default=None
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +115,10 @@ class GivenPolicy:
     policy_type: str = element("Provision:PolicyType")
     status: PolicyStatus = element("Provision:Status", enum(PolicyStatus))
     policy_key: str | None = element("Provision:PolicyKey", default=None)
-    data: Element | None = element("Provision:EASProvisionDoc", ELEMENT, within="Provision:Data", default=None)
+    data: Element | None = element(
+        "Provision:EASProvisionDoc", ELEMENT, within="Provision:Data", since=Version.V12_0, default=None
+    )
+    text: str | None = element("Provision:Data", until=Version.V2_5, default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,14 +133,18 @@ class Response:
         "Provision:Policy", message(GivenPolicy), within="Provision:Policies"
     )
     remote_wipe: bool | None = element("Provision:RemoteWipe", PRESENCE, default=None)
+    account_only_wipe: bool | None = element(
+        "Provision:AccountOnlyRemoteWipe", PRESENCE, since=Version.V16_1, default=None
+    )
 
 
 @command("Provision", "Provision:Provision", Request, malformed=Status.PROTOCOL_ERROR, gated=False)
 async def provision(request: Request, session: Session) -> Response:
-    device = session.device
+    if request.account_only_wipe is not None:
+        return await _wipe_reported(request.account_only_wipe, session, account_only=True)
     if request.remote_wipe is not None:
-        return await _wipe_reported(request.remote_wipe, session)
-    if device.wipe in PENDING:
+        return await _wipe_reported(request.remote_wipe, session, account_only=False)
+    if session.device.wipe in PENDING:
         return await _wipe(session)
     if not request.policies:
         # What a device without a pending wipe gets for an empty request. R493
@@ -137,7 +152,7 @@ async def provision(request: Request, session: Session) -> Response:
     asked = request.policies[0]
     if asked.policy_type is None:
         return Response(status=Status.PROTOCOL_ERROR)  # [MS-ASCMD] R4989
-    if asked.policy_type != WBXML_POLICY:
+    if asked.policy_type != policy_type(session.version):
         unknown = GivenPolicy(policy_type=asked.policy_type, status=PolicyStatus.UNKNOWN_TYPE)
         return Response(status=Status.SUCCESS, policies=(unknown,))
     if asked.acknowledges:
@@ -148,21 +163,26 @@ async def provision(request: Request, session: Session) -> Response:
 async def _hand_out(request: Request, session: Session) -> Response:
     """Phase 1: a temporary key and the policy. R486, R650"""
     information = _stated_information(request, session)
-    policy = await session.store.policy(session.user.id)
-    key = session.entropy.number()
-    offered = digest(policy.settings, session.version)
+    policy = session.policy
+    key, digest = session.entropy.number(), offer(policy, session.version, session.quirks)
 
     def change(device: Device) -> Device:
         known = merged(device.information, information or {})
-        return replace(device, offered_key=key, offered_digest=offered, information=known)
+        return replace(device, offered_key=key, offered_digest=digest, information=known)
 
     await revise(session.store, session.device, change)
-    given = GivenPolicy(
-        policy_type=WBXML_POLICY, status=PolicyStatus.SUCCESS, policy_key=key,
-        data=document(policy.settings, session.version),
-    )
     return Response(
-        device_information=_information_response(request, information), status=Status.SUCCESS, policies=(given,)
+        device_information=_information_response(request, information), status=Status.SUCCESS,
+        policies=(_given(policy, key, session),),
+    )
+
+
+def _given(policy: Policy, key: str, session: Session) -> GivenPolicy:
+    settings, version = offered(policy, session.quirks), session.version
+    as_text = version in POLICY_AS_TEXT
+    return GivenPolicy(
+        policy_type=policy_type(version), status=PolicyStatus.SUCCESS, policy_key=key,
+        data=None if as_text else document(settings, version), text=text_document(settings) if as_text else None,
     )
 
 
@@ -171,6 +191,8 @@ def _stated_information(request: Request, session: Session) -> dict[str, str] | 
     if session.version not in PROVISION_DEVICE_INFORMATION:
         return {}
     if request.device_information is None or request.device_information.values is None:
+        if Quirk.PROVISION_WITHOUT_DEVICE_INFORMATION in session.quirks:
+            return {}
         raise CommonFault(CommonStatus.DEVICE_INFORMATION_REQUIRED)
     return stated_values(request.device_information, session.version)
 
@@ -190,23 +212,36 @@ async def _acknowledged(asked: AskedPolicy, session: Session) -> Response:
     """
     if not asked.policy_key and session.version in COMMON_STATUS:
         raise CommonFault(CommonStatus.LEGACY_DEVICE_ON_STRICT_POLICY, "acknowledgement without a key")  # R458, R682
-    if asked.status is None:
+    if asked.status not in APPLIED:
         return Response(status=Status.PROTOCOL_ERROR)
-    policy = await session.store.policy(session.user.id)
-    _check_compliance(asked.status, policy)
-    current = digest(policy.settings, session.version)
+    policy = session.policy
+    current, now = offer(policy, session.version, session.quirks), session.clock.now()
+    if not _matches(asked, session.device, current):
+        return _wrong_key(session)
+    _check_compliance(APPLIED[asked.status], policy)
 
     def change(device: Device) -> Device:
-        if not _matches(asked, device, current):
+        final = _final_key(device.offered_key)
+        if not _matches(asked, device, current) or device.policy_key == final:
             return device
-        return replace(device, policy_key=_final_key(device.offered_key), policy_digest=current)
+        return replace(device, policy_key=final, policy_digest=acknowledged(policy, current, now))
 
     device = await revise(session.store, session.device, change)
     if not _matches(asked, device, current):
-        wrong = GivenPolicy(policy_type=WBXML_POLICY, status=PolicyStatus.WRONG_KEY)
-        return Response(status=Status.SUCCESS, policies=(wrong,))
-    given = GivenPolicy(policy_type=WBXML_POLICY, status=PolicyStatus.SUCCESS, policy_key=device.policy_key)
+        return _wrong_key(session)
+    given = GivenPolicy(
+        policy_type=policy_type(session.version), status=PolicyStatus.SUCCESS, policy_key=device.policy_key
+    )
     return Response(status=Status.SUCCESS, policies=(given,))
+
+
+#: By the number that a device states. R385
+APPLIED = {int(member): member for member in Applied}
+
+
+def _wrong_key(session: Session) -> Response:
+    wrong = GivenPolicy(policy_type=policy_type(session.version), status=PolicyStatus.WRONG_KEY)
+    return Response(status=Status.SUCCESS, policies=(wrong,))
 
 
 def _matches(asked: AskedPolicy, device: Device, current: str) -> bool:
@@ -218,51 +253,57 @@ def _final_key(temporary: str) -> str:
     return str(int.from_bytes(sha256(f"final {temporary}".encode()).digest()[:4], "big") or 1)
 
 
-def _check_compliance(status: int, policy: Policy) -> None:
+def _check_compliance(status: Applied, policy: Policy) -> None:
     """Raises CommonFault if the device has made less of the policy than is allowed. R455, R461, R660
 
     One that has applied nothing gets its key as long as the policy is only offered.
     """
-    if status == Applied.EXTERNALLY:
+    if status is Applied.EXTERNALLY:
         if not policy.allow_external:
             raise CommonFault(CommonStatus.EXTERNALLY_MANAGED_DEVICES_NOT_ALLOWED)
-    elif status == Applied.PARTIALLY:
+    elif status is Applied.PARTIALLY:
         if not policy.allow_partial:
             raise CommonFault(CommonStatus.DEVICE_NOT_FULLY_PROVISIONABLE, "the policy was applied in part")
-    elif status != Applied.WHOLLY and policy.enforced:
+    elif status is not Applied.WHOLLY and policy.enforced:
         raise CommonFault(CommonStatus.DEVICE_NOT_FULLY_PROVISIONABLE, "the policy was not applied")
 
 
 async def _wipe(session: Session) -> Response:
-    """Tell the device to wipe itself. R493, R653"""
+    """Tell the device to wipe itself, or its account. R493, R653, R66613"""
 
     def change(device: Device) -> Device:
         if device.wipe not in PENDING:
             return device
         return replace(device, wipe=Wipe.SENT, wipe_at=session.clock.now())
 
-    device = await revise(session.store, session.device, change)
-    return Response(status=Status.SUCCESS, remote_wipe=True if device.wipe in PENDING else None)
+    return _directive(await revise(session.store, session.device, change), Status.SUCCESS)
 
 
-async def _wipe_reported(report: WipeReport, session: Session) -> Response:
-    """Record what became of a wipe. R663-R665, R701
+def _directive(device: Device, status: Status) -> Response:
+    """What a device hears while its wipe is pending; the status alone if it is not."""
+    pending = device.wipe in PENDING
+    return Response(
+        status=status, remote_wipe=True if pending and not device.wipe_account_only else None,
+        account_only_wipe=True if pending and device.wipe_account_only else None,
+    )
 
-    A device that is wiped has to provision anew. A report that nobody asked for, or that comes twice, changes nothing.
+
+async def _wipe_reported(report: WipeReport, session: Session, *, account_only: bool) -> Response:
+    """Record what became of a wipe. R663-R665, R701, R66601-R66605
+
+    A report that nobody asked for, of the other kind, or that comes twice, changes nothing.
     """
-    done = report.status == 1
+    done, now = report.status == 1, session.clock.now()
 
     def change(device: Device) -> Device:
-        if device.wipe not in PENDING:
+        if device.wipe not in PENDING or device.wipe_account_only is not account_only:
             return device
-        if not done:
-            return replace(device, wipe=Wipe.FAILED, wipe_at=session.clock.now())
-        return replace(
-            device, wipe=Wipe.DONE, wipe_at=session.clock.now(), policy_key="", policy_digest="", offered_key="",
-            offered_digest="",
-        )
+        return wiped(device, now) if done else replace(device, wipe=Wipe.FAILED, wipe_at=now)
 
     device = await revise(session.store, session.device, change)
     if device.wipe in PENDING:
-        return Response(status=Status.PROTOCOL_ERROR, remote_wipe=True)
+        return _directive(device, Status.PROTOCOL_ERROR)
+    if device.wipe is Wipe.DONE and device.wipe_at == now:
+        # Whoever has this device next begins anew with everything.
+        await session.store.forget(session.user.id, device.id)
     return Response(status=Status.SUCCESS)

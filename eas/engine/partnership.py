@@ -1,16 +1,28 @@
-"""Changing what is kept of a device, against other requests of the same device that do so at the same time."""
+"""Changing what is kept of a device, against other requests of the same device that do so at the same time; wipes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 from .errors import Contended
-from .model import Device
+from .model import Device, Wipe
 from .ports import StateStore
 
 #: A device has two or three requests under way at once. One that loses this often in a row competes with a program.
 MAX_TRIES = 8
+
+#: Wipes that the device has yet to carry out. A failed one is asked for again ([MS-ASPROV] R665, R701).
+PENDING = frozenset((Wipe.REQUESTED, Wipe.SENT, Wipe.FAILED))
+
+
+def wiped(device: Device, now: datetime) -> Device:
+    """A device that has said that it is wiped: it holds no key any more, and nothing that it could refer to."""
+    return replace(
+        device, wipe=Wipe.DONE, wipe_at=now, policy_key="", policy_digest="", offered_key="", offered_digest="",
+        recovery_password="", ping_folders=(), ping_heartbeat=0, remembered_sync=b"",
+    )
 
 
 async def revise(

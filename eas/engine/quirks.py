@@ -18,6 +18,7 @@ class Quirk(StrEnum):
 
     GET_CHANGES_WITH_KEY_0 = "get-changes-with-key-0"
     PROVISION_WITHOUT_DEVICE_INFORMATION = "provision-without-device-information"
+    SYMBIAN_POLICY = "symbian-policy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,12 @@ TABLE: tuple[Row, ...] = (
         quirk=Quirk.PROVISION_WITHOUT_DEVICE_INFORMATION, agent=r"^go-activesync",
         does="At 14.1 and later the first phase of Provision does without DeviceInformation (else Status 165).",
         evidence="go-activesync 0.1 sends a bare Provision and gives up at any Status but 1.",
+    ),
+    Row(
+        quirk=Quirk.SYMBIAN_POLICY, type=r"symbian|nokia", agent=r"symbian|nokia|mailforexchange",
+        does="Settings of a policy that the family cannot meet (browser, S/MIME, unsigned programs and their like) are "
+             "left at the value that restricts nothing, unless the policy allows no partial compliance.",
+        evidence="Symbian Anna gives up the account if any of them has another value (Microsoft FA136114).",
     ),
 )
 

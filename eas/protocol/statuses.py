@@ -127,11 +127,13 @@ HTTP_BEFORE_14: dict[CommonStatus, int] = {
     CommonStatus.SYNC_STATE_LOCKED: 503,  # unstated
     CommonStatus.COMMAND_NOT_SUPPORTED: 501,
     CommonStatus.VERSION_NOT_SUPPORTED: 400,
+    CommonStatus.DEVICE_NOT_FULLY_PROVISIONABLE: 403,  # unstated
     CommonStatus.REMOTE_WIPE_REQUESTED: 449,
     CommonStatus.LEGACY_DEVICE_ON_STRICT_POLICY: 449,
     CommonStatus.DEVICE_NOT_PROVISIONED: 449,
     CommonStatus.POLICY_REFRESH: 449,
     CommonStatus.INVALID_POLICY_KEY: 449,
+    CommonStatus.EXTERNALLY_MANAGED_DEVICES_NOT_ALLOWED: 403,  # unstated
     CommonStatus.UNEXPECTED_ITEM_CLASS: 400,
     CommonStatus.MAXIMUM_DEVICES_REACHED: 403,  # unstated
 }

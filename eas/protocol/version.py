@@ -56,7 +56,13 @@ COMMON_STATUS = Spoken(since=Version.V14_0)
 HTTP_449 = Spoken(until=Version.V12_1)
 #: The class of a collection stands in requests and answers; later it follows from the folder. [MS-ASCMD] Class (Sync).
 COLLECTION_CLASS = Spoken(until=Version.V12_1)
+#: A collection may be named by its class alone: the default folder of that class. Later a Status 4 (R4545).
+DEFAULT_COLLECTIONS = Spoken(until=Version.V2_5)
 #: The phase-1 Provision request must carry the DeviceInformation (else Status 165). [MS-ASPROV] / [MS-ASCMD] R4913.
 PROVISION_DEVICE_INFORMATION = Spoken(since=Version.V14_1)
 #: Notes folders and items exist. [MS-ASNOTE].
 NOTES = Spoken(since=Version.V14_0)
+#: A wipe that takes the account's data alone. [MS-ASPROV] AccountOnlyRemoteWipe R6906.
+ACCOUNT_ONLY_WIPE = Spoken(since=Version.V16_1)
+#: A policy is a text within Data, of its own type. [MS-ASPROV] Data (string Data Type).
+POLICY_AS_TEXT = Spoken(until=Version.V2_5)

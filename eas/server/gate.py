@@ -1,18 +1,24 @@
 """Who may do what just now: a pure decision from what is known of the user, the device and the policy.
 
-In Exchange's order: a pending wipe outranks everything but the command that carries it out; then the user's and the
-device's access; then the policy. A policy that is only offered refuses nobody, so that clients which never provision
-work until the administrator wants otherwise. [MS-ASPROV] Provision Command R483-R487, R693; [MS-ASCMD] Common Status
-Codes R4869, R4876, R5280, R4906-R4912.
+In Exchange's order: a pending wipe outranks everything but the command that carries it out; then whether the user may
+use ActiveSync at all; then the policy; then what was said of this device. A policy that is only offered refuses nobody,
+so that clients which never provision work until the administrator wants otherwise; a device that was wiped has to
+provision anew all the same. [MS-ASPROV] Provision Command R483-R487, R693; [MS-ASCMD] Common Status Codes R4869, R4876,
+R5280, R4904-R4912.
 """
 
 from __future__ import annotations
 
-from eas.commands.provision import PENDING
-from eas.engine.model import Access, Device, Policy, User
-from eas.items.policy import digest
+from collections.abc import Collection
+from datetime import datetime
+
+from eas.engine.compliance import holds, offer, refresh_due
+from eas.engine.model import Access, Device, Policy, User, Wipe
+from eas.engine.partnership import PENDING
+from eas.engine.quirks import Quirk
+from eas.items.policy import beyond
 from eas.protocol.statuses import CommonStatus
-from eas.protocol.version import Version
+from eas.protocol.version import ACCOUNT_ONLY_WIPE, Version
 
 #: The command through which a device learns of a wipe and of its policy.
 PROVISION = "Provision"
@@ -27,18 +33,47 @@ def refusal(
     policy: Policy,
     policy_key: int | None,
     version: Version,
+    now: datetime,
+    quirks: Collection[Quirk] = (),
 ) -> CommonStatus | None:
     """Why the command is refused, or None. `policy_key` is what the device states, None if it states nothing."""
     if device.wipe in PENDING:
-        return None if command == PROVISION else CommonStatus.REMOTE_WIPE_REQUESTED
+        return _wiping(command, device, version)
     if not user.activesync:
         return CommonStatus.USER_DISABLED_FOR_SYNC
-    if device.access is not Access.ALLOWED:
+    if gated and (policy.enforced or _was_wiped(device)):
+        unmet = _unmet(device, policy, policy_key, version, now, quirks)
+        if unmet is not None:
+            return unmet
+    return None if device.access is Access.ALLOWED else CommonStatus.DEVICE_IS_BLOCKED_FOR_THIS_USER
+
+
+def _wiping(command: str, device: Device, version: Version) -> CommonStatus | None:
+    """A device that has come down to a version without account-only wipes gets nothing: neither data, nor an order to
+    erase more than was asked for."""
+    if device.wipe_account_only and version not in ACCOUNT_ONLY_WIPE:
         return CommonStatus.DEVICE_IS_BLOCKED_FOR_THIS_USER
-    if not policy.enforced or not gated:
-        return None
+    return None if command == PROVISION else CommonStatus.REMOTE_WIPE_REQUESTED
+
+
+def _was_wiped(device: Device) -> bool:
+    """And has not provisioned since."""
+    return device.wipe is Wipe.DONE and not device.policy_key
+
+
+def _unmet(
+    device: Device, policy: Policy, policy_key: int | None, version: Version, now: datetime,
+    quirks: Collection[Quirk],
+) -> CommonStatus | None:
+    """What a policy that must be met lacks, by the first of these."""
+    strict = policy.enforced and not policy.allow_partial
+    if strict and beyond(policy.settings, version):
+        return CommonStatus.DEVICE_NOT_FULLY_PROVISIONABLE
     if not policy_key:
-        # 141 would be for devices that cannot provision; those that just have not yet must not take themselves for one.
-        return CommonStatus.DEVICE_NOT_PROVISIONED
-    held = device.policy_key == str(policy_key) and device.policy_digest == digest(policy.settings, version)
-    return None if held else CommonStatus.INVALID_POLICY_KEY
+        # A key of 0 says that a device has yet to provision; none at all, that it cannot. Many leave it out until they
+        # are asked, so only a strict policy takes them for such.
+        cannot = strict and policy_key is None
+        return CommonStatus.LEGACY_DEVICE_ON_STRICT_POLICY if cannot else CommonStatus.DEVICE_NOT_PROVISIONED
+    if device.policy_key != str(policy_key) or not holds(device, offer(policy, version, quirks)):
+        return CommonStatus.INVALID_POLICY_KEY
+    return CommonStatus.POLICY_REFRESH if refresh_due(device, policy, now) else None

@@ -28,6 +28,9 @@ class Unkept:
     async def device(self, user_id: str, device_id: str) -> Device | None:
         return None
 
+    async def devices(self, user_id: str) -> Sequence[Device]:
+        return ()
+
     async def add_device(self, device: Device) -> Device:
         return device
 

@@ -149,17 +149,25 @@ class SqlStateStore:
                 return replace(changed, row=found.row + 1)
         raise Contended(f"device {device_id} is changed by too many requests at once")
 
-    async def request_wipe(self, user_id: str, device_id: str) -> Device | None:
-        """Have the device wiped at its next request. A wipe that is under way goes on as it is."""
+    async def request_wipe(
+        self, user_id: str, device_id: str, *, account_only: bool = False
+    ) -> Device | None:
+        """Have the device, or what it has of the account, wiped at its next request. A wipe of the same kind that is
+        under way goes on as it is."""
         def change(device: Device) -> Device:
-            under_way = device.wipe in (Wipe.REQUESTED, Wipe.SENT)
-            return device if under_way else replace(device, wipe=Wipe.REQUESTED, wipe_at=self._now())
+            same = device.wipe_account_only is account_only
+            if same and device.wipe in (Wipe.REQUESTED, Wipe.SENT):
+                return device
+            return replace(device, wipe=Wipe.REQUESTED, wipe_at=self._now(), wipe_account_only=account_only)
 
         return await self.alter_device(user_id, device_id, change)
 
     async def cancel_wipe(self, user_id: str, device_id: str) -> Device | None:
         """Also lets a device in again whose wipe is done or has failed."""
-        return await self.alter_device(user_id, device_id, lambda d: replace(d, wipe=Wipe.NONE, wipe_at=None))
+        def change(device: Device) -> Device:
+            return replace(device, wipe=Wipe.NONE, wipe_at=None, wipe_account_only=False)
+
+        return await self.alter_device(user_id, device_id, change)
 
     async def set_access(self, user_id: str, device_id: str, access: Access) -> Device | None:
         return await self.alter_device(user_id, device_id, lambda d: replace(d, access=access))

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from wire import Got, Wire, e
 
-from eas.engine.model import Access, Policy, Wipe
+from eas.engine.model import Access, Policy
 
 Wires = Callable[..., Wire]
 
-WBXML_POLICY = "MS-EAS-Provisioning-WBXML"
+WBXML_POLICY, TEXT_POLICY = "MS-EAS-Provisioning-WBXML", "MS-WAP-Provisioning-XML"
+FROM_12 = ["12.0", "12.1", "14.0", "14.1", "16.0", "16.1"]
+WITH_INFORMATION = ("14.1", "16.0", "16.1")
 INFORMATION = e("Settings:DeviceInformation", e("Set", e("Model", "Fold 7"), e("OS", "Wire 1")))
 
 
@@ -22,8 +26,8 @@ def phase_1(policy_type: str = WBXML_POLICY, information: bool = True) -> Any:
     return e("Provision:Provision", *((INFORMATION,) if information else ()), policies)
 
 
-def phase_2(key: str | None, status: str | None = "1") -> Any:
-    parts = [e("PolicyType", WBXML_POLICY)]
+def phase_2(key: str | None, status: str | None = "1", policy_type: str = WBXML_POLICY) -> Any:
+    parts = [e("PolicyType", policy_type)]
     parts += [e("PolicyKey", key)] if key is not None else []
     parts += [e("Status", status)] if status is not None else []
     return e("Provision:Provision", e("Policies", e("Policy", *parts)))
@@ -55,6 +59,8 @@ FOLDER_SYNC = e("FolderHierarchy:FolderSync", e("SyncKey", "0"))
         ("12.1", e("Provision:Provision", e("Policies", e("Policy"))), 200, "2"),
         ("14.1", phase_2("123", "many"), 200, "2"),
         ("14.1", phase_2("123", None), 200, "2"),
+        ("14.1", phase_2("123", "5"), 200, "2"),
+        ("16.1", e("Provision:Provision", e("AccountOnlyRemoteWipe", e("Status", "perhaps"))), 200, "2"),
         # [MS-ASCMD] R4954
         ("14.1", phase_1(information=False), 200, "165"),
         ("14.1", e("Provision:Provision", e("Settings:DeviceInformation"), e("Policies", e("Policy", e(
@@ -72,12 +78,12 @@ async def test_what_does_not_fit(wire: Wires, version: str, body: Any, http: int
         assert got.status == status
 
 
-@pytest.mark.parametrize("version", ["12.1", "14.0", "14.1"])
+@pytest.mark.parametrize("version", FROM_12)
 async def test_a_device_gets_the_policy_and_then_its_key(wire: Wires, world: Any, version: str) -> None:
     """R310, R534, R605, R650, R661, R662, R888"""
     await world.store.save_policy(Policy(settings={"DevicePasswordEnabled": "1", "MinDevicePasswordLength": "6"}))
     device = wire(version=version)
-    first = await device.post("Provision", phase_1(information=version == "14.1"))
+    first = await device.post("Provision", phase_1(information=version in WITH_INFORMATION))
     temporary = first.text("Policies", "Policy", "PolicyKey")
     assert first.status == first.text("Policies", "Policy", "Status") == "1"
     document = ("Policies", "Policy", "Data", "EASProvisionDoc")
@@ -104,12 +110,38 @@ async def test_device_information_is_kept_and_answered(wire: Wires, world: Any) 
     assert not (await world.device(device="WIRE2")).information
 
 
-async def test_an_unknown_type_of_policy_is_said_so(wire: Wires) -> None:
+@pytest.mark.parametrize(
+    ("version", "policy_type"), [*((version, TEXT_POLICY) for version in FROM_12), ("2.5", WBXML_POLICY)]
+)
+async def test_an_unknown_type_of_policy_is_said_so(wire: Wires, version: str, policy_type: str) -> None:
     """R380, R471, R502"""
-    got = await wire().post("Provision", phase_1("MS-WAP-Provisioning-XML"))
+    got = await wire(version=version).post("Provision", phase_1(policy_type, version in WITH_INFORMATION))
     assert (got.status, got.text("Policies", "Policy", "Status")) == ("1", "3")
-    assert got.text("Policies", "Policy", "PolicyType") == "MS-WAP-Provisioning-XML"
+    assert got.text("Policies", "Policy", "PolicyType") == policy_type
     assert got.find("Policies", "Policy", "PolicyKey") is None
+
+
+async def test_2_5_gets_the_policy_as_text(wire: Wires, world: Any) -> None:
+    """R965, and the same two phases."""
+    await enforce(world, settings={
+        "DevicePasswordEnabled": "1", "MinDevicePasswordLength": "6", "MaxInactivityTimeDeviceLock": "301",
+        "MaxDevicePasswordFailedAttempts": "8", "AlphanumericDevicePasswordRequired": "1", "AllowCamera": "0",
+    })
+    device = wire(version="2.5")
+    assert (await device.post("FolderSync", FOLDER_SYNC)).http == 449
+    first = await device.post("Provision", phase_1(TEXT_POLICY, information=False))
+    assert first.text("Policies", "Policy", "PolicyType") == TEXT_POLICY
+    settings = re.findall(r'<parm name="(\w+)" value="(\d+)"/>', first.text("Policies", "Policy", "Data"))
+    assert dict(settings) == {
+        "4131": "0", "AEFrequencyType": "1", "AEFrequencyValue": "6", "DeviceWipeThreshold": "8",
+        "CodewordFrequency": "4", "MinimumPasswordLength": "6", "PasswordComplexity": "0",
+    }
+    second = await device.post(
+        "Provision", phase_2(first.text("Policies", "Policy", "PolicyKey"), policy_type=TEXT_POLICY)
+    )
+    assert second.find("Policies", "Policy", "Data") is None
+    device.key = second.text("Policies", "Policy", "PolicyKey")
+    assert (await device.post("FolderSync", FOLDER_SYNC)).status == "1"
 
 
 async def test_a_wrong_key_is_not_acknowledged(wire: Wires) -> None:
@@ -146,7 +178,7 @@ async def test_a_lost_answer_to_the_acknowledgement_is_given_again(wire: Wires) 
         ("3", {}, "1"),
         ("3", {"enforced": True}, "139"),
         ("4", {}, "1"),
-        ("4", {"allow_external": False}, "145"),  # R461, R687
+        ("4", {"allow_external": False}, "145"),  # R461, R687, R697
     ],
 )
 async def test_what_the_device_made_of_the_policy_counts(
@@ -199,6 +231,73 @@ async def test_the_final_key_opens_the_gate_and_the_temporary_one_does_not(
     assert (await device.post("FolderSync", FOLDER_SYNC)).status == "1"
 
 
+async def test_a_device_without_any_key_is_taken_for_one_that_cannot_where_the_policy_is_strict(
+    wire: Wires, world: Any
+) -> None:
+    """R685, [MS-ASCMD] R4904. One that states a key of 0 has only yet to provision (R4906)."""
+    await enforce(world, allow_partial=False)
+    assert (await wire(version="16.1").post("FolderSync", FOLDER_SYNC)).status == "141"
+    assert (await wire(version="16.1", key="0").post("FolderSync", FOLDER_SYNC)).status == "142"
+    assert (await wire(version="12.1").post("FolderSync", FOLDER_SYNC)).http == 449
+
+
+async def test_a_version_that_cannot_be_told_all_is_refused_where_the_policy_is_strict(
+    wire: Wires, world: Any
+) -> None:
+    """In the words of HTTP: the versions that lack settings are from before the statuses."""
+    settings = {"AllowCamera": "0"}
+    await enforce(world, settings=settings, allow_partial=False)
+    assert (await wire(version="12.0").post("FolderSync", FOLDER_SYNC)).http == 403
+    assert (await wire(version="12.1").post("FolderSync", FOLDER_SYNC)).http == 449
+    await enforce(world, settings=settings)
+    assert (await wire(version="12.0").post("FolderSync", FOLDER_SYNC)).http == 449
+
+
+async def test_a_policy_is_refreshed_when_its_time_has_come(wire: Wires, world: Any) -> None:
+    """[MS-ASCMD] R4909: Status 143, and 449 before 14.0. The interval is not told to the device."""
+    await enforce(world, settings={"DevicePolicyRefreshInterval": "2"})
+    device = wire()
+    device.key = (await provisioned(device)).text("Policies", "Policy", "PolicyKey")
+    assert (await device.post("FolderSync", FOLDER_SYNC)).status == "1"
+    await later(world, timedelta(hours=2))
+    assert (await device.post("FolderSync", FOLDER_SYNC)).status == "143"
+    device.version = "12.1"
+    assert (await device.post("FolderSync", FOLDER_SYNC)).http == 449
+    device.version = "14.1"
+    device.key = (await provisioned(device)).text("Policies", "Policy", "PolicyKey")
+    assert (await device.post("FolderSync", FOLDER_SYNC)).status == "1"
+
+
+async def later(world: Any, time: timedelta) -> None:
+    """As if the device had acknowledged its policy that much earlier."""
+    device = await world.device()
+    digest, _, at = device.policy_digest.partition("@")
+    earlier = (datetime.fromisoformat(at) - time).isoformat()
+    assert await world.store.save_device(replace(device, policy_digest=f"{digest}@{earlier}"))
+
+
+async def test_a_client_that_sends_no_device_information_is_let_in_by_its_quirk(wire: Wires, world: Any) -> None:
+    got = await wire(agent="go-activesync/0.1").post("Provision", phase_1(information=False))
+    assert got.status == "1"
+    assert got.find("DeviceInformation") is None
+
+
+async def test_symbian_is_told_only_what_it_can_meet(wire: Wires, world: Any) -> None:
+    """And goes on with the key that it earned thereby, unless the policy allows nothing less than all of it."""
+    stated = {"AllowBrowser": "0", "DevicePasswordEnabled": "1", "RequireSignedSMIMEAlgorithm": "1"}
+    await enforce(world, settings=stated)
+    device = wire(type="NokiaE7", agent="MailforExchange")
+    first = await device.post("Provision", phase_1())
+    document = ("Policies", "Policy", "Data", "EASProvisionDoc")
+    assert (first.text(*document, "AllowBrowser"), first.text(*document, "DevicePasswordEnabled")) == ("1", "1")
+    assert first.find(*document, "RequireSignedSMIMEAlgorithm") is None
+    device.key = first.text("Policies", "Policy", "PolicyKey")
+    device.key = (await device.post("Provision", phase_2(device.key))).text("Policies", "Policy", "PolicyKey")
+    assert (await device.post("FolderSync", FOLDER_SYNC)).status == "1"
+    await enforce(world, settings=stated, allow_partial=False)
+    assert (await device.post("Provision", phase_1())).text(*document, "AllowBrowser") == "0"
+
+
 async def test_a_changed_policy_is_asked_for_again(wire: Wires, world: Any) -> None:
     """R693, R487. Once provisioned anew the device goes on."""
     await enforce(world)
@@ -223,80 +322,6 @@ async def test_the_key_of_one_device_is_no_other_devices(wire: Wires, world: Any
     other = wire(device="WIRE2", key=key)
     assert (await other.post("FolderSync", FOLDER_SYNC)).status == "144"
     assert (await wire(user="ben", password="ben-secret", key=key).post("FolderSync", FOLDER_SYNC)).status == "144"
-
-
-# Wiping ------------------------------------------------------------------------------------------------------------
-
-WIPED = e("Provision:Provision", e("RemoteWipe", e("Status", "1")))
-NOT_WIPED = e("Provision:Provision", e("RemoteWipe", e("Status", "2")))
-
-
-@pytest.mark.parametrize(
-    ("version", "key", "http", "status"),
-    [("14.1", "", 200, "140"), ("14.0", "1", 200, "140"), ("12.1", "0", 449, None), ("12.1", "", 403, None)],
-)
-@pytest.mark.parametrize("command", ["FolderSync", "Ping", "Sync", "Settings"])
-async def test_a_wipe_refuses_every_command(
-    wire: Wires, world: Any, version: str, key: str, http: int, status: str | None, command: str
-) -> None:
-    """[MS-ASCMD] R5280, R7561, R7562"""
-    device = wire(version=version, key=key)
-    await device.post("FolderSync", FOLDER_SYNC)
-    await world.store.request_wipe(world.ids["anna"], device.device)
-    got = await device.post(command, {"FolderSync": FOLDER_SYNC, "Settings": e("Settings:Settings")}.get(command, b""))
-    assert got.http == http
-    if status is not None:
-        assert got.status == status
-
-
-@pytest.mark.parametrize("request_", [e("Provision:Provision"), phase_1()])
-async def test_a_wipe_is_told_and_its_end_recorded(wire: Wires, world: Any, request_: Any) -> None:
-    """R493, R653, R654, R663, R664"""
-    device = wire()
-    await device.post("FolderSync", FOLDER_SYNC)
-    await world.store.request_wipe(world.ids["anna"], device.device)
-    told = await device.post("Provision", request_)
-    assert told.status == "1"
-    directive = told.find("RemoteWipe")
-    assert directive is not None
-    assert directive.content == ()  # R322
-    assert (await world.device()).wipe is Wipe.SENT
-    done = await device.post("Provision", WIPED)
-    assert done.status == "1"
-    assert done.find("RemoteWipe") is None
-    stored = await world.device()
-    assert (stored.wipe, stored.policy_key) == (Wipe.DONE, "")
-    assert (await device.post("FolderSync", FOLDER_SYNC)).status == "1"
-
-
-async def test_a_failed_wipe_is_asked_for_again(wire: Wires, world: Any) -> None:
-    """R665, R701"""
-    device = wire()
-    await device.post("FolderSync", FOLDER_SYNC)
-    await world.store.request_wipe(world.ids["anna"], device.device)
-    failed = await device.post("Provision", NOT_WIPED)
-    assert failed.status == "2"
-    assert failed.find("RemoteWipe") is not None
-    assert (await world.device()).wipe is Wipe.FAILED
-    assert (await device.post("FolderSync", FOLDER_SYNC)).status == "140"
-
-
-async def test_a_report_that_nobody_asked_for_changes_nothing(wire: Wires, world: Any) -> None:
-    device = wire()
-    await provisioned(device)
-    before = await world.device()
-    assert (await device.post("Provision", WIPED)).status == "1"
-    after = await world.device()
-    assert (after.wipe, after.policy_key) == (Wipe.NONE, before.policy_key)
-
-
-async def test_a_wipe_reaches_a_blocked_device(wire: Wires, world: Any) -> None:
-    device = wire()
-    await device.post("FolderSync", FOLDER_SYNC)
-    await world.store.set_access(world.ids["anna"], device.device, Access.BLOCKED)
-    await world.store.request_wipe(world.ids["anna"], device.device)
-    assert (await device.post("FolderSync", FOLDER_SYNC)).status == "140"
-    assert (await device.post("Provision", e("Provision:Provision"))).find("RemoteWipe") is not None
 
 
 @pytest.mark.parametrize("access", [Access.BLOCKED, Access.QUARANTINED])

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
-from eas.commands.provision import PENDING
 from eas.engine.model import Access, Device, Policy, User, Wipe
+from eas.engine.partnership import PENDING
 from eas.items.policy import digest
 from eas.protocol.statuses import CommonStatus
 from eas.protocol.version import Version
 from eas.server.gate import refusal
 
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 USER = User(id="u1", login="anna", address="anna@example.com", addresses=("anna@example.com",), name="Anna")
 POLICY = Policy(settings={"DevicePasswordEnabled": "1"}, enforced=True)
 DEVICE = Device(
@@ -26,7 +28,7 @@ def ask(
     key: int | None = 4711, version: Version = Version.V14_1,
 ) -> CommonStatus | None:
     return refusal(
-        command=command, gated=gated, user=user, device=device, policy=policy, policy_key=key, version=version
+        command=command, gated=gated, user=user, device=device, policy=policy, policy_key=key, version=version, now=NOW
     )
 
 
