@@ -5,6 +5,7 @@
     BackendError
       Unavailable  ItemGone  FolderGone  FolderExists  VersionConflict  NoRecurrence  NotAllowed  TooLarge  NoSpace
       Undeliverable
+      BadLink  Blocked  CredentialsRequired  Unreachable  TimedOut
 """
 
 from __future__ import annotations
@@ -97,3 +98,23 @@ class Undeliverable(BackendError):
     def __init__(self, reason: Refusal, detail: str = "") -> None:
         super().__init__(detail or reason.name)
         self.reason = reason
+
+
+class BadLink(BackendError):
+    """What should name a document is no link."""
+
+
+class Blocked(BackendError):
+    """A document that lies outside of what the admin opened to devices."""
+
+
+class CredentialsRequired(BackendError):
+    """The document's server wants a name and a password, and the device gave none."""
+
+
+class Unreachable(BackendError):
+    """The document's server cannot be connected to."""
+
+
+class TimedOut(BackendError):
+    """The document's server did not answer in time."""

@@ -16,6 +16,7 @@ from typing import Protocol
 from eas.items import kql
 from eas.items.body import Wanted
 from eas.items.compose import Outgoing
+from eas.items.documents import Content, Document, Login
 from eas.items.freebusy import BusyPeriod
 from eas.items.native import Item, ItemId, MailFlags
 
@@ -34,11 +35,13 @@ class Horizon:
 
     Mail reaches as far as the day it was received; an appointment to its last occurrence, an endless one beyond every
     edge; a task to the day on which it was completed, beyond every edge while it is not. `conversations`: with a
-    message that reaches beyond the edge all those of its conversation in the same collection are wanted, too.
+    message that reaches beyond the edge all those of its conversation in the same collection are wanted, too. `most`:
+    of the recipient information cache only so many entries, those of the highest rank; None for all.
     """
 
     edge: datetime | None = None
     conversations: bool = False
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +224,21 @@ class Directory(Protocol):
         ...
 
 
+class Documents(Protocol):
+    """The file shares and document servers that the admin opened to this user.
+
+    Both raise BadLink, Blocked, NotAllowed, ItemGone, CredentialsRequired, Unreachable, TimedOut and TooLarge.
+    """
+
+    async def listing(self, link: str, login: Login | None, start: int, count: int) -> tuple[Sequence[Document], int]:
+        """What a link points to, and if that is a folder what lies in it, by name; and how many there are in all."""
+        ...
+
+    async def read(self, link: str, login: Login | None, first: int, last: int | None) -> Content:
+        """The octets from `first` to `last`, both included, as far as there are so many; None: to the end."""
+        ...
+
+
 class Outbox(Protocol):
     async def submit(self, outgoing: Outgoing) -> None:
         """Deliver here or hand over for delivery; the same Message-ID again is taken once. Raises Undeliverable."""
@@ -373,6 +391,14 @@ class Listening(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class RevocationLists(Protocol):
+    """Lists of revoked certificates, where they are published. [RFC 5280] 5."""
+
+    async def fetch(self, url: str) -> bytes | None:
+        """What is published there, perhaps some minutes ago; None if nothing may be fetched from there, or is there."""
+        ...
 
 
 class Clock(Protocol):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from eas.items.native import Viewer
 from eas.protocol.query import Query
 from eas.protocol.version import Version
 
 from .model import Device, Policy, User
-from .ports import Bell, Clock, Directory, Entropy, Leases, Mailbox, Outbox, StateStore
+from .ports import Bell, Clock, Directory, Documents, Entropy, Leases, Mailbox, Outbox, StateStore
 from .quirks import Quirk
 
 
@@ -42,10 +42,14 @@ class Session:
     leases: Leases
     entropy: Entropy
     quirks: frozenset[Quirk] = frozenset()
-    policy: Policy = Policy()
+    policy: Policy = field(default_factory=Policy)
     limits: Limits = Limits()
     #: DER of the certificates that S/MIME chains may end at. [MS-ASCMD] ValidateCert R688.
     trust_anchors: tuple[bytes, ...] = ()
+    #: None where no host is allowed.
+    revocation_lists: RevocationLists | None = None
+    #: None where no documents are opened to devices.
+    documents: Documents | None = None
 
     @property
     def viewer(self) -> Viewer:

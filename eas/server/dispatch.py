@@ -191,20 +191,26 @@ async def _session(
     device = await store.device(user.id, query.device_id)
     if device is None:
         device = await _new_device(query, version, agent, user, store, now, manner.limits.max_devices)
+    # Windows Phone 8 names itself in OPTIONS and seldom after; a device without a name is still the device it was.
+    agent = agent or device.agent
     await store.seen(user.id, query.device_id, agent, version.text, now)
     mailbox, directory, outbox = ports.accounts.open(user)
     return Session(
         user=user, device=device, version=version, query=query, mailbox=mailbox, directory=directory, outbox=outbox,
         store=store, bell=bell, clock=ports.clock, leases=ports.leases, entropy=ports.entropy, limits=manner.limits,
-        trust_anchors=manner.trust_anchors, quirks=quirks_of(replace(device, agent=agent)),
-        policy=await store.policy(user.id),
+        trust_anchors=manner.trust_anchors,
+        documents=ports.documents(user) if ports.documents is not None else None,
+        quirks=quirks_of(replace(device, agent=agent)),
+        policy=await store.policy(user.id), revocation_lists=ports.revocation_lists,
     )
 
 
 async def _new_device(
     query: Query, version: Version, agent: str, user: User, store: StateStore, now: datetime, most: int
 ) -> Device:
-    """Raises CommonFault where the user has as many as may be. [MS-ASCMD] R4980"""
+    """Raises CommonFault where the user has as many as may be ([MS-ASCMD] R4980), and for one of no type."""
+    if not query.device_type:
+        raise CommonFault(CommonStatus.DEVICE_TYPE_MISSING_OR_INVALID)
     if most and len(await store.devices(user.id)) >= most:
         raise CommonFault(CommonStatus.MAXIMUM_DEVICES_REACHED)
     new = Device(

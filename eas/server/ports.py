@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 
-from eas.engine.ports import Accounts, Bell, Clock, Entropy, Leases, StateStore
+from eas.engine.model import User
+from eas.engine.ports import Accounts, Bell, Clock, Documents, Entropy, Leases, StateStore
 from eas.engine.session import Limits
 from eas.protocol.version import Version
 
@@ -16,7 +17,8 @@ OFFERED = tuple(Version)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """`ready` tells whether requests can be answered just now, for health checks."""
+    """`ready` tells whether requests can be answered just now, for health checks. `documents` opens those of a user;
+    None if there are none."""
 
     accounts: Accounts
     store: StateStore
@@ -25,6 +27,8 @@ class Ports:
     leases: Leases
     entropy: Entropy
     ready: Callable[[], Awaitable[bool]]
+    revocation_lists: RevocationLists | None = None
+    documents: Callable[[User], Documents] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
