@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from .statuses import CommonStatus
-from .version import Version
+from .version import COMMON_STATUS, Version
 
 #: [MS-ASHTTP] Command Codes R58-R78. 5 to 8 are not assigned; 23 is what Microsoft's own test client sends for Find.
 COMMAND_OF_CODE: dict[int, str] = {
@@ -46,6 +46,8 @@ COMMAND_OF_CODE: dict[int, str] = {
 CODE_OF_COMMAND: dict[str, int] = {command: code for code, command in COMMAND_OF_CODE.items()}
 #: GetHierarchy has no code: it can be asked for in plain text only.
 COMMANDS: tuple[str, ...] = (*CODE_OF_COMMAND, "GetHierarchy")
+#: What is answered where a device asks for it, but what no device shall be led to ask for.
+UNOFFERED: tuple[str, ...] = ("Notify",)
 
 #: Parameter tag of the base64 form -> name in the plain form. [MS-ASHTTP] Command Parameters R81-R86, R510.
 PARAMETER_OF_TAG: dict[int, str] = {
@@ -81,7 +83,7 @@ EN_US = 0x0409
 #: R98 wants letters and digits. GUIDs in braces, MAC addresses and dotted names have been seen.
 _DEVICE_ID = re.compile(r"[0-9A-Za-z._:{}-]+")
 _NAMES = {name.lower() for name in (*FIELD_OF_PARAMETER, "Cmd", "DeviceId", "DeviceType", "SaveInSent", "PolicyKey")}
-_COMMAND_OF_LOWER = {command.lower(): command for command in COMMANDS}
+_COMMAND_OF_LOWER = {command.lower(): command for command in (*COMMANDS, *UNOFFERED)}
 
 
 class Reason(Enum):
@@ -123,7 +125,9 @@ class Query:
     """A request line, and the headers that the plain form needs beside it.
 
     `version`, `policy_key` and `locale` (an [MS-LCID] number) are None where they are not stated; a policy key of 0 is
-    stated. `user` is what the device puts there for the log, and proves nothing. `encoded` tells the base64 form.
+    stated. `user` is what the device puts there for the log, and proves nothing; Nokia's N900 leaves it out. `encoded`
+    tells the base64 form. `device_type` is "" where a plain query leaves it out, which a device that is known by its id
+    may do up to 12.1 (see `complete`); Status 109 is for later versions.
     """
 
     command: str
@@ -160,8 +164,9 @@ def parse(query: str | bytes) -> Query:
 def complete(query: Query, headers: Mapping[str, str]) -> Query:
     """The query with what a plain one leaves to headers; a base64 query wins over headers. Header names in lower case.
 
-    Raises QueryError for a version that does not exist. Without a version header `version` stays None. A policy key
-    that is no number counts as 0, a stated key that no policy has.
+    Raises QueryError for a version that does not exist, and for a device type that is left out where the version does
+    not let it. Without a version header `version` stays None. A policy key that is no number counts as 0, a stated key
+    that no policy has.
     """
     version, key = query.version, query.policy_key
     if version is None and (stated := headers.get("ms-asprotocolversion", "").strip()):
@@ -171,6 +176,8 @@ def complete(query: Query, headers: Mapping[str, str]) -> Query:
             raise QueryError(Reason.VERSION, str(error), command=query.command) from None
     if key is None and (stated := headers.get("x-ms-policykey", "").strip()):
         key = _policy_key(stated)
+    if not query.device_type and (version is None or version in COMMON_STATUS):
+        raise QueryError(Reason.DEVICE_TYPE, "no device type", command=query.command, version=version)
     multipart = query.accept_multipart
     if not query.encoded:
         multipart = headers.get("ms-asacceptmultipart", "").strip().upper() == "T"
@@ -289,6 +296,8 @@ def _of_base64(raw: bytes) -> Query:
                 flags = value[0]
     except QueryError as error:
         raise QueryError(error.reason, str(error), command=command, version=version) from None
+    if not device_type:
+        raise QueryError(Reason.DEVICE_TYPE, "no device type", command=command, version=version)
     return _query(
         command,
         version,
@@ -313,9 +322,10 @@ def _bytes_of(token: bytes) -> bytes:
 
 
 def _device_id(raw: bytes) -> str:
-    """A device id in the base64 form is text, or the bytes of a GUID (R34), which become hex digits."""
+    """A device id in the base64 form is text, or the bytes of a GUID (R34), which become hex digits: capitals, as
+    Windows Phone 8 writes the same id in its OPTIONS."""
     text = raw.decode("latin-1")
-    return text if _DEVICE_ID.fullmatch(text) else raw.hex()
+    return text if _DEVICE_ID.fullmatch(text) else raw.hex().upper()
 
 
 def _query(
@@ -326,11 +336,11 @@ def _query(
     parameters: Mapping[str, str],
     **others: Any,
 ) -> Query:
-    """A Query whose device has a valid id and type."""
+    """A Query whose device has a valid id, and a valid type if one is stated."""
     if not _DEVICE_ID.fullmatch(device_id) or len(device_id) > MAX_DEVICE_ID:
         shown = device_id[: MAX_DEVICE_ID + 1]
         raise QueryError(Reason.DEVICE_ID, f"not a device id: {shown!r}", command=command, version=version)
-    if not device_type or not device_type.isprintable() or len(device_type) > MAX_DEVICE_TYPE:
+    if not device_type.isprintable() or len(device_type) > MAX_DEVICE_TYPE:
         shown = device_type[: MAX_DEVICE_TYPE + 1]
         raise QueryError(Reason.DEVICE_TYPE, f"not a device type: {shown!r}", command=command, version=version)
     values: dict[str, Any] = {FIELD_OF_PARAMETER[name]: value for name, value in parameters.items()}

@@ -62,12 +62,18 @@ def refuse(
     status: CommonStatus, command: Command[Any] | None, version: Version | None, *, stated_key: bool = True
 ) -> Reply:
     """The answer to a request that fails as a whole. Without a command or a version, or for a command whose answers
-    have no root element, it can only be an HTTP status. `stated_key`: the device sent a policy key (R7561)."""
-    if command is not None and command.root and version is not None and version in COMMON_STATUS:
+    have no root element (any more), it can only be an HTTP status. `stated_key`: the device sent a policy key
+    (R7561)."""
+    if command is not None and version is not None and version in COMMON_STATUS and _has_root(command, version):
         return status_only(command, int(status))
     if status is CommonStatus.REMOTE_WIPE_REQUESTED and not stated_key:
         return http_only(403)
     return http_only(http_before_14(status, command.name if command else ""))
+
+
+def _has_root(command: Command[Any], version: Version) -> bool:
+    """Folders, the root of GetHierarchy, went with the command: a later device could not read it."""
+    return bool(command.root) and version <= command.spoken.until
 
 
 def status_only(command: Command[Any], status: int) -> Reply:

@@ -16,6 +16,7 @@ from eas.protocol.query import (
     COMMANDS,
     EN_US,
     MAX_DEVICE_ID,
+    UNOFFERED,
     Query,
     QueryError,
     complete,
@@ -40,10 +41,10 @@ def check(query: str | bytes) -> None:
     if isinstance(found, QueryError):
         assert 101 <= found.status <= 184
         return
-    assert found.command in COMMANDS
+    assert found.command in (*COMMANDS, *UNOFFERED)
     assert 0 < len(found.device_id) <= MAX_DEVICE_ID
     assert found.device_id.isascii()
-    assert found.device_type
+    assert found.device_type or not found.encoded
     assert found.user.isprintable()
     in_headers = {"version": None, "policy_key": None, "locale": None, "accept_multipart": False, "encoded": False}
     assert parse(plain(found)) == replace(found, **in_headers)
@@ -55,6 +56,8 @@ def check_base64(found: Query) -> None:
     values = (found.user, found.attachment_name, found.item_id)
     if found.command not in CODE_OF_COMMAND or any(len((value or "").encode()) > 255 for value in values):
         return
+    if not found.device_type:  # which only the plain form can leave out
+        found = replace(found, device_type="SmartPhone")
     token = encode_base64(replace(found, version=version))
     locale = EN_US if found.locale is None else found.locale
     assert parse(token) == replace(found, version=version, locale=locale, encoded=True)

@@ -160,8 +160,10 @@ def test_policy_key_is_little_endian_and_may_be_absent() -> None:
 
 def test_device_id_that_is_no_text_becomes_hex_digits() -> None:
     """[MS-ASHTTP] R34: a string or a GUID."""
-    assert parse(token(device_id=bytes(range(16)))).device_id == bytes(range(16)).hex()
-    assert parse(token(device_id=b"\xff" * 32)).device_id == "ff" * 32
+    assert parse(token(device_id=bytes(range(16)))).device_id == "000102030405060708090A0B0C0D0E0F"
+    # Of a Windows Phone 8.1, whose OPTIONS says DeviceId=796ACD8C9822BB3C18D373282F6D55EC.
+    assert parse("jREHBBB5as2MmCK7PBjTcygvbVXsBAAAAAADV1A4").device_id == "796ACD8C9822BB3C18D373282F6D55EC"
+    assert parse(token(device_id=b"\xff" * 32)).device_id == "FF" * 32
 
 
 def test_alphabet_padding_and_encoding_of_the_token_do_not_matter() -> None:
@@ -196,8 +198,6 @@ REFUSED: dict[str, tuple[str, Reason]] = {
     "device id with a line break at its end": ("Cmd=Sync&DeviceId=a%0A&DeviceType=a", Reason.DEVICE_ID),
     "device id beyond ASCII": ("Cmd=Sync&DeviceId=%C3%A4&DeviceType=a", Reason.DEVICE_ID),
     "device id of 65 letters": (f"Cmd=Sync&DeviceId={'a' * 65}&DeviceType=a", Reason.DEVICE_ID),
-    "no device type": ("Cmd=Sync&DeviceId=a", Reason.DEVICE_TYPE),
-    "empty device type": ("Cmd=Sync&DeviceId=a&DeviceType=", Reason.DEVICE_TYPE),
     "device type with a line break": ("Cmd=Sync&DeviceId=a&DeviceType=a%0Ab", Reason.DEVICE_TYPE),
     "device type of 65 letters": (f"Cmd=Sync&DeviceId=a&DeviceType={'a' * 65}", Reason.DEVICE_TYPE),
     "not base64": ("!!!!", Reason.MALFORMED),
@@ -234,7 +234,7 @@ def test_every_reason_has_a_status() -> None:
         parse("Cmd=Sync&DeviceType=a")
     assert caught.value.status is CommonStatus.DEVICE_ID_MISSING_OR_INVALID
     with pytest.raises(QueryError) as caught:
-        parse("Cmd=Sync&DeviceId=a")
+        parse("Cmd=Sync&DeviceId=a&DeviceType=%00")
     assert caught.value.status is CommonStatus.DEVICE_TYPE_MISSING_OR_INVALID
     assert {QueryError(reason, "").status for reason in Reason} == {101, 108, 109, 137, 138}
 
@@ -256,6 +256,24 @@ def test_headers_complete_a_plain_query() -> None:
     headers = {"ms-asprotocolversion": " 16.1", "x-ms-policykey": "4294967295", "ms-asacceptmultipart": "T"}
     expected = replace(SYNC, version=Version.V16_1, policy_key=0xFFFFFFFF, accept_multipart=True)
     assert complete(SYNC, headers) == expected
+
+
+@pytest.mark.parametrize("query", ["Cmd=Sync&DeviceId=a", "Cmd=Sync&DeviceId=a&DeviceType="])
+@pytest.mark.parametrize("version", list(Version))
+def test_only_old_devices_may_leave_out_their_type(query: str, version: Version) -> None:
+    """[MS-ASCMD] R4830 for 14.0 and later; before, a device may be known by its id alone."""
+    headers = {"ms-asprotocolversion": version.text}
+    if version < Version.V14_0:
+        assert complete(parse(query), headers).device_type == ""
+        return
+    with pytest.raises(QueryError) as caught:
+        complete(parse(query), headers)
+    assert (caught.value.reason, caught.value.version) == (Reason.DEVICE_TYPE, version)
+
+
+def test_a_query_without_version_and_type_is_refused() -> None:
+    with pytest.raises(QueryError):
+        complete(parse("Cmd=Sync&DeviceId=a"), {})
 
 
 def test_absent_headers_leave_everything_open() -> None:

@@ -32,8 +32,19 @@ PARAMETERS = "Cmd=FolderSync&User=anna&DeviceId=WIRE1&DeviceType=TestPhone"
         ("16.1", PARAMETERS, 200, "1"),
         ("2.5", PARAMETERS, 200, "1"),
         ("14.1", PARAMETERS.replace("FolderSync", "FolderSyncs"), 501, None),
-        ("12.1", PARAMETERS.replace("FolderSync", "CreateCollection"), 501, None),  # R7558
+        # What devices had before 2.5.
+        ("2.5", PARAMETERS.replace("FolderSync", "CreateCollection"), 501, None),  # R7558
+        ("12.0", PARAMETERS.replace("FolderSync", "DeleteCollection"), 501, None),
+        ("12.1", PARAMETERS.replace("FolderSync", "MoveCollection"), 501, None),
+        ("14.1", PARAMETERS.replace("FolderSync", "CreateCollection"), 501, None),
+        # Without a root element of its own: HTTP in the place of 138.
         ("14.1", PARAMETERS.replace("FolderSync", "GetAttachment"), 400, None),
+        ("14.0", PARAMETERS.replace("FolderSync", "GetHierarchy"), 400, None),
+        ("16.1", PARAMETERS.replace("FolderSync", "GetHierarchy"), 400, None),
+        ("12.1", PARAMETERS.replace("FolderSync", "Notify"), 400, None),
+        ("14.1", PARAMETERS.replace("FolderSync", "Notify"), 400, None),
+        ("2.5", PARAMETERS.replace("FolderSync", "Settings"), 400, None),  # R7559
+        ("2.5", PARAMETERS.replace("FolderSync", "ItemOperations"), 400, None),
         ("14.1", PARAMETERS.replace("&DeviceId=WIRE1", ""), 200, "108"),  # R4828
         ("14.0", PARAMETERS.replace("WIRE1", "a%20b"), 200, "108"),
         ("12.1", PARAMETERS.replace("&DeviceId=WIRE1", ""), 400, None),
@@ -160,6 +171,22 @@ async def test_one_line_a_request_and_no_secret_in_it(wire: Wires) -> None:
 
 
 # Devices -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", ["2.5", "12.0", "12.1"])
+async def test_an_old_device_is_known_by_its_id_alone(wire: Wires, world: Any, version: str) -> None:
+    """Before 14.0 there is no Status 109: a device that leaves out its type, its name or its user is still itself."""
+    whole = wire(version=version, type="SmartPhone", agent="MSFT-SPhone/5.2.1")
+    bare = wire(version=version, type="", agent="")
+    assert (await bare.post("FolderSync", FOLDER_SYNC)).http == 400, "nobody knows it yet"
+    assert await world.device() is None
+    assert (await whole.post("FolderSync", FOLDER_SYNC)).status == "1"
+    query = "Cmd=FolderSync&DeviceId=WIRE1"
+    assert (await bare.post("FolderSync", FOLDER_SYNC, query=query)).status == "1"
+    stored = await world.device()
+    assert (stored.type, stored.agent) == ("SmartPhone", "MSFT-SPhone/5.2.1")
+    bare.version = "14.0"
+    assert (await bare.post("FolderSync", FOLDER_SYNC, query=query)).status == "109"
 
 
 async def test_the_first_command_makes_a_partnership(wire: Wires, world: Any) -> None:
