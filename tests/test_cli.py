@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from typer.testing import CliRunner, Result
+from wire import Wire, e
 
 from eas import app, config
 from eas.cli import app as commands
@@ -292,6 +293,36 @@ def test_delivered_mail_is_in_the_inbox_of_everybody_in_a_group(office: Eas, tmp
     office("deliver", "anna", "-", stdin="Subject: Two\n\nx")
     assert sorted(office.with_phone(subjects)) == ["Hello", "Two"]
     assert "empty" in office("deliver", "anna", "-", stdin="", code=1).stderr
+
+
+def test_quirks_of_a_device_are_shown_and_switched(office: Eas) -> None:
+    office.with_phone(set_up)
+    assert office.json("device", "show", "anna", "PHONE1")["quirks"] == {}
+    office("device", "quirk", "anna", "PHONE1", "symbian-policy", "on")
+    assert office.json("device", "show", "anna", "PHONE1")["quirks"] == {"symbian-policy": "switched on"}
+    office("device", "quirk", "anna", "PHONE1", "symbian-policy", "off")
+    assert office.json("device", "show", "anna", "PHONE1")["quirks"] == {"symbian-policy": "switched off"}
+    office("device", "quirk", "anna", "PHONE1", "symbian-policy", "auto")
+    assert office.json("device", "show", "anna", "PHONE1")["quirks"] == {}
+    assert "no quirk sleep" in office("device", "quirk", "anna", "PHONE1", "sleep", "on", code=1).stderr
+
+
+def test_only_a_device_that_can_wipe_the_account_alone_is_told_to(office: Eas) -> None:
+    office.with_phone(set_up)
+    refused = office("device", "wipe", "anna", "PHONE1", "--account-only", code=1).stderr
+    assert "16.1" in refused
+    assert office.json("device", "show", "anna", "PHONE1")["wipe"] == "none"
+    asyncio.run(upgraded(office.data))
+    office("device", "wipe", "anna", "PHONE1", "--account-only")
+    shown = office.json("device", "show", "anna", "PHONE1")
+    assert (shown["wipe"], shown["wipe_account_only"]) == ("requested", True)
+
+
+async def upgraded(data: Path) -> None:
+    """The phone comes back in 16.1."""
+    async with app.build(config.load(None, {"data": str(data)}, {})) as parts:
+        device = Wire(app=parts.asgi, password="secret", device="PHONE1", version="16.1")
+        assert (await device.post("FolderSync", e("FolderHierarchy:FolderSync", e("SyncKey", "0")))).status == "1"
 
 
 def test_devices_are_listed_blocked_allowed_wiped_and_forgotten(office: Eas) -> None:

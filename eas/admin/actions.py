@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from eas.backends.embedded import admin as embedded
 from eas.engine.errors import BackendError
 from eas.engine.model import Access, Device, FolderType, Right, Wipe
+from eas.engine.quirks import TABLE, Quirk, quirks_of
+from eas.protocol.version import ACCOUNT_ONLY_WIPE, Version
 from eas.store import DEFAULT_POLICY, Assignee
 
 from . import policies as policy_files
@@ -356,13 +358,21 @@ async def devices(site: Site, who: str = "") -> list[dict[str, Any]]:
 
 
 async def device(site: Site, who: str, device_id: str) -> dict[str, Any]:
-    """With the items that it got degraded."""
+    """With the quirks that it is given, and the items that it got degraded."""
     user_id, found = await _find_device(site, who, device_id)
     degraded = [
         {"item": f"{one.owner.collection_id}:{one.id}", "reason": one.reason, "since": one.at.isoformat()}
         for one in await site.store.degraded(user_id, device_id)
     ]
-    return {**_device(found, {user_id: who}), "degraded": degraded}
+    quirks = {quirk.value: _why(quirk, found) for quirk in sorted(quirks_of(found))}
+    off = {name: "switched off" for name, on in found.quirks.items() if not on}
+    return {**_device(found, {user_id: who}), "quirks": quirks | off, "degraded": degraded}
+
+
+def _why(quirk: Quirk, found: Device) -> str:
+    if found.quirks.get(quirk.value):
+        return "switched on"
+    return next(row.does for row in TABLE if row.quirk is quirk and row.fits(found))
 
 
 async def remove_device(site: Site, who: str, device_id: str) -> None:
@@ -371,9 +381,15 @@ async def remove_device(site: Site, who: str, device_id: str) -> None:
     site.tell({"do": "end", "user": user_id, "device": device_id})
 
 
-async def wipe_device(site: Site, who: str, device_id: str) -> None:
-    user_id, _ = await _find_device(site, who, device_id)
-    await site.store.request_wipe(user_id, device_id)
+async def wipe_device(site: Site, who: str, device_id: str, *, account_only: bool = False) -> None:
+    """All of it, or what it has of this account. Raises Refused for a device that knows no wipe of the account."""
+    user_id, found = await _find_device(site, who, device_id)
+    if account_only and not any(version.text == found.version for version in Version if version in ACCOUNT_ONLY_WIPE):
+        raise Refused(
+            f"{device_id} speaks {found.version}: only devices that speak {ACCOUNT_ONLY_WIPE.since.text} can wipe the "
+            "account alone; any other can be wiped whole, or blocked"
+        )
+    await site.store.request_wipe(user_id, device_id, account_only=account_only)
     site.tell({"do": "end", "user": user_id, "device": device_id})
 
 
@@ -382,6 +398,20 @@ async def cancel_wipe(site: Site, who: str, device_id: str) -> None:
     if found.wipe in (Wipe.NONE, Wipe.DONE):
         raise Refused(f"no wipe of {device_id} is pending")
     await site.store.cancel_wipe(user_id, device_id)
+
+
+async def set_quirk(site: Site, who: str, device_id: str, name: str, switched: bool | None) -> None:
+    """Switch a quirk on or off for a device; None leaves it to the table again."""
+    user_id, found = await _find_device(site, who, device_id)
+    known = [quirk.value for quirk in Quirk]
+    if name not in known and not (switched is None and name in found.quirks):
+        raise NotFound(f"no quirk {name}; there are {', '.join(known)}")
+
+    def change(device: Device) -> Device:
+        others = {quirk: value for quirk, value in device.quirks.items() if quirk != name}
+        return replace(device, quirks=others if switched is None else {**others, name: switched})
+
+    await site.store.alter_device(user_id, device_id, change)
 
 
 async def block_device(site: Site, who: str, device_id: str) -> None:
@@ -419,7 +449,7 @@ def _device(found: Device, names: Mapping[str, str]) -> dict[str, Any]:
         "model": found.information.get("Model", ""), "agent": found.agent, "version": found.version,
         "first_seen": found.first_seen.isoformat() if found.first_seen else None,
         "last_seen": found.last_seen.isoformat() if found.last_seen else None,
-        "access": found.access.value, "wipe": found.wipe.value,
+        "access": found.access.value, "wipe": found.wipe.value, "wipe_account_only": found.wipe_account_only,
         "wipe_at": found.wipe_at.isoformat() if found.wipe_at else None,
         "provisioned": bool(found.policy_key), "information": dict(found.information),
         "heartbeat": found.ping_heartbeat or None, "folders_watched": len(found.ping_folders),

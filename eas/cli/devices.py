@@ -1,8 +1,10 @@
-"""`eas device`: who has which phone; wipe, block, let in again."""
+"""`eas device`: who has which phone; wipe, block, let in again; what is done otherwise for it."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +14,7 @@ from eas.admin.site import Site
 
 from .frame import AsJson, ConfigFile, DataFolder, act, done, put_list, put_one
 
-app = typer.Typer(help="Devices: list, show, remove, wipe, block, allow.", no_args_is_help=True)
+app = typer.Typer(help="Devices: list, show, remove, wipe, block, allow, quirk.", no_args_is_help=True)
 
 UserName = Annotated[str, typer.Argument(metavar="USER", help="A login or an address.")]
 DeviceName = Annotated[str, typer.Argument(metavar="DEVICE", help="The id of a device.")]
@@ -48,10 +50,16 @@ def remove(
 
 @app.command()
 def wipe(
-    user: UserName, device: DeviceName, as_json: AsJson = False, config: ConfigFile = None, data: DataFolder = None
+    user: UserName,
+    device: DeviceName,
+    account_only: Annotated[bool, typer.Option("--account-only", help="Only what it has of this account.")] = False,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+    data: DataFolder = None,
 ) -> None:
     """Have a device erase itself at its next request."""
-    _do(actions.wipe_device, "wipe requested", user, device, as_json, config, data)
+    word = "wipe of the account requested" if account_only else "wipe requested"
+    _do(partial(actions.wipe_device, account_only=account_only), word, user, device, as_json, config, data)
 
 
 @app.command("cancel-wipe")
@@ -76,6 +84,30 @@ def allow(
 ) -> None:
     """Let a blocked device in again."""
     _do(actions.allow_device, "allowed", user, device, as_json, config, data)
+
+
+class Switch(StrEnum):
+    ON = "on"
+    OFF = "off"
+    AUTO = "auto"
+
+
+SWITCHED = {Switch.ON: True, Switch.OFF: False, Switch.AUTO: None}
+
+
+@app.command()
+def quirk(
+    user: UserName,
+    device: DeviceName,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As docs/quirks.md has it.")],
+    switch: Annotated[Switch, typer.Argument(help="`auto`: as the table says for devices of this kind.")],
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+    data: DataFolder = None,
+) -> None:
+    """Do otherwise for one device, or do not."""
+    act(config, data, lambda site: actions.set_quirk(site, user, device, name, SWITCHED[switch]))
+    done(f"{device} of {user}: {name} {switch.value}", as_json, user=user, device=device, quirk=name, switch=switch)
 
 
 def _do(
