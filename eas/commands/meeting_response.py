@@ -1,7 +1,8 @@
 """MeetingResponse: accept, accept tentatively or decline an invitation.
 
-[MS-ASCMD] MeetingResponse; Status (MeetingResponse); InstanceId (MeetingResponse). Up to 14.1 the device itself mails
-its answer to the organizer.
+[MS-ASCMD] MeetingResponse; Status (MeetingResponse); InstanceId (MeetingResponse); SendResponse. Up to 14.1 the device
+itself mails its answer to the organizer (R268), but for those that leave it to the server; from 16.0 the server does if
+the device asks for it (R6062).
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from enum import IntEnum
 from eas.engine import errors
 from eas.engine.classes import EMAIL
 from eas.engine.ids import MAX_LENGTH, parse_server_id
-from eas.engine.meetings import respond
+from eas.engine.meetings import Answer, respond
+from eas.engine.quirks import Quirk
 from eas.engine.session import Session
+from eas.items.body import Body, BodyType, Source, body_html, body_text
 from eas.items.native import Refused, Unreadable
-from eas.protocol.schema import DASHED, INT, element, elements, message
+from eas.protocol.schema import COMPACT, DASHED, INT, element, elements, message
 from eas.protocol.statuses import CommonStatus
 from eas.protocol.version import Spoken, Version
 
@@ -33,6 +36,10 @@ RESPONSES = (1, 2, 3)
 INSTANCES = Spoken(since=Version.V14_1)
 
 
+#: In these versions the device says whether its answer is to be mailed. [MS-ASCMD] SendResponse R7113-R7118.
+SEND_RESPONSE = Spoken(since=Version.V16_0)
+
+
 class Status(IntEnum):
     """Beside these, 104 and 146 of the common ones."""
 
@@ -40,6 +47,20 @@ class Status(IntEnum):
     INVALID_REQUEST = 2
     MAILBOX_ERROR = 3
     SERVER_ERROR = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendResponse:
+    """`body` are the words for the organizer; the times are those that the user proposes instead, both or none
+    (R69901704, R69901725)."""
+
+    body: Body | None = element("AirSyncBase:Body", message(Body), default=None)
+    proposed_start: datetime | None = element(
+        "MeetingResponse:ProposedStartTime", COMPACT, since=Version.V16_1, default=None
+    )
+    proposed_end: datetime | None = element(
+        "MeetingResponse:ProposedEndTime", COMPACT, since=Version.V16_1, default=None
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +73,9 @@ class Asked:
     request_id: str | None = element("MeetingResponse:RequestId", default=None)
     long_id: str | None = element("Search:LongId", default=None)
     instance_id: str | None = element("MeetingResponse:InstanceId", default=None)
+    send_response: SendResponse | None = element(
+        "MeetingResponse:SendResponse", message(SendResponse), since=SEND_RESPONSE.since, default=None
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +145,7 @@ async def _appointment(asked: Asked, instance: datetime | None, session: Session
     if instance is not None and folder.item_class == EMAIL:
         raise _Failed(Status.INVALID_REQUEST)  # R4185
     try:
-        return await respond(session, folder, parsed[1], asked.response, instance)
+        return await respond(session, folder, parsed[1], _answer(asked, asked.response, instance, session))
     except errors.NoRecurrence:
         raise _Failed(CommonStatus.NO_RECURRENCE_IN_CALENDAR) from None  # R3196
     except (errors.ItemGone, Refused, Unreadable):
@@ -130,3 +154,27 @@ async def _appointment(asked: Asked, instance: datetime | None, session: Session
         raise
     except errors.BackendError as error:
         raise _Failed(Status.MAILBOX_ERROR) from error
+
+
+def _answer(asked: Asked, response: int, instance: datetime | None, session: Session) -> Answer:
+    sent = asked.send_response
+    if sent is None:
+        # R7113: no mail; before 16.0 the device sends it.
+        left_to_us = session.version not in SEND_RESPONSE and Quirk.REPLY_IS_MAILED_FOR_IT in session.quirks
+        return Answer(response=response, instance=instance, send=left_to_us)
+    times = (sent.proposed_start, sent.proposed_end)
+    proposed = None
+    if times != (None, None):
+        if times[0] is None or times[1] is None or times[1] <= times[0]:
+            raise _Failed(Status.INVALID_REQUEST)
+        proposed = (times[0], times[1])
+    return Answer(response=response, instance=instance, send=True, body=_source(sent.body), proposed=proposed)
+
+
+def _source(body: Body | None) -> Source | None:
+    if body is None or not body.data:
+        return None
+    try:
+        return Source(text=body_text(body), html=body_html(body) if body.type is not BodyType.TEXT else None)
+    except ValueError:  # RTF that is none
+        raise _Failed(Status.INVALID_REQUEST) from None

@@ -19,6 +19,8 @@ class Quirk(StrEnum):
     GET_CHANGES_WITH_KEY_0 = "get-changes-with-key-0"
     PROVISION_WITHOUT_DEVICE_INFORMATION = "provision-without-device-information"
     SYMBIAN_POLICY = "symbian-policy"
+    REPLY_IS_MAILED_FOR_IT = "reply-is-mailed-for-it"
+    MAILS_MEETINGS_ITSELF = "mails-meetings-itself"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,19 @@ TABLE: tuple[Row, ...] = (
         does="Settings of a policy that the family cannot meet (browser, S/MIME, unsigned programs and their like) are "
              "left at the value that restricts nothing, unless the policy allows no partial compliance.",
         evidence="Symbian Anna gives up the account if any of them has another value (Microsoft FA136114).",
+    ),
+    Row(
+        quirk=Quirk.REPLY_IS_MAILED_FOR_IT,
+        # The number is that of the build: 1607 is 16G, iOS 12.4.
+        agent=r"^Apple-[^/]+/(?:160[7-9]|16[1-9]\d|1[7-9]\d\d|[2-9]\d\d\d)\b",
+        does="Up to 14.1 the server mails the answer to the organizer after a MeetingResponse; from 16.0 the device "
+             "says by SendResponse whether it shall.",
+        evidence="iOS from 12.4 (agent .../1607) on sends no mail of its own after MeetingResponse; earlier ones do.",
+    ),
+    Row(
+        quirk=Quirk.MAILS_MEETINGS_ITSELF, type=r"^WindowsOutlook",
+        does="The server mails no invitations, updates and cancellations that follow from a Sync, in no version.",
+        evidence="Outlook for Windows sends the iMIP messages of its meetings itself, whatever the server does.",
     ),
 )
 

@@ -26,6 +26,7 @@ from eas.items.native import Unreadable, Viewer
 from .errors import BackendError, Refusal, Unavailable, Undeliverable
 from .model import FolderType
 from .ports import Chosen, Intent, Owner
+from .quirks import Quirk
 from .sending import OUTBOX, SENT
 from .session import Session
 
@@ -45,7 +46,7 @@ async def announce(session: Session, before: bytes | None, after: bytes | None, 
     Nothing that goes wrong with a message undoes the write: the user finds a notice in the inbox. Raises Unavailable;
     then the same call goes on where it ended.
     """
-    if before == after:
+    if before == after or Quirk.MAILS_MEETINGS_ITSELF in session.quirks:
         return
     try:
         if not decide.notices(before, after, session.viewer):

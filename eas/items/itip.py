@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from . import calendar_exceptions, participants
+from . import calendar_exceptions, itip_build, participants
 from .appointment import BusyStatus
+from .body import Source
 from .calendar_view import REPLY_TIME, VEVENT, uid
 from .contentline import Component, Line, serialize
 from .event import Event, event_of, open_event
 from .ical import Moment, Number, read_utc, set_value
+from .itip_build import Notice
 from .native import Refused, Unreadable, Viewer
 from .timezone import zone_or_utc
 
@@ -62,6 +64,36 @@ def apply_response(stored: bytes, response: int, viewer: Viewer, instance: datet
         raise Refused("the organizer does not answer")
     _answer(event, response, viewer, instance)
     return serialize(event.calendar)
+
+
+def is_answered(ics: bytes, response: int, viewer: Viewer, instance: datetime | None) -> bool:
+    """Whether the viewer's answer in the event, or in the occurrence at `instance`, is this one. Raises Unreadable."""
+    event = open_event(ics, zone_or_utc(viewer.zone))
+    component = event.main
+    if instance is not None:
+        try:
+            component = event.others.get(_occurrence(event, instance).instant, event.main)
+        except Refused:  # gone since: it was declined
+            return response == DECLINE
+    line = participants.own_line(component, viewer)
+    return line is not None and (line.param("PARTSTAT") or "").upper() == _PARTSTAT.get(response)
+
+
+def answer_of(
+    ics: bytes, response: int, viewer: Viewer, instance: datetime | None, body: Source | None,
+    proposed: tuple[datetime, datetime] | None,
+) -> Notice | None:
+    """The message that tells the organizer: a REPLY, or with `proposed` times a COUNTER. None if there is no organizer
+    to tell. Raises Refused if there is no such occurrence, Unreadable."""
+    event = open_event(ics, zone_or_utc(viewer.zone))
+    component, original = event.main, None
+    if instance is not None:
+        original = _occurrence(event, instance)
+        component = event.others.get(original.instant, event.main)
+    return itip_build.reply(
+        event, component, _PARTSTAT[response], viewer, original=original, proposed=proposed,
+        comment=body.as_text() if body else "",
+    )
 
 
 def has_occurrence(ics: bytes, instance: datetime, viewer: Viewer) -> bool:

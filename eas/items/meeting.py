@@ -106,7 +106,7 @@ def meeting_request(ics: bytes, viewer: Viewer, version: Version) -> MeetingRequ
     name, address = participants.organizer(main)
     reminder = VEVENT["reminder"].load(main)
     original = _original(event)
-    recurrence = shown_recurrence(event)
+    recurrence = shown_recurrence(event, version)
     when: dict[str, Any] = {"timezone": shown_zone(event, event.span.start.zone, viewer)}
     return MeetingRequest(
         **{**when, **times(event.span, event, viewer, version)},
@@ -154,6 +154,11 @@ def recurs(ics: bytes) -> bool:
 def organizer_of(ics: bytes) -> str:
     """The address of the organizer, "" if there is none. Raises Unreadable."""
     return participants.organizer(open_event(ics, UTC).main)[1]
+
+
+def takes_proposals(ics: bytes) -> bool:
+    """Whether the organizer lets invitees propose other times. Raises Unreadable."""
+    return not VEVENT["disallow_new_time_proposal"].load(open_event(ics, UTC).main)
 
 
 def instance_of(ics: bytes) -> datetime | None:
@@ -227,5 +232,5 @@ def _message_type(event: Event) -> MeetingMessageType:
 __all__ = [
     "InstanceType", "MeetingMessageType", "MeetingRequest", "apply_cancel", "apply_reply", "apply_request",
     "apply_response", "has_occurrence", "instance_of", "meeting_request", "message_class",
-    "organizer_of", "recurs", "respond", "uid_of",
+    "organizer_of", "recurs", "respond", "takes_proposals", "uid_of",
 ]  # fmt: skip

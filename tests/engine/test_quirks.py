@@ -30,3 +30,23 @@ def test_every_quirk_has_a_row_and_every_row_its_reason() -> None:
         assert row.type or row.agent or row.os
         for pattern in (row.type, row.agent, row.os):
             re.compile(pattern)
+
+
+def device(agent: str = "", type: str = "test") -> Device:
+    return Device(user_id="1", id="D1", type=type, agent=agent)
+
+
+def test_who_leaves_the_reply_to_a_meeting_to_the_server() -> None:
+    """iOS from 12.4 on, by the build in its agent."""
+    agents = {
+        "Apple-iPhone11C2/1607.77": True, "Apple-iPad7C3/1701.577": True, "Apple-iPhone14C5/2001.50": True,
+        "Apple-iPhone10C1/1606.10": False, "Apple-iPhone6C1/1208.321": False, "Apple-iPhone/701.341": False,
+        "Android/9": False,
+    }
+    for agent, expected in agents.items():
+        assert (Quirk.REPLY_IS_MAILED_FOR_IT in quirks_of(device(agent))) is expected, agent
+
+
+def test_who_mails_meetings_itself() -> None:
+    assert Quirk.MAILS_MEETINGS_ITSELF in quirks_of(device("Outlook/15.0 (15.0.4420.1017)", "WindowsOutlook15"))
+    assert Quirk.MAILS_MEETINGS_ITSELF not in quirks_of(device("Outlook-iOS-Android/1.0", "Outlook"))
