@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from eas.commands import search, settings
+from eas.commands import _mailbox_search, _people, settings
+from eas.commands import _search_messages as search
 from eas.engine.model import Audience
 from eas.items.body import BodyPreference, BodyType
 from eas.protocol.schema import SchemaError, content, dump, load
@@ -35,13 +36,13 @@ class Hit:
 
 async def search_people(
     phone: Phone, text: str, *, count: int = 100, pictures: bool = False, max_picture: int | None = None
-) -> list[search.Entry]:
+) -> list[_people.Entry]:
     """Entries of the address list. `pictures` from 14.1 on, none larger than `max_picture` octets. Raises Refusal."""
     picture = search.PictureOptions(max_size=max_picture) if pictures and phone.version >= Version.V14_1 else None
     options = search.Options(range=f"0-{count - 1}", picture=picture)
     store = await _search(phone, search.Store(name="GAL", query=Element("Search:Query", text), options=options))
     try:
-        return [load(search.Entry, r.properties, phone.version) for r in store.results if r.properties is not None]
+        return [load(_people.Entry, r.properties, phone.version) for r in store.results if r.properties is not None]
     except SchemaError as error:
         raise BadAnswer(f"Search: {error}") from error
 
@@ -57,7 +58,7 @@ async def search_mailbox(
     count: int = 100,
 ) -> tuple[list[Hit], int]:
     """Items in which the words occur, and how many there are in all. Raises Refusal."""
-    query = search.And(classes=tuple(classes), collections=tuple(f.id for f in folders), free_text=text)
+    query = _mailbox_search.And(classes=tuple(classes), collections=tuple(f.id for f in folders), free_text=text)
     inside = Element("Search:And", content(query, phone.version))
     options = search.Options(
         range=f"{start}-{start + count - 1}", deep=deep or None,

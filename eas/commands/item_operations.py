@@ -37,7 +37,7 @@ from eas.protocol.version import Spoken, Version
 from eas.protocol.wbxml import Element
 
 from ._registry import CommonFault, Multipart, command
-from .sync import PREFERENCE
+from ._sync_messages import PREFERENCE
 
 #: Operations in one request. [MS-ASCMD] Limiting Size of Command Requests.
 MAX_OPERATIONS = 100

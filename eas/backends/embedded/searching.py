@@ -43,7 +43,7 @@ def found(connection: Connection, all_folders: Sequence[Seen], query: MailQuery)
     )
     if query.matching is not None:
         statement = statement.join(FolderRow, FolderRow.id == ItemRow.folder_id).where(_possible(query.matching))
-    hits = connection.execute(statement).tuples().all()
+    hits = connection.execute(statement).all()
     if query.matching is None or _exact(query.matching):
         return hits
     matching = _matching(connection, hits, query.matching)
