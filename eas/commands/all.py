@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (  # noqa: F401 - importing a command registers it
+    find,
     folder_create,
     folder_delete,
     folder_sync,

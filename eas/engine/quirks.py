@@ -21,6 +21,7 @@ class Quirk(StrEnum):
     SYMBIAN_POLICY = "symbian-policy"
     REPLY_IS_MAILED_FOR_IT = "reply-is-mailed-for-it"
     MAILS_MEETINGS_ITSELF = "mails-meetings-itself"
+    FIND_IN_UNKNOWN_FOLDER = "find-in-unknown-folder"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,11 @@ TABLE: tuple[Row, ...] = (
         quirk=Quirk.MAILS_MEETINGS_ITSELF, type=r"^WindowsOutlook",
         does="The server mails no invitations, updates and cancellations that follow from a Sync, in no version.",
         evidence="Outlook for Windows sends the iMIP messages of its meetings itself, whatever the server does.",
+    ),
+    Row(
+        quirk=Quirk.FIND_IN_UNKNOWN_FOLDER, agent=r"^Apple-",
+        does="A Find in a folder that does not exist looks into all folders instead of being refused with Status 3.",
+        evidence="iOS sends an id of its own with Find that stands for all mailboxes.",
     ),
 )
 

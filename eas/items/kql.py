@@ -17,10 +17,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from itertools import groupby
-from zoneinfo import ZoneInfo
 
 #: What is looked at of a query: nobody types more, and each term costs a pass over the mailbox.
 MAX_QUERY = 2000
@@ -133,7 +132,7 @@ _YES_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0
 _IMPORTANCE = {"low": 0, "normal": 1, "medium": 1, "high": 2}
 
 
-def parse(query: str, now: datetime, zone: ZoneInfo) -> Node:
+def parse(query: str, now: datetime, zone: tzinfo) -> Node:
     """What is asked for; `now` (aware) and `zone` say what "today" is. Never fails."""
     return _Parser(query[:MAX_QUERY], now.astimezone(zone)).whole()
 
