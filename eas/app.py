@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import text
 from starlette.types import ASGIApp
 
+from eas.backends.crl import HttpRevocationLists
 from eas.backends.embedded.backend import Embedded, open_embedded
 from eas.backends.embedded.groupware import Limits as GroupwareLimits
 from eas.backends.embedded.groupware import Ring
@@ -159,6 +160,7 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
     ports = Ports(
         accounts=embedded.accounts, store=store, bell=bell, clock=clock, leases=leases, entropy=entropy,
         ready=_readiness(database),
+        revocation_lists=HttpRevocationLists(hosts=settings.certificates.crl_hosts, monotonic=clock.monotonic),
     )
     return App(
         settings=settings, database=database, transactions=shared, store=store, embedded=embedded,

@@ -107,11 +107,19 @@ def _file(value: Path) -> Path:
     return value
 
 
+def _host_maybe_port(value: str) -> str:
+    value = value.strip().lower()
+    return _host_port(value) if _HOST_PORT.fullmatch(value) else _host(value)
+
+
 HostPort = Annotated[str, AfterValidator(_host_port), Allowed("HOST:PORT, as 127.0.0.1:8080 or [::1]:8080")]
 Door = Annotated[
     str, AfterValidator(_door), Allowed("HOST:PORT, or the path of a Unix socket that begins with / or ./")
 ]
 Host = Annotated[str, AfterValidator(_host), Allowed("a host name or an address, without a port")]
+AnyHost = Annotated[
+    str, AfterValidator(_host_maybe_port), Allowed("a host name or an address, with or without :PORT")
+]
 Domain = Annotated[str, AfterValidator(_domain), Allowed("a domain, as example.org")]
 Zone = Annotated[str, AfterValidator(_zone), Allowed("the IANA name of a time zone, as Europe/Berlin")]
 Network = Annotated[str, AfterValidator(_network), Allowed("an address or a network, as 10.0.0.0/8")]
@@ -158,6 +166,13 @@ class Lmtp(_Part):
     max_bytes: int = Field(50 << 20, ge=1 << 10, description="Largest message taken, in bytes.")
 
 
+class Certificates(_Part):
+    crl_hosts: tuple[AnyHost, ...] = Field(
+        (), description="Hosts from which lists of revoked certificates are fetched, wherever a certificate that a "
+        "device asks about names them. Nothing is fetched from any other."
+    )
+
+
 class Bounds(_Part):
     heartbeat_min_seconds: int = Field(60, ge=1, le=3540, description="Shortest wait that a device may ask for.")
     heartbeat_max_seconds: int = Field(
@@ -192,6 +207,7 @@ class Settings(_Part):
     tls: Tls = Field(default_factory=Tls, description="TLS without a proxy.")
     smarthost: Smarthost = Field(default_factory=Smarthost, description="Outgoing mail.")
     lmtp: Lmtp = Field(default_factory=Lmtp, description="Incoming mail.")
+    certificates: Certificates = Field(default_factory=Certificates, description="S/MIME certificates.")
     limits: Bounds = Field(default_factory=Bounds, description="What one request may ask for.")
     log: Log = Field(default_factory=Log, description="The log, on standard error.")
 

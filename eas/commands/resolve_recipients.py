@@ -25,9 +25,9 @@ from eas.protocol.schema import DASHED, INT, OPAQUE, element, elements, enum, me
 from eas.protocol.version import Version
 from eas.protocol.wbxml import Element
 
+from ._certificates import parse_der
 from ._people import Pictures, PictureStatus
 from ._registry import Counted, command
-from .validate_cert import parse_der
 
 
 class Status(IntEnum):

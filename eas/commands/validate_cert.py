@@ -1,63 +1,31 @@
 """ValidateCert: is this S/MIME certificate to be trusted?
 
-The chain is built and checked here step by step, because a device wants to know what is wrong and not only that
-something is. What passes is then put before the verifier of the cryptography library, whose word is final: it also
-knows name constraints and weak algorithms. Its own rules for the end of a chain are those of web servers, and refuse
-S/MIME certificates; they are switched off.
-
-Trust anchors are those that the administrator configured. Revocation lists are not fetched: a certificate names the
-address, and the gateway goes to no address that a message names. With CheckCRL 1 the answer is therefore that the
-status cannot be determined (R893), with 0 that is passed over (R895).
+Trust anchors are those that the administrator configured. Revocation lists are fetched from hosts alone that the
+administrator allowed: a certificate names the address, and the gateway goes to no address that a message names. What
+is known to be revoked is told in any case; that nobody can tell, only with CheckCRL (R893, R895).
 
 [MS-ASCMD] ValidateCert R686-R688; Status (ValidateCert) R4470-R4521; CheckCRL R892-R898.
 """
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from enum import IntEnum
-from functools import lru_cache
-from typing import TypeVar
 
+import structlog
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.x509.oid import ExtendedKeyUsageOID
-from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store, VerificationError
 
 from eas.engine.session import Session
 from eas.protocol.schema import FLAG, element, elements, enum, message
 
+from ._certificates import Status, judge, parse, parsed_anchors
 from ._registry import command
+from ._revocation import Revocation
 
-T = TypeVar("T", bound=x509.ExtensionType)
-
-
-class Status(IntEnum):
-    SUCCESS = 1                # R4474
-    PROTOCOL_ERROR = 2         # R4476
-    BAD_SIGNATURE = 3          # R4479
-    UNTRUSTED = 4              # R4482
-    BAD_CHAIN = 5              # R4484
-    NOT_FOR_MAIL = 6           # R4488
-    EXPIRED = 7                # R4491
-    CHAIN_EXPIRED = 8          # R4494
-    WRONG_USAGE_IN_CHAIN = 9   # R4497
-    BAD_FORMAT = 10            # R4500
-    NOT_END_ENTITY = 11        # R4504, R5847
-    REVOCATION_OFFLINE = 14    # R4512
-    REVOCATION_UNKNOWN = 16    # R4517
-    UNKNOWN_ERROR = 17         # R5864
-
+log = structlog.get_logger("eas.validate_cert")
 
 #: [MS-ASCMD] Limiting Size of Command Requests R5662.
 MAX_CERTIFICATES = 100
-#: Bytes of DER. Real ones have one to three thousand; the limit keeps absurd keys from costing seconds.
-MAX_DER = 16 * 1024
-#: Certificates from end to root. Public ones have three or four.
-MAX_DEPTH = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,169 +55,21 @@ async def validate_cert(request: Request, session: Session) -> Response:
     if not request.certificates or len(request.certificates) + len(request.chain) > MAX_CERTIFICATES:
         return Response(status=Status.PROTOCOL_ERROR)
     between = [certificate for text in request.chain if (certificate := parse(text)) is not None]
-    anchors, now = _parsed_anchors(session.trust_anchors), session.clock.now()
+    revocation = Revocation(session.revocation_lists, session.clock.now())
     statuses = [
-        validate(parse(text), between, anchors, now, check_revocation=request.check_crl is True)
+        await _status(text, between, revocation, session, strict=request.check_crl is True)
         for text in request.certificates
     ]
     return Response(status=Status.SUCCESS, verdicts=tuple(Verdict(status=status) for status in statuses))
 
 
-def parse(text: str) -> x509.Certificate | None:
-    """A certificate from base64 of DER; None if it is none."""
-    if len(text) > 2 * MAX_DER:
-        return None
-    try:
-        return parse_der(b64decode(text))
-    except ValueError:  # not base64, or not even ASCII
-        return None
-
-
-def parse_der(der: bytes) -> x509.Certificate | None:
-    if len(der) > MAX_DER:
-        return None
-    try:
-        certificate = x509.load_der_x509_certificate(der)
-        certificate.extensions  # noqa: B018 - read now, so that no fault shows later
-        certificate.public_key()
-        certificate.issuer, certificate.subject  # noqa: B018
-    except (ValueError, UnsupportedAlgorithm, TypeError, x509.DuplicateExtension):
-        return None
-    return certificate
-
-
-@lru_cache(maxsize=4)
-def _parsed_anchors(ders: tuple[bytes, ...]) -> tuple[x509.Certificate, ...]:
-    return tuple(x509.load_der_x509_certificate(der) for der in ders)
-
-
-def validate(
-    certificate: x509.Certificate | None,
-    between: Sequence[x509.Certificate],
-    anchors: Sequence[x509.Certificate],
-    now: datetime,
-    *,
-    check_revocation: bool,
+async def _status(
+    text: str, between: Sequence[x509.Certificate], revocation: Revocation, session: Session, *, strict: bool
 ) -> Status:
-    """SUCCESS, or the first thing that is wrong. `certificate` None stands for one that could not be read."""
-    if certificate is None:
-        return Status.BAD_FORMAT
-    path = _path(certificate, between, anchors)
-    found = path if isinstance(path, Status) else _fault_of_path(path, now)
-    found = _fault_of_end(certificate, now) or found
-    if found is not None:
-        return found
-    if not _accepted(certificate, between, anchors, now):
-        return Status.BAD_CHAIN
-    return _revocation(certificate) if check_revocation else Status.SUCCESS
-
-
-def _path(
-    certificate: x509.Certificate, between: Sequence[x509.Certificate], anchors: Sequence[x509.Certificate]
-) -> list[x509.Certificate] | Status:
-    """The certificate, its issuer, and so on to an anchor; or why there is no such path."""
-    path = [certificate]
-    while path[-1] not in anchors:
-        issuers = [c for c in (*anchors, *between) if c.subject == path[-1].issuer and c not in path]
-        if path[-1].issuer == path[-1].subject and not issuers:
-            return Status.UNTRUSTED if _issued(path[-1], path[-1]) else Status.BAD_SIGNATURE
-        if not issuers:
-            return Status.UNTRUSTED
-        issuer = next((c for c in issuers if _issued(path[-1], c)), None)
-        if issuer is None:
-            return Status.BAD_SIGNATURE
-        path.append(issuer)
-        if len(path) > MAX_DEPTH:
-            return Status.BAD_CHAIN
-    return path
-
-
-def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """One certificate that nobody has foreseen does not take the answer about the others with it."""
     try:
-        certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
-        return False
-    return True
-
-
-def _fault_of_end(certificate: x509.Certificate, now: datetime) -> Status | None:
-    if not _in_force(certificate, now):
-        return Status.EXPIRED
-    if _is_authority(certificate):
-        return Status.NOT_END_ENTITY
-    return None if _for_mail(certificate) else Status.NOT_FOR_MAIL
-
-
-def _fault_of_path(path: Sequence[x509.Certificate], now: datetime) -> Status | None:
-    issuers = path[1:]
-    if not all(_in_force(issuer, now) for issuer in issuers):
-        return Status.CHAIN_EXPIRED
-    if not all(_is_authority(issuer) for issuer in issuers):
-        return Status.NOT_END_ENTITY
-    return None if all(_may_issue(issuer, below) for below, issuer in enumerate(issuers)) else (
-        Status.WRONG_USAGE_IN_CHAIN
-    )
-
-
-def _in_force(certificate: x509.Certificate, now: datetime) -> bool:
-    return certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
-
-
-def _extension(certificate: x509.Certificate, kind: type[T]) -> T | None:
-    try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
-
-
-def _is_authority(certificate: x509.Certificate) -> bool:
-    constraints = _extension(certificate, x509.BasicConstraints)
-    return constraints is not None and constraints.ca
-
-
-def _may_issue(issuer: x509.Certificate, below: int) -> bool:
-    """Whether it may sign certificates, with so many other authorities below it."""
-    usage, constraints = _extension(issuer, x509.KeyUsage), _extension(issuer, x509.BasicConstraints)
-    longest = constraints.path_length if constraints else None
-    return (usage is None or usage.key_cert_sign) and (longest is None or below <= longest)
-
-
-def _for_mail(certificate: x509.Certificate) -> bool:
-    """[RFC 8550] Extended Key Usage, Key Usage: what is absent allows everything. Signing or encrypting will do."""
-    extended, usage = _extension(certificate, x509.ExtendedKeyUsage), _extension(certificate, x509.KeyUsage)
-    if extended is not None and not _FOR_MAIL & set(extended):
-        return False
-    return usage is None or (
-        usage.digital_signature or usage.content_commitment or usage.key_encipherment or usage.key_agreement
-    )
-
-
-_FOR_MAIL = {ExtendedKeyUsageOID.EMAIL_PROTECTION, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
-
-
-def _accepted(
-    certificate: x509.Certificate,
-    between: Sequence[x509.Certificate],
-    anchors: Sequence[x509.Certificate],
-    now: datetime,
-) -> bool:
-    anything = ExtensionPolicy.permit_all()
-    authorities = anything.require_present(x509.BasicConstraints, Criticality.AGNOSTIC, None)
-    verifier = (
-        PolicyBuilder()
-        .store(Store(list(anchors)))
-        .time(now)
-        .max_chain_depth(MAX_DEPTH)
-        .extension_policies(ca_policy=authorities, ee_policy=anything)
-        .build_client_verifier()
-    )
-    try:
-        verifier.verify(certificate, list(between))
-    except VerificationError:
-        return False
-    return True
-
-
-def _revocation(certificate: x509.Certificate) -> Status:
-    named = _extension(certificate, x509.CRLDistributionPoints)
-    return Status.REVOCATION_UNKNOWN if named is None else Status.REVOCATION_OFFLINE
+        found = judge(parse(text), between, parsed_anchors(session.trust_anchors), session.clock.now())
+        return found if isinstance(found, Status) else await revocation.of_chain(found, strict=strict)
+    except Exception as error:
+        log.error("certificate not judged", exc_info=error)
+        return Status.UNKNOWN_ERROR

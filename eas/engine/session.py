@@ -9,7 +9,7 @@ from eas.protocol.query import Query
 from eas.protocol.version import Version
 
 from .model import Device, Policy, User
-from .ports import Bell, Clock, Directory, Documents, Entropy, Leases, Mailbox, Outbox, StateStore
+from .ports import Bell, Clock, Directory, Documents, Entropy, Leases, Mailbox, Outbox, RevocationLists, StateStore
 from .quirks import Quirk
 
 

@@ -198,8 +198,10 @@ async def _session(
     return Session(
         user=user, device=device, version=version, query=query, mailbox=mailbox, directory=directory, outbox=outbox,
         store=store, bell=bell, clock=ports.clock, leases=ports.leases, entropy=ports.entropy, limits=manner.limits,
-        trust_anchors=manner.trust_anchors, quirks=quirks_of(replace(device, agent=agent)),
-        policy=await store.policy(user.id),
+        trust_anchors=manner.trust_anchors,
+        documents=ports.documents(user) if ports.documents is not None else None,
+        quirks=quirks_of(replace(device, agent=agent)),
+        policy=await store.policy(user.id), revocation_lists=ports.revocation_lists,
     )
 
 

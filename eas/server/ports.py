@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 
 from eas.engine.model import User
-from eas.engine.ports import Accounts, Bell, Clock, Documents, Entropy, Leases, StateStore
+from eas.engine.ports import Accounts, Bell, Clock, Documents, Entropy, Leases, RevocationLists, StateStore
 from eas.engine.session import Limits
 from eas.protocol.version import Version
 
