@@ -29,7 +29,7 @@ async def test_options_says_what_there_is(wire: Wires, path: str) -> None:
     assert got.headers["ms-asprotocolversions"] == "2.5,12.0,12.1,14.0,14.1,16.0,16.1"
     commands = got.headers["ms-asprotocolcommands"].split(",")
     assert {"Sync", "FolderSync", "Ping", "Provision", "Settings", "Search", "ValidateCert"} <= set(commands)
-    assert "Find" not in commands
+    assert "Find" in commands
     assert got.headers["allow"] == got.headers["public"] == "OPTIONS,POST"
 
 
