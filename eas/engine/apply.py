@@ -14,32 +14,36 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum, StrEnum
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 
 import structlog
 
-from eas.items import email
+from eas.items import calendar, email, enclosed
 from eas.items.ghosting import kept_fields
 from eas.items.native import ItemId, MailFlags, Record, Refused, Unreadable
 from eas.protocol import schema, wbxml
+from eas.protocol.version import SERVER_OWNS_MEETINGS
 from eas.protocol.wbxml import Element
 
-from . import conflict, errors
+from . import conflict, errors, instances
 from .classes import EMAIL, RECORDS, RecordClass
 from .flags import change_flags
-from .ids import parse_server_id, server_id
+from .ids import file_reference, parse_server_id, server_id
 from .known import Known, StoredResult
+from .meeting_effects import Command, MeetingEffects, former
 from .model import Folder, FolderType, Right
 from .options import CollectionOptions
 from .ports import Chosen, Feed, Intent, Owner, Written
-from .render import UNLIKE, digest_part, render_record, unlike, version_part
+from .render import UNLIKE, Rendered, digest_part, render_record, unlike, version_part
 from .session import Session
 
 log = structlog.get_logger("eas.apply")
 
-#: A body comes back cut or in another type than it was sent in; that is no news to the device.
-NOT_COMPARED = frozenset({"body"})
+#: A body comes back cut or in another type than it was sent in; that is no news to the device. What is attached is sent
+#: as content and comes back as references, which the answer tells (from 16.0, as the UID).
+NOT_COMPARED = frozenset({"body", "attachments", "client_uid"})
 
 #: How often a conditional write is tried again when somebody else keeps changing the item.
 ATTEMPTS = 4
@@ -127,6 +131,7 @@ STATUS_OF: dict[type[Exception], ItemStatus] = {
     Refused: ItemStatus.CONVERSION,
     Unreadable: ItemStatus.CONVERSION,
     schema.SchemaError: ItemStatus.CONVERSION,
+    calendar.NoOccurrence: ItemStatus.NOT_FOUND,
     errors.ItemGone: ItemStatus.NOT_FOUND,
     errors.VersionConflict: ItemStatus.CONFLICT,
     errors.NotAllowed: ItemStatus.CONVERSION,
@@ -147,6 +152,7 @@ class Applier:
         self.session, self.folder, self.owner, self.options = session, folder, owner, options
         self.known, self.fresh, self.deletes_as_moves = known, fresh, deletes_as_moves
         self.feed: Feed = session.mailbox.feed(folder)
+        self.effects = MeetingEffects(session, owner, calendar=folder.item_class == instances.CALENDAR)
         self.applied = Applied()
         self._intents: list[Intent] | None = None
 
@@ -177,7 +183,8 @@ class Applier:
         held = None if id is None else self._held(id)
         if id is not None and held is not None:
             # What the device deleted comes to it as new, what it changed as changed.
-            self.applied.known[id] = None if command.verb is Done.DELETE else unlike(version_part(held) or "?")
+            gone = command.verb is Done.DELETE and not instances.concerns(self, command)
+            self.applied.known[id] = None if gone else unlike(version_part(held) or "?")
             self.applied.altered.add(id)
 
     def _converted(self, convert: Callable[[], bytes]) -> bytes:
@@ -198,27 +205,51 @@ class Applier:
             raise Refused("items of this class are not added by devices")
         if self.folder.right < Right.EDIT:
             raise errors.NotAllowed
-        item: Any = schema.load(kind.message, command.data, self.session.version)
-        given = schema.stated(kind.message, command.data, self.session.version)
+        data = command.data
+        item: Any = schema.load(kind.message, data, self.session.version)
+        given = schema.stated(kind.message, data, self.session.version)
         intent = await self._intend(command)
         native = self._converted(lambda: kind.to_native(
             item, given, None, frozenset(), self.session.viewer, self.session.version, uid=intent.chosen.name
         ))
+        told = _identity(command)
+        notice, before = await self.effects.begin(told, None, native), None
         record = await self._added_before(intent)
-        if record is None and (existing := await self._same_uid(getattr(item, "uid", None))) is not None:
-            await self._write_change(kind, existing, command.data, client_wins=True)
-            record = await self._stored(existing)
+        if record is None and (existing := await self._same_uid(item)) is not None:
+            before = (await self._stored(existing)).data
+            await self._write_change(kind, existing, command, client_wins=True)
+            record, notice = await self._stored(existing), None
         if record is None:
             named = Chosen(name=intent.chosen.name + kind.suffix, note=intent.chosen.note)
             record = await self._after(await self.feed.create(native, named), native)
+        self.applied.settled.update(await self.effects.finish(notice, before, record.data))
         current = self._looks_like(kind, record, native)
-        self._holds(kind, record, command.data, given, new=True, current=current)
+        self._holds(
+            kind, record, lambda shown: self._as_said(kind, data, shown.content, given, True), current=current
+        )
         self.applied.added.add(record.id)
         self.applied.settled[intent.id] = str(record.id)
         return Result(
             verb=Done.ADD, named=command.named, status=ItemStatus.SUCCESS,
-            server_id=server_id(self.folder.id, record.id),
+            server_id=server_id(self.folder.id, record.id), content=self._told_of_new(kind, record, item),
         )
+
+    def _told_of_new(self, kind: RecordClass, record: Record, item: Any) -> tuple[Element, ...]:
+        """From 16.0: the UID that the server gave ([MS-ASCAL] R2223), and the references of what was attached."""
+        version = self.session.version
+        if kind.name != instances.CALENDAR or version not in SERVER_OWNS_MEETINGS:
+            return ()
+        shown = render_record(self.session, kind, record, self.options.wanted(), self.folder.id)
+        uid = tuple(e for e in shown.content if e.tag == "Calendar:UID")
+        return (*uid, *self.attached(record.id, enclosed.added(item.attachments)))
+
+    def attached(self, id: ItemId, added: Sequence[tuple[str, str]]) -> tuple[Element, ...]:
+        """The references of what a command attached, (ClientId, section). [MS-ASAIRS] R1082, R1336"""
+        told = tuple(
+            enclosed.Attached(client_id=client_id, file_reference=file_reference(self.folder.id, id, section))
+            for client_id, section in added
+        )
+        return schema.content(enclosed.Told(attachments=told), self.session.version) if told else ()
 
     async def _added_before(self, intent: Intent) -> Record | None:
         """What this very command has added, if it was done before; None also if somebody deleted it since: then the
@@ -228,9 +259,13 @@ class Applier:
         except errors.ItemGone:
             return None
 
-    async def _same_uid(self, uid: str | None) -> ItemId | None:
-        """An appointment that the device adds may be here already, from an invitation: then it is an update of that."""
-        return await self.feed.by_uid(uid) if uid and self.folder.item_class == "Calendar" else None
+    async def _same_uid(self, item: Any) -> ItemId | None:
+        """An appointment that the device adds may be here already, from an invitation or because it was added before:
+        then it is an update of that."""
+        if not isinstance(item, calendar.Appointment):
+            return None
+        uid = calendar.stated_uid(item, self.session.viewer, self.session.version)
+        return await self.feed.by_uid(uid) if uid else None
 
     async def _after(self, written: Written, native: bytes) -> Record:
         if written.same:
@@ -260,13 +295,13 @@ class Applier:
         raise errors.ItemGone
 
     def _holds(
-        self, kind: RecordClass, record: Record, data: Element, given: frozenset[str], *, new: bool, current: bool
+        self, kind: RecordClass, record: Record, agrees: Callable[[Rendered], bool], *, current: bool
     ) -> None:
-        """Note what the device holds after its own write. If something that it said, or (of a new item) something that
-        it did not say, is stored otherwise than it can know, the item is sent back; and so it is if the device was not
-        `current`: what somebody else changed is in it, too."""
-        stored = render_record(self.session, kind, record, self.options.wanted())
-        if current and not stored.reason and self._as_said(kind, data, stored.content, given, new):
+        """Note what the device holds after its own write. If it does not agree with what the device said, or (of a new
+        item) something that it did not say is stored otherwise than it can know, the item is sent back; and so it is if
+        the device was not `current`: what somebody else changed is in it, too."""
+        stored = render_record(self.session, kind, record, self.options.wanted(), self.folder.id)
+        if current and not stored.reason and agrees(stored):
             self.applied.known[record.id] = stored.version
         else:
             self.applied.known[record.id] = unlike(record.version)
@@ -276,8 +311,9 @@ class Applier:
         """Whether what is stored is, to this device, what it meant to store."""
         if record.data == native:
             return True
-        meant = render_record(self.session, kind, replace(record, data=native), self.options.wanted())
-        return meant.version == render_record(self.session, kind, record, self.options.wanted()).version
+        wanted, collection = self.options.wanted(), self.folder.id
+        meant = render_record(self.session, kind, replace(record, data=native), wanted, collection)
+        return meant.version == render_record(self.session, kind, record, wanted, collection).version
 
     def _as_said(
         self, kind: RecordClass, data: Element, content: tuple[Element, ...], given: frozenset[str], new: bool
@@ -296,13 +332,18 @@ class Applier:
             return Result(verb=Done.CHANGE, named=command.named, status=ItemStatus.NOT_FOUND)
         if self.folder.right < Right.EDIT:
             raise errors.NotAllowed
+        content: tuple[Element, ...] = ()
         if self.folder.item_class == EMAIL:
-            status = await self._change_mail(id, command.data)
+            await self._change_mail(id, command.data)
+        elif instances.concerns(self, command):
+            content = await instances.change(self, command, id)
         else:
-            status = await self._change_record(RECORDS[self.folder.item_class], id, command.data)
-        return Result(verb=Done.CHANGE, named=command.named, status=status)
+            content = await self._change_record(RECORDS[self.folder.item_class], id, command)
+        return Result(
+            verb=Done.CHANGE, named=command.named, status=ItemStatus.SUCCESS, instance=command.instance, content=content
+        )
 
-    async def _change_mail(self, id: ItemId, data: Element) -> ItemStatus:
+    async def _change_mail(self, id: ItemId, data: Element) -> None:
         version = self.session.version
         item, given = schema.load(email.Email, data, version), schema.stated(email.Email, data, version)
 
@@ -316,42 +357,65 @@ class Applier:
             # Somebody else changed other flags, which the device is to hear of.
             self.applied.known[id] = unlike("?")
             self.applied.altered.add(id)
-        return ItemStatus.SUCCESS
 
-    async def _change_record(self, kind: RecordClass, id: ItemId, data: Element) -> ItemStatus:
-        await self._write_change(kind, id, data, client_wins=self.options.client_wins)
-        return ItemStatus.SUCCESS
+    async def _change_record(self, kind: RecordClass, id: ItemId, command: DeviceCommand) -> tuple[Element, ...]:
+        await self._write_change(kind, id, command, client_wins=self.options.client_wins)
+        if kind.name != instances.CALENDAR or command.data is None:
+            return ()
+        sent: calendar.Appointment = schema.load(calendar.Appointment, command.data, self.session.version)
+        return self.attached(id, enclosed.added(sent.attachments))
 
-    async def _write_change(self, kind: RecordClass, id: ItemId, data: Element, *, client_wins: bool) -> None:
+    async def _write_change(
+        self, kind: RecordClass, id: ItemId, command: DeviceCommand, *, client_wins: bool
+    ) -> None:
         """Raises ItemGone, VersionConflict, Refused, Unreadable and what a write raises."""
-        version = self.session.version
+        version, data = self.session.version, command.data
+        assert data is not None
         item: Any = schema.load(kind.message, data, version)
         given = schema.stated(kind.message, data, version)
         supported = self.options.supported if kind.ghosted else None
+        if kind.all_ghosted is not None and version in kind.all_ghosted:
+            supported = ()
         kept = kept_fields(kind.message, supported, kind.always_kept, version)
+        await self.rewrite(
+            kind, id, command, lambda stored: self._convert_change(kind, item, given, stored, kept),
+            lambda shown: self._as_said(kind, data, shown.content, given, False), client_wins=client_wins,
+        )
+
+    async def rewrite(
+        self, kind: RecordClass, id: ItemId, command: DeviceCommand, convert: Callable[[Record], bytes],
+        agrees: Callable[[Rendered], bool], *, client_wins: bool,
+    ) -> None:
+        """Replace what is stored by what `convert` makes of it, unless somebody else's change stands against that; and
+        tell those whom a meeting concerns. `agrees`: whether the device knows how the result looks. Raises ItemGone,
+        VersionConflict, Refused, Unreadable and what a write raises."""
+        told = _identity(command)
         for _ in range(ATTEMPTS):
             stored = await self._stored(id)
-            native = self._convert_change(kind, item, given, stored, kept)
+            native = self.effects.restated(stored.data, self._converted(partial(convert, stored)))
             seen, current = self._seen(kind, stored)
             verdict = conflict.decide(seen, stored.version, stored.data, native, client_wins)
             if verdict is conflict.Outcome.REFUSED:
                 raise errors.VersionConflict
             if verdict is conflict.Outcome.WRITE:
+                notice, before = await self.effects.begin(told, stored.data, native), stored.data
                 try:
                     stored = await self._after(await self.feed.update(id, native, stored.version), native)
                 except errors.VersionConflict:
                     continue
                 current = current and self._looks_like(kind, stored, native)
-            return self._holds(kind, stored, data, given, new=False, current=current)
+                self.applied.settled.update(await self.effects.finish(notice, before, stored.data))
+            elif (notice := await self.effects.begun(told, stored.data)) is not None:
+                self.applied.settled.update(await self.effects.finish(notice, former(notice), stored.data))
+            return self._holds(kind, stored, agrees, current=current)
         raise errors.VersionConflict
 
     def _convert_change(
         self, kind: RecordClass, item: Any, given: frozenset[str], stored: Record, kept: frozenset[str]
     ) -> bytes:
-        return self._converted(lambda: kind.to_native(
-            item, given, stored.data, kept, self.session.viewer, self.session.version,
-            uid=self.session.entropy.key(),
-        ))
+        return kind.to_native(
+            item, given, stored.data, kept, self.session.viewer, self.session.version, uid=self.session.entropy.key()
+        )
 
     def _seen(self, kind: RecordClass, stored: Record) -> tuple[str | None, bool]:
         """The version that the device's form descends from (None: it has none), and whether it knows all that is
@@ -363,7 +427,7 @@ class Applier:
             return None, False
         if version_part(held) == stored.version:
             return stored.version, digest_part(held) != UNLIKE
-        shown = render_record(self.session, kind, stored, self.options.wanted())
+        shown = render_record(self.session, kind, stored, self.options.wanted(), self.folder.id)
         same = digest_part(held) == digest_part(shown.version)
         return (stored.version if same else version_part(held)), same
 
@@ -375,13 +439,35 @@ class Applier:
             return Result(verb=Done.DELETE, named=command.named, status=ItemStatus.NOT_FOUND)
         if self.folder.right < Right.EDIT:
             raise errors.NotAllowed
+        if instances.concerns(self, command):
+            await instances.delete(self, command, id)
+            return Result(
+                verb=Done.DELETE, named=command.named, status=ItemStatus.SUCCESS, instance=command.instance
+            )
         try:
-            await self._remove(id)
+            await self._remove_told(id, command)
         except errors.ItemGone:
             if self._held(id) is None:
                 return Result(verb=Done.DELETE, named=command.named, status=ItemStatus.NOT_FOUND)
         self.applied.known[id] = None
         return Result(verb=Done.DELETE, named=command.named, status=ItemStatus.SUCCESS)
+
+    async def _remove_told(self, id: ItemId, command: DeviceCommand) -> None:
+        """Remove an item; those whom a meeting concerns are told, also if it is gone since an earlier try."""
+        if not self.effects.active:
+            await self._remove(id)
+            return
+        told = _identity(command)
+        try:
+            before: bytes | None = (await self._stored(id)).data
+        except errors.ItemGone:
+            notice = await self.effects.begun(told, None)
+            if notice is not None:
+                self.applied.settled.update(await self.effects.finish(notice, former(notice), None))
+            raise
+        notice = await self.effects.begin(told, before, None)
+        await self._remove(id)
+        self.applied.settled.update(await self.effects.finish(notice, before, None))
 
     async def _remove(self, id: ItemId) -> None:
         """Mail goes to Deleted Items unless the device says otherwise or it lies there. [MS-ASCMD] DeletesAsMoves."""
@@ -402,6 +488,14 @@ class Applier:
                     verb=Done.FETCH, named=command.named, status=ItemStatus.SUCCESS, server_id=command.named
                 )
         return Result(verb=Done.FETCH, named=command.named, status=ItemStatus.NOT_FOUND)
+
+
+def _identity(command: DeviceCommand) -> Command:
+    adds = command.verb is Done.ADD
+    return Command(
+        verb=command.verb, client_id=command.named if adds else "", server_id="" if adds else command.named,
+        instance=command.instance or "", data=command.data,
+    )
 
 
 async def move_item(session: Session, folder: Folder, id: ItemId, to: Folder) -> ItemId:

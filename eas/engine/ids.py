@@ -19,7 +19,7 @@ MAX_LENGTH = 64
 
 _SERVER_ID = re.compile(r"([0-9A-Za-z._-]{1,40}):([1-9][0-9]{0,17})")
 _FILE_REFERENCE = re.compile(
-    r"([0-9A-Za-z._-]{1,40}):([1-9][0-9]{0,17}):((?:[1-9][0-9]{0,4})(?:\.[1-9][0-9]{0,4}){0,30}|0)"
+    r"([0-9A-Za-z._-]{1,40}):([1-9][0-9]{0,17}):((?:[1-9][0-9]{0,4})(?:\.[1-9][0-9]{0,4}){0,30}|0|a[0-9a-f]{16})"
 )
 
 
@@ -34,7 +34,8 @@ def parse_server_id(text: str) -> tuple[CollectionId, ItemId] | None:
 
 
 def file_reference(collection: CollectionId, item: ItemId, section: str) -> str:
-    """`section` "" (the whole message, of a degraded item) is spelled 0."""
+    """`section` "" (the whole message, of a degraded item) is spelled 0. That of a calendar item's attachment is a name
+    made of its content (eas.items.enclosed)."""
     return f"{collection}:{item}:{section or '0'}"
 
 

@@ -1,4 +1,5 @@
-"""Parts of a message by FileReference: attachments, inline images, a whole message that arrived degraded.
+"""Parts of an item by FileReference: attachments, inline images, a whole message that arrived degraded; from 16.0 the
+attachments of a calendar item (`enclosed.find` resolves what the reference ends in).
 
 Every reference is resolved within the user's own mailbox, and what the user's policy keeps from devices is kept back
 here. [MS-ASAIRS] FileReference; [MS-ASPROV] AttachmentsEnabled, MaxAttachmentSize.
@@ -8,14 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from eas.items import attachments
+from eas.items import attachments, enclosed
 from eas.items.body import Wanted
-from eas.items.native import Mail
+from eas.items.native import ItemId, Mail, Record, Unreadable
 
 from .classes import EMAIL
 from .errors import ItemGone, NotAllowed, TooLarge
 from .ids import parse_file_reference
+from .instances import CALENDAR
 from .model import Policy
+from .ports import Feed
 from .session import Session
 
 #: Enough of a message to know its parts, and no more of its text than need be.
@@ -42,10 +45,12 @@ async def load_attachment(session: Session, reference: str) -> Attachment:
     limit = _limit(policy)
     parsed = parse_file_reference(reference)
     folder = await session.mailbox.folder(parsed[0]) if parsed else None
-    if parsed is None or folder is None or folder.item_class != EMAIL:
+    if parsed is None or folder is None or folder.item_class not in (EMAIL, CALENDAR):
         raise ItemGone
     _, id, section = parsed
     feed = session.mailbox.feed(folder)
+    if folder.item_class == CALENDAR:
+        return await _of_event(feed, id, section, limit)
     async for mail in feed.fetch([id], STRUCTURE_ONLY):
         assert isinstance(mail, Mail)
         part = attachments.find(mail.structure, section)
@@ -58,6 +63,21 @@ async def load_attachment(session: Session, reference: str) -> Attachment:
         if limit is not None and len(data) > limit:
             raise TooLarge(f"{len(data)} octets")
         return Attachment(content_type=attachments.content_type(part), data=data)
+    raise ItemGone
+
+
+async def _of_event(feed: Feed, id: ItemId, section: str, limit: int | None) -> Attachment:
+    async for record in feed.fetch([id], None):
+        assert isinstance(record, Record)
+        try:
+            found = enclosed.find(record.data, section)
+        except Unreadable:
+            found = None
+        if found is None:
+            raise ItemGone
+        if limit is not None and len(found[1]) > limit:
+            raise TooLarge(f"{len(found[1])} octets")
+        return Attachment(content_type=found[0], data=found[1])
     raise ItemGone
 
 

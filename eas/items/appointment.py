@@ -1,7 +1,7 @@
 """The Calendar class as it travels: appointments, attendees, exceptions. [MS-ASCAL] Elements.
 
-What the fields mean in an iCalendar object is in `calendar.py`. Of 16.0 and 16.1 the spellings are here; instances that
-are changed by Change and Delete with InstanceId, drafts and attachments are not.
+What the fields mean in an iCalendar object is in `calendar.py`. From 16.0 an occurrence is changed by a Change of its
+own with InstanceId, whose ApplicationData is an `Exception_` in these words.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from eas.protocol.version import Spoken, Version
 from eas.protocol.wbxml import Element
 
 from .body import Body, BodyType
+from .enclosed import Enclosure, enclosures
+from .place import PLACE, Place
 from .recurrence import Recurrence
 from .timezone import TimeZoneInformation
 
@@ -103,11 +105,6 @@ OLD_BODY = Codec(
     lambda e, version: Body(type=BodyType.TEXT, data=e.text) if e.text else None,
     lambda body, version: body.data or "",
 )
-#: 16.0 moved the place into a structure, of which the name is told; R2135.
-PLACE = Codec(
-    lambda e, version: (name.text or None) if (name := e.child("AirSyncBase:DisplayName")) else None,
-    lambda text, version: (Element("AirSyncBase:DisplayName", text),),
-)
 #: Base64 of TIME_ZONE_INFORMATION; an empty element is None.
 TIME_ZONE = plain(lambda text: TimeZoneInformation.parse(text) if text.strip() else None, lambda zone: zone.text)
 TEXT_OR_NONE = plain(lambda text: text or None)
@@ -153,7 +150,8 @@ class Exception_:
         Spelling("Calendar:Body", OLD_BODY, spoken=ONLY_2_5),
         default=None,
     )
-    location: str | None = spelled(
+    # 16.0 moved the place into a structure, R2135.
+    location: str | Place | None = spelled(
         Spelling("Calendar:Location", TEXT_OR_NONE, spoken=BEFORE_16),
         Spelling("AirSyncBase:Location", PLACE, spoken=FROM_16),
         default=None,
@@ -180,16 +178,18 @@ class Exception_:
     online_meeting_external_link: str | None = element(
         "Calendar:OnlineMeetingExternalLink", TEXT_OR_NONE, since=Version.V14_1, default=None
     )
+    attachments: tuple[Enclosure, ...] = enclosures()
     removed: frozenset[str] = frozenset()
 
 
-def _load_exception(e: Element, version: Version) -> Exception_:
+def load_exception(e: Element, version: Version) -> Exception_:
+    """An Exception, or from 16.0 the ApplicationData of a Change with InstanceId."""
     read = load(Exception_, e, version)
     empty = {name for name in stated(Exception_, e, version) if getattr(read, name) in (None, ())}
     return replace(read, removed=frozenset(empty - {"deleted", "exception_start_time"}))
 
 
-EXCEPTION = Codec(_load_exception, lambda value, version: schema_content(value, version, value.removed))
+EXCEPTION = Codec(load_exception, lambda value, version: schema_content(value, version, value.removed))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +213,8 @@ class Appointment:
     organizer_email: str | None = element("Calendar:OrganizerEmail", TEXT_OR_NONE, default=None)
     dt_stamp: datetime | None = element("Calendar:DtStamp", COMPACT, default=None)
     end_time: datetime | None = element("Calendar:EndTime", COMPACT, default=None)
-    location: str | None = spelled(
+    # 16.0 moved the place into a structure, R2135.
+    location: str | Place | None = spelled(
         Spelling("Calendar:Location", TEXT_OR_NONE, spoken=BEFORE_16),
         Spelling("AirSyncBase:Location", PLACE, spoken=FROM_16),
         default=None,
@@ -251,6 +252,7 @@ class Appointment:
     online_meeting_external_link: str | None = element(
         "Calendar:OnlineMeetingExternalLink", TEXT_OR_NONE, since=Version.V14_1, default=None
     )
+    attachments: tuple[Enclosure, ...] = enclosures()
 
 
 #: The fields that an exception shares with its series.

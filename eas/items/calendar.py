@@ -1,8 +1,8 @@
 """Calendar items: an iCalendar object <-> the Calendar class.
 
-The parts: `appointment.py` the elements; `calendar_view.py` what is shown of an event; `calendar_edit.py` and
-`calendar_exceptions.py` what a device may change in it; `event.py` when it takes place; `participants.py`, `alarm.py`,
-`comment.py` the lines that take more than a row in a table.
+The parts: `appointment.py` the elements; `calendar_view.py` what is shown of an event; `calendar_edit.py`,
+`calendar_exceptions.py` and `calendar_instances.py` what a device may change in it; `event.py` when it takes place;
+`participants.py`, `alarm.py`, `comment.py`, `place.py`, `enclosed.py` the lines that take more than a row in a table.
 
 What EAS cannot say survives every change: other properties, alarms and components, parameters of lines, zones of their
 own, RDATEs, RRULEs (see `recurrence.py`). An edit that changes nothing gives back the octets that were stored.
@@ -10,11 +10,15 @@ own, RDATEs, RRULEs (see `recurrence.py`). An edit that changes nothing gives ba
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
+from eas.protocol import schema
 from eas.protocol.version import Version
+from eas.protocol.wbxml import Element
 
-from . import calendar_edit, calendar_view
+from . import calendar_edit, calendar_instances, calendar_view, enclosed
 from .appointment import (
     Appointment,
     Attendee,
@@ -24,10 +28,13 @@ from .appointment import (
     Exception_,
     ResponseType,
     Sensitivity,
+    load_exception,
 )
 from .body import Body, BodyType, Wanted
+from .calendar_edit import stated_uid
+from .calendar_instances import NoOccurrence
 from .contentline import glimpse, serialize
-from .event import open_event
+from .event import Event, open_event
 from .native import Refused, Unreadable, Viewer
 from .timezone import zone_or_utc
 
@@ -59,11 +66,54 @@ def to_native(
     """
     if base is None:
         return serialize(calendar_edit.add(item, given, viewer, version, uid))
+    event = _stored(base, viewer)
+    return serialize(event.calendar) if calendar_edit.change(item, given, kept, event, viewer, version) else base
+
+
+def instance_to_native(data: Element, base: bytes, at: datetime, viewer: Viewer, version: Version) -> bytes:
+    """The object with one occurrence changed, the one that begins by the pattern at `at` (of days: the date, as a
+    midnight of UTC). `data` is the ApplicationData. Raises SchemaError, Refused, NoOccurrence."""
+    calendar_instances.check(data)
+    sent, given = load_exception(data, version), schema.stated(Exception_, data, version)
+    event = _stored(base, viewer)
+    before = calendar_edit.octets(event)
+    calendar_instances.change(event, at, sent, given, viewer, version)
+    return base if calendar_edit.octets(event) == before else _stamped(event, viewer)
+
+
+def without_instance(base: bytes, at: datetime, viewer: Viewer, version: Version) -> bytes:
+    """The object without one occurrence. Raises Refused, NoOccurrence."""
+    event = _stored(base, viewer)
+    before = calendar_edit.octets(event)
+    calendar_instances.delete(event, at, version)
+    return base if calendar_edit.octets(event) == before else _stamped(event, viewer)
+
+
+def _stamped(event: Event, viewer: Viewer) -> bytes:
+    """With the times of the change in the series: an exception has none that would tell of its deletion."""
+    calendar_edit.stamp(event, viewer.now)
+    return serialize(event.calendar)
+
+
+def _stored(base: bytes, viewer: Viewer) -> Event:
     try:
-        event = open_event(base, zone_or_utc(viewer.zone))
+        return open_event(base, zone_or_utc(viewer.zone))
     except Unreadable as error:
         raise Refused(f"the stored event cannot be read: {error}") from error
-    return serialize(event.calendar) if calendar_edit.change(item, given, kept, event, viewer, version) else base
+
+
+def referred(item: Appointment, refer: Callable[[str], str]) -> Appointment:
+    """The item as shown, with FileReferences that name it. `refer` makes one of a section."""
+    if not item.attachments and not any(exception.attachments for exception in item.exceptions):
+        return item
+    return replace(
+        item,
+        attachments=enclosed.completed(item.attachments, refer),
+        exceptions=tuple(
+            replace(exception, attachments=enclosed.completed(exception.attachments, refer))
+            for exception in item.exceptions
+        ),
+    )
 
 
 def horizon(data: bytes) -> datetime | None:
@@ -107,5 +157,6 @@ def _glimpse_time(data: bytes, name: str) -> datetime | None:
 
 __all__ = [
     "ALWAYS_KEPT", "Appointment", "Attendee", "AttendeeStatus", "AttendeeType", "BusyStatus", "Exception_",
-    "ResponseType", "Sensitivity", "degraded", "from_native", "horizon", "to_native",
+    "NoOccurrence", "ResponseType", "Sensitivity", "degraded", "from_native", "horizon", "instance_to_native",
+    "referred", "stated_uid", "to_native", "without_instance",
 ]  # fmt: skip

@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, time, timedelta, tzinfo
+from hashlib import blake2b
 from typing import Any
 
-from eas.protocol.version import Version
+from eas.protocol.version import EXCEPTIONS_END_WITH_PATTERN, INSTANCE_COMMANDS, SERVER_OWNS_MEETINGS, Version
 
-from . import calendar_exceptions, comment, globalobjid, participants
+from . import calendar_exceptions, comment, enclosed, globalobjid, participants
 from .appointment import CANCELLED, FROM_16, MEETING, MEETING_STATUSES, Appointment, BusyStatus
 from .body import Wanted
 from .calendar_view import CALENDAR_TYPE, MAX_CATEGORIES, RESPONSE_REQUESTED, VEVENT, show, times
 from .contentline import Component, Line
 from .event import DAY, Event, Span, event_of, read_span
-from .ical import Form, Moment, form_for, local, moment_line, new_calendar, set_line, set_value, utc_value
+from .ical import Form, Moment, form_for, local, moment_line, new_calendar, set_line, set_value, utc, utc_value
 from .native import Refused, Viewer
 from .recurrence import SCALES, Recurrence, completed, same_rule, to_rule
 from .rrule import Rule
@@ -34,19 +35,26 @@ REMOVABLE = frozenset({
     "subject", "location", "categories", "sensitivity", "busy_status", "reminder", "attendees", "recurrence",
     "response_requested", "disallow_new_time_proposal",
 })  # fmt: skip
+#: What from 16.0 on is the server's to say, whoever organizes: R2088, R2168, R2174, R2221.
+_SERVERS = frozenset({"organizer_name", "organizer_email", "dt_stamp", "uid"})
+#: What of a meeting belongs to its organizer. Attendees have their own answer in the list, see `_attendees`.
+OF_ORGANIZER = frozenset({
+    "start_time", "end_time", "all_day_event", "timezone", "recurrence", "organizer_name", "organizer_email",
+    "meeting_status", "response_requested", "disallow_new_time_proposal",
+})  # fmt: skip
 #: The fields of the table that an Add or Change can set.
 _SIMPLE = tuple(VEVENT)
 
 
 def add(item: Appointment, given: Collection[str], viewer: Viewer, version: Version, new_uid: str) -> Component:
     """A new object. Raises Refused."""
-    if item.uid and "uid" in given and version not in FROM_16:
-        new_uid = globalobjid.plain_uid(item.uid)
-    if len(new_uid) > MAX_UID:
+    new_uid = stated_uid(item, viewer, version) or new_uid
+    if max(len(new_uid), len(item.client_uid or "")) > MAX_UID:
         raise Refused("UID too long")
     calendar = new_calendar()
     main = Component("VEVENT", [Line("UID", "").with_text(new_uid)])
-    main.items.append(Line("DTSTAMP", utc_value(item.dt_stamp or viewer.now)))
+    stamp = None if version in SERVER_OWNS_MEETINGS else item.dt_stamp
+    main.items.append(Line("DTSTAMP", utc_value(stamp or viewer.now)))
     start, end = default_times(item.start_time, item.end_time, viewer.now)
     zone = zone_or_utc(viewer.zone)
     stand_in = Moment(local(start, zone), zone, form_for(zone))
@@ -58,6 +66,17 @@ def add(item: Appointment, given: Collection[str], viewer: Viewer, version: Vers
     edit = _Edit(item, frozenset(given) | {"start_time", "end_time"}, frozenset(), event, None, viewer, version)
     edit.apply()
     return calendar
+
+
+def stated_uid(item: Appointment, viewer: Viewer, version: Version) -> str | None:
+    """The UID of what a device adds, if it says one: up to 14.1 by UID; later by ClientUid, from which it follows, so
+    that the same event is found when it is added again (R2062). From 16.0 a UID counts for nothing (R2221)."""
+    if version not in SERVER_OWNS_MEETINGS:
+        return globalobjid.plain_uid(item.uid) if item.uid else None
+    if not item.client_uid:
+        return None
+    owner = next(iter(viewer.addresses), "")
+    return blake2b(f"{owner}\0{item.client_uid}".encode("utf-8", "replace"), digest_size=20).hexdigest()
 
 
 def change(
@@ -104,8 +123,10 @@ class _Edit:
     version: Version
 
     def apply(self) -> bool:
-        before = _octets(self.event)
+        before = octets(self.event)
         held, was_sayable = self.event.span, self.event.repeats and not self.event.unsayable
+        if not self.mine:
+            self._leave_to_organizer()
         span = self._span()
         rule, replaced = self._rule(span)
         self._check_meeting_status()
@@ -114,22 +135,40 @@ class _Edit:
         if replaced:
             self._write_rule(rule, was_sayable)
         if (moved or replaced) and was_sayable and self.event.repeats:
-            calendar_exceptions.follow(self.event, held)
+            if self.version in EXCEPTIONS_END_WITH_PATTERN:  # R2097, R2114, R2180, R2202
+                calendar_exceptions.drop(self.event)
+            else:
+                calendar_exceptions.follow(self.event, held)
         for name in _SIMPLE:
             self._simple(name)
         if self._changes("body"):
             comment.dump(self.event.main, self.item.body)
+        enclosed.dump(self.item.attachments, self.event.main)
         self._meeting()
         if "exceptions" in self.given and self.item.exceptions:
-            if not self.event.repeats or self.event.unsayable:
+            if self.shown is not None and self.version in INSTANCE_COMMANDS:
+                if self.item.exceptions != self.shown.exceptions:
+                    raise Refused("Exceptions in a Change from 16.0 on")  # R2112
+            elif not self.event.repeats or self.event.unsayable:
                 raise Refused("exceptions to what does not repeat")
-            calendar_exceptions.put(self.event, self.item.exceptions, self.viewer, self.version)
-        if _octets(self.event) == before:
+            else:
+                calendar_exceptions.put(self.event, self.item.exceptions, self.viewer, self.version)
+        if octets(self.event) == before:
             return False
         self._stamp(significant=moved or replaced)
         return True
 
     # -- What the device wants
+
+    @property
+    def mine(self) -> bool:
+        """Whether the viewer may change what all participants share."""
+        return self.shown is None or participants.is_organizer(self.event.main, self.viewer)
+
+    def _leave_to_organizer(self) -> None:
+        """In a meeting of somebody else the times, the pattern and the list are not the device's to change: they are
+        taken as left out, and as kept. The device is told the item again, since it differs from what it said."""
+        self.given, self.kept = self.given - OF_ORGANIZER, self.kept | OF_ORGANIZER
 
     def _changes(self, name: str) -> bool:
         """Whether the device said something of the field, if only by leaving it out."""
@@ -265,11 +304,17 @@ class _Edit:
             return None, gone and self.event.repeats and not self.event.unsayable
         held = self.event.rule
         shown = self.shown.recurrence if self.shown else None
-        rule = to_rule(wanted, span.start, held)
+        rule = to_rule(self._in_zone(wanted, span), span.start, held)
         if shown is None or span.start.form != self.event.span.start.form:
             return rule, True
-        same = same_rule(rule, to_rule(shown, self.event.span.start, held))
+        same = same_rule(rule, to_rule(self._in_zone(shown, self.event.span), self.event.span.start, held))
         return rule, not same or (wanted.calendar_type or 0) != (shown.calendar_type or 0)
+
+    def _in_zone(self, said: Recurrence, span: Span) -> Recurrence:
+        """From 16.0 Until of all-day series is the last date itself, as StartTime is: here its midnight in the zone."""
+        if said.until is None or span.start.form is not Form.DATE or self.version not in FROM_16:
+            return said
+        return replace(said, until=utc(said.until.replace(tzinfo=None), span.start.zone))
 
     def _wanted(self) -> Recurrence | None:
         """The recurrence that was sent, in the calendar that the device was shown if it names none."""
@@ -335,16 +380,21 @@ class _Edit:
         main = self.event.main
         wanted = self.item.attendees if "attendees" in self.given else ()
         asks = self.item.response_requested if "response_requested" in self.given else None
-        if self.shown is not None and not participants.is_organizer(main, self.viewer):
-            wanted = participants.merged(main, wanted)
+        if self.version in SERVER_OWNS_MEETINGS:
+            # The answers come to the server (R2028): what a device says of them counts for nothing.
+            wanted = tuple(replace(attendee, status=None) for attendee in wanted)
+        if not self.mine:
+            own = [a for a in wanted if participants.is_viewer(a.email or "", self.viewer)]
+            wanted = participants.merged(main, own)
         participants.dump_attendees(main, wanted, asks=asks)
 
     def _organizer(self) -> None:
         """Whoever is organizer stays it: devices have taken over meetings by sending themselves (KB2563324)."""
         if self.event.main.first("ORGANIZER") is not None:
             return
-        address = self.item.organizer_email if "organizer_email" in self.given else None
-        name = self.item.organizer_name if "organizer_name" in self.given else None
+        said = self.given - _SERVERS if self.version in SERVER_OWNS_MEETINGS else self.given
+        address = self.item.organizer_email if "organizer_email" in said else None
+        name = self.item.organizer_name if "organizer_name" in said else None
         own = next(iter(self.viewer.addresses), None)
         if not address or participants.is_viewer(address, self.viewer):
             address, name = address or own, name or self.viewer.name
@@ -355,15 +405,20 @@ class _Edit:
         main = self.event.main
         if self.shown is None:
             return
-        stamp = self.item.dt_stamp if "dt_stamp" in self.given and self.item.dt_stamp else self.viewer.now
-        set_value(main, "DTSTAMP", utc_value(stamp))
-        if main.first("LAST-MODIFIED"):
-            set_value(main, "LAST-MODIFIED", utc_value(self.viewer.now))
+        said = self.item.dt_stamp if "dt_stamp" in self.given and self.version not in SERVER_OWNS_MEETINGS else None
+        stamp(self.event, self.viewer.now, said)
         mine = participants.is_organizer(main, self.viewer) and main.find("ATTENDEE")
         if significant and mine:
             held = main.first("SEQUENCE")
             number = int(held.value) if held and held.value.strip().isdecimal() and held.value.isascii() else 0
             set_value(main, "SEQUENCE", str(number + 1))
+
+
+def stamp(event: Event, now: datetime, said: datetime | None = None) -> None:
+    """When the event was changed: DTSTAMP, and LAST-MODIFIED if it has one."""
+    set_value(event.main, "DTSTAMP", utc_value(said or now))
+    if event.main.first("LAST-MODIFIED"):
+        set_value(event.main, "LAST-MODIFIED", utc_value(now))
 
 
 def blank(recurrence: Recurrence) -> bool:
@@ -404,7 +459,7 @@ def _nearest_midnight(wall: datetime) -> datetime:
         return datetime.combine(wall.date(), time.min)
 
 
-def _octets(event: Event) -> list[Any]:
+def octets(event: Event) -> list[Any]:
     """What of the object can change, for comparison. Lines and components are replaced, never altered."""
 
     def flat(component: Component) -> list[Any]:

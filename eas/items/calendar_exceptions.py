@@ -12,10 +12,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from eas.protocol.version import Version
+from eas.protocol.version import SERVER_OWNS_MEETINGS, Version
 
-from . import comment, participants
-from .appointment import CANCELLED, FROM_16, Exception_
+from . import comment, enclosed, participants
+from .appointment import CANCELLED, FROM_16, Attendee, Exception_
 from .body import Wanted
 from .calendar_view import CAN_BE_EMPTY, VEVENT, describe, show_exception
 from .contentline import Component, Line
@@ -28,6 +28,7 @@ from .recurrence import in_wall_time, occurrences
 _OF_SERIES = frozenset({"RRULE", "RDATE", "EXDATE", "EXRULE", "X-EAS-CALENDARTYPE", "DURATION", "DTEND"})
 #: How far to look for the occurrences around one, by FREQ: a step of the pattern, and a leap year's rarity.
 _STEP = {"DAILY": DAY, "WEEKLY": 7 * DAY, "MONTHLY": 62 * DAY, "YEARLY": 366 * 4 * DAY}
+_TIMING = ("start_time", "end_time", "all_day_event")
 #: Fields of the table that exceptions have.
 _SIMPLE = tuple(name for name in VEVENT if name != "disallow_new_time_proposal")
 
@@ -35,8 +36,9 @@ _SIMPLE = tuple(name for name in VEVENT if name != "disallow_new_time_proposal")
 def put(event: Event, sent: Iterable[Exception_], viewer: Viewer, version: Version) -> None:
     """Each exception that was sent takes the place of the one that is there; the others stay. Raises Refused."""
     series = describe(event.main, Wanted(), viewer, version)
+    mine = participants.is_organizer(event.main, viewer)
     for exception in sent:
-        original = _original(event, exception, version)
+        original = original_of(event, exception, version)
         if original is None:
             continue
         if exception.deleted:
@@ -44,11 +46,17 @@ def put(event: Event, sent: Iterable[Exception_], viewer: Viewer, version: Versi
             continue
         held = event.others.get(original.instant)
         shown = show_exception(event, held, series, Wanted(), viewer, version) if held else None
+        if not mine:
+            # The times of a meeting are its organizer's.
+            was = shown or Exception_()
+            exception = replace(
+                exception, start_time=was.start_time, end_time=was.end_time, all_day_event=was.all_day_event
+            )
         if shown == replace(exception, deleted=None):
             continue
         component = held or make(event, original)
         _write_times(event, component, original, exception, shown, version)
-        _write_fields(event, component, exception, shown, version)
+        _write_fields(event, component, exception, shown, viewer, version)
 
 
 def make(event: Event, original: Moment) -> Component:
@@ -141,7 +149,7 @@ def _is_occurrence(event: Event, moment: Moment) -> bool:
     return bool(found) or instant in {at.instant for at in event.starts(instant, instant)}
 
 
-def _original(event: Event, exception: Exception_, version: Version) -> Moment | None:
+def original_of(event: Event, exception: Exception_, version: Version) -> Moment | None:
     """Which occurrence is meant. Devices err in the time of day (iOS): the only occurrence of that day is taken then.
     None if something is to be deleted that is not there. Raises Refused."""
     at = exception.exception_start_time
@@ -198,12 +206,11 @@ def _write_times(
     event: Event, component: Component, original: Moment, sent: Exception_, shown: Exception_ | None, version: Version
 ) -> None:
     """The times that were sent, else those of the series. Raises Refused for times that cannot be."""
-    timing = ("start_time", "end_time", "all_day_event")
-    if shown is not None and all(getattr(sent, name) == getattr(shown, name) for name in timing):
+    if shown is not None and all(getattr(sent, name) == getattr(shown, name) for name in _TIMING):
         return
     inherited = event.span.begun(original)
     span = inherited
-    if any(getattr(sent, name) is not None for name in timing):
+    if any(getattr(sent, name) is not None for name in _TIMING):
         span = _sent_span(event, inherited, sent, version)
         _check_place(event, original, span)
     write_times(event, component, span)
@@ -264,7 +271,7 @@ def _actual(event: Event, start: Moment) -> Span:
 
 
 def _write_fields(
-    event: Event, component: Component, sent: Exception_, shown: Exception_ | None, version: Version
+    event: Event, component: Component, sent: Exception_, shown: Exception_ | None, viewer: Viewer, version: Version
 ) -> None:
     """What was sent, what was taken away, and from the series what was left out."""
     for name in _SIMPLE:
@@ -274,18 +281,21 @@ def _write_fields(
     # A body that is left out is kept, as everywhere ([MS-ASCMD] Change).
     if _differs("body", sent, shown) and (value := _value("body", sent)) is not _INHERITED:
         comment.dump(component, value)
+    enclosed.dump(sent.attachments, component)
+    if not participants.is_organizer(event.main, viewer):
+        return
     if version >= Version.V14_0 and _differs("attendees", sent, shown):
         value = _value("attendees", sent)
         if value is _INHERITED:
             _inherit_attendees(event, component)
         else:
-            participants.dump_attendees(component, value or (), asks=None)
+            participants.dump_attendees(component, _answers_kept(value or (), version), asks=None)
     if sent.meeting_status is not None:
         held = component.first("STATUS")
         cancelled = held is not None and held.value.strip().upper() == "CANCELLED"
         if bool(sent.meeting_status & CANCELLED) is not cancelled:
             set_value(component, "STATUS", None if cancelled else "CANCELLED")
-    if sent.dt_stamp is not None:
+    if sent.dt_stamp is not None and version not in SERVER_OWNS_MEETINGS:
         set_value(component, "DTSTAMP", utc_value(sent.dt_stamp))
 
 
@@ -305,6 +315,12 @@ def _differs(name: str, sent: Exception_, shown: Exception_ | None) -> bool:
     if shown is None:
         return _value(name, sent) is not _INHERITED
     return bool(_value(name, sent) != _value(name, shown))
+
+
+def _answers_kept(attendees: Iterable[Attendee], version: Version) -> tuple[Attendee, ...]:
+    """From 16.0 on what a device says of the answers counts for nothing, R2028."""
+    without = version in SERVER_OWNS_MEETINGS
+    return tuple(replace(attendee, status=None) if without else attendee for attendee in attendees)
 
 
 def _inherit_attendees(event: Event, component: Component) -> None:

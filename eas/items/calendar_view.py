@@ -14,7 +14,7 @@ from typing import Any
 
 from eas.protocol.version import Version
 
-from . import alarm, comment, participants
+from . import alarm, comment, enclosed, participants
 from .appointment import (
     FROM_16,
     SHARED,
@@ -24,11 +24,12 @@ from .appointment import (
     ResponseType,
     Sensitivity,
 )
-from .body import Wanted, render_source
+from .body import BodyType, Wanted, render_source
 from .contentline import Component
 from .event import Event, Span, all_day_instants, read_span
-from .ical import Each, Form, Number, Rule, Stamp, Text, Truth, Words, read_utc, set_value, utc
+from .ical import Each, Form, Number, Rule, Stamp, Text, Truth, Words, local, read_utc, set_value, utc
 from .native import Viewer
+from .place import Place, Where
 from .recurrence import Recurrence
 from .timezone import TimeZoneInformation, blob_of, zone_of_rules
 
@@ -99,7 +100,7 @@ CLASS = Words(
 #: Appointment field -> its place in a VEVENT, of the series as of an exception. Both directions.
 VEVENT: Mapping[str, Rule] = {
     "subject": Text("SUMMARY"),
-    "location": Text("LOCATION"),
+    "location": Where(),
     "sensitivity": CLASS,
     "busy_status": Busy(),
     "reminder": Reminder(),
@@ -130,7 +131,7 @@ def show(event: Event, wanted: Wanted, viewer: Viewer, version: Version) -> Appo
         organizer_name=name or viewer.name,
         organizer_email=address or next(iter(viewer.addresses), None),
         uid=uid(event),
-        recurrence=shown_recurrence(event),
+        recurrence=shown_recurrence(event, version),
         exceptions=exceptions(event, wanted, viewer, version) if event.recurrence else (),
         response_requested=_asks(event.main, viewer),
         disallow_new_time_proposal=VEVENT["disallow_new_time_proposal"].load(event.main),
@@ -142,13 +143,16 @@ def describe(component: Component, wanted: Wanted, viewer: Viewer, version: Vers
     """The fields that a series and its exceptions share, but for the times."""
     source = comment.source(component)
     response = participants.response_type(component, viewer)
+    from_16 = version in FROM_16
     told = {name: rule.load(component) for name, rule in VEVENT.items() if name in SHARED}
     told["categories"] = told["categories"][:MAX_CATEGORIES]
-    if version not in FROM_16 and told["busy_status"] is BusyStatus.ELSEWHERE:
+    if not from_16 and told["busy_status"] is BusyStatus.ELSEWHERE:
         told["busy_status"] = BusyStatus.FREE  # R2043: the value does not exist; nobody is kept from inviting
+    if not from_16 and isinstance(told["location"], Place):
+        told["location"] = str(told["location"]) or None
     return {
         **told,
-        "body": render_source(source, wanted, version) if source else None,
+        "body": render_source(source, _for_calendar(wanted) if from_16 else wanted, version) if source else None,
         "dt_stamp": stamp_of(component),
         "meeting_status": participants.meeting_status(component, viewer),
         "attendees": participants.for_version(participants.load_attendees(component), version),
@@ -157,7 +161,14 @@ def describe(component: Component, wanted: Wanted, viewer: Viewer, version: Vers
         "appointment_reply_time": REPLY_TIME.load(component) if response in _ANSWERED else None,
         "online_meeting_conf_link": _CONF_LINK.load(component),
         "online_meeting_external_link": _link(component),
+        "attachments": enclosed.load(component) if from_16 else (),
     }
+
+
+def _for_calendar(wanted: Wanted) -> Wanted:
+    """From 16.0 comments are text or HTML, whatever else is preferred. [MS-ASAIRS] Type (Body) R1400, R1401"""
+    kept = tuple(p for p in wanted.preferences if p.type in (BodyType.TEXT, BodyType.HTML))
+    return wanted if kept == wanted.preferences else replace(wanted, preferences=kept)
 
 
 def times(span: Span, event: Event, viewer: Viewer, version: Version) -> dict[str, Any]:
@@ -189,8 +200,11 @@ def shown_zone(event: Event, zone: tzinfo, viewer: Viewer) -> TimeZoneInformatio
     return today if holds else blob
 
 
-def shown_recurrence(event: Event) -> Recurrence | None:
-    told = event.recurrence
+def shown_recurrence(event: Event, version: Version) -> Recurrence | None:
+    """With Until, of days from 16.0 on, as the last date itself."""
+    told, start = event.recurrence, event.span.start
+    if told is not None and told.until is not None and start.form is Form.DATE and version in FROM_16:
+        told = replace(told, until=local(told.until, start.zone).replace(tzinfo=UTC))
     if told is None or told.calendar_type != 0:
         return told
     return replace(told, calendar_type=CALENDAR_TYPE.load(event.main) or 0)
@@ -234,7 +248,7 @@ def show_exception(
 
 
 #: Fields of an exception that an empty element can take away. Numbers and flags have defaults instead.
-CAN_BE_EMPTY = frozenset({"subject", "location", "body", "categories", "reminder", "attendees"})
+CAN_BE_EMPTY = frozenset({"subject", "location", "body", "categories", "reminder", "attendees", "attachments"})
 
 
 def original_time(event: Event, wall: datetime, version: Version) -> datetime:

@@ -14,7 +14,7 @@ from eas.protocol.schema import DASHED, FLAG, INT, Spelling, element, elements, 
 from eas.protocol.version import Version
 
 from . import globalobjid, participants
-from .appointment import BEFORE_16, FROM_16, PLACE, TEXT_OR_NONE, TIME_ZONE, BusyStatus, Sensitivity
+from .appointment import BEFORE_16, FROM_16, TEXT_OR_NONE, TIME_ZONE, BusyStatus, Sensitivity
 from .calendar_view import VEVENT, shown_recurrence, shown_zone, stamp_of, times, uid
 from .contentline import Component
 from .event import Event, open_event
@@ -30,6 +30,7 @@ from .itip import (
     respond,
 )
 from .native import Unreadable, Viewer
+from .place import PLACE
 from .recurrence import EmailRecurrence, as_kind
 from .timezone import TimeZoneInformation, zone_or_utc
 

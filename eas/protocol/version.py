@@ -62,7 +62,23 @@ DEFAULT_COLLECTIONS = Spoken(until=Version.V2_5)
 PROVISION_DEVICE_INFORMATION = Spoken(since=Version.V14_1)
 #: Notes folders and items exist. [MS-ASNOTE].
 NOTES = Spoken(since=Version.V14_0)
+#: There is a folder of those whom the user writes to. [MS-ASCNTC] Refreshing the Recipient Information Cache R2262.
+RECIPIENT_CACHE = Spoken(since=Version.V14_0)
+#: Text messages may be synchronised with a folder of mail. [MS-ASCMD] Class (Sync) R6298.
+SMS = Spoken(since=Version.V14_0)
 #: A wipe that takes the account's data alone. [MS-ASPROV] AccountOnlyRemoteWipe R6906.
 ACCOUNT_ONLY_WIPE = Spoken(since=Version.V16_1)
 #: A policy is a text within Data, of its own type. [MS-ASPROV] Data (string Data Type).
 POLICY_AS_TEXT = Spoken(until=Version.V2_5)
+#: An occurrence of a series is changed and deleted by commands of its own, with InstanceId. [MS-ASCAL] Exceptions
+#: R2112, R2113.
+INSTANCE_COMMANDS = Spoken(since=Version.V16_0)
+#: A new pattern or other times of a series end its exceptions. [MS-ASCAL] R2097, R2114, R2180, R2202.
+EXCEPTIONS_END_WITH_PATTERN = Spoken(since=Version.V16_0)
+#: UID, DtStamp, organizer and the answers of the attendees are the server's to say. [MS-ASCAL] R2028, R2088, R2168,
+#: R2174, R2221.
+SERVER_OWNS_MEETINGS = Spoken(since=Version.V16_0)
+#: The server sends invitations, updates and cancellations; before, the device mails them. [MS-ASCAL] / [MS-ASCMD].
+SERVER_SCHEDULES = Spoken(since=Version.V16_0)
+#: What a Change of a calendar item leaves out is kept, whatever Supported says. [MS-ASCAL] R2231, R2232.
+CALENDAR_GHOSTED = Spoken(since=Version.V16_0)

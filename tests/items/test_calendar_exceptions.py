@@ -328,13 +328,18 @@ ALL_DAY = (
 )
 def test_exceptions_of_all_day_series(version: Version, original: datetime) -> None:
     """Midnights up to 14.1, dates from 16.0, in ExceptionStartTime and InstanceId as in StartTime."""
-    stored = put(ALL_DAY, Exception_(exception_start_time=original, subject="On"), version=version)
+    if version is V:
+        stored = put(ALL_DAY, Exception_(exception_start_time=original, subject="On"), version=version)
+        deleted = put(ALL_DAY, Exception_(exception_start_time=original, deleted=True), version=version)
+    else:
+        subject = Element("AirSync:ApplicationData", (Element("Calendar:Subject", "On"),))
+        stored = calendar.instance_to_native(subject, ALL_DAY, original, ME, version)
+        deleted = calendar.without_instance(ALL_DAY, original, ME, version)
     assert b"RECURRENCE-ID;VALUE=DATE:20260429\r\n" in stored
     assert b"DTSTART;VALUE=DATE:20260429\r\n" in stored
     shown = exceptions(stored, version)
     assert list(shown) == [original - WEEK, original]
     assert shown[original].start_time is None
-    deleted = put(ALL_DAY, Exception_(exception_start_time=original, deleted=True), version=version)
     assert b"EXDATE;VALUE=DATE:20260429\r\n" in deleted
 
 
