@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from eas.commands import _sync_messages as sync_messages
 from eas.commands import folder_create as creating
 from eas.commands import folder_delete as deleting
 from eas.commands import folder_sync as hierarchy
@@ -28,7 +29,6 @@ from eas.commands import move_items as moving
 from eas.commands import ping as pinging
 from eas.commands import provision as provisioning
 from eas.commands import settings
-from eas.commands import sync as sync_messages
 from eas.commands._device_information import DeviceInformation
 from eas.engine.classes import RECORDS
 from eas.engine.model import FolderType

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from eas.commands import sync as messages
-from eas.commands.sync import Status
+from eas.commands import _sync_messages as messages
+from eas.commands._sync_messages import Status
 from eas.engine.apply import ItemStatus
 from eas.items.body import BodyPreference, BodyType
 from eas.protocol.schema import dump

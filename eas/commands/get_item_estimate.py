@@ -11,6 +11,7 @@ from enum import IntEnum
 from eas.engine import errors
 from eas.engine.collection import estimate, open_folder
 from eas.engine.keys import ZERO
+from eas.engine.model import Folder, FolderType
 from eas.engine.options import CollectionOptions, valid_filter
 from eas.engine.session import Session
 from eas.protocol.schema import FLAG, INT, element, elements, enum, message
@@ -93,31 +94,33 @@ async def get_item_estimate(request: Request, session: Session) -> Response:
 async def _estimate(asked: Collection, session: Session) -> CollectionResponse:
     try:
         folder = await open_folder(session, asked.collection_id)
-        options = _options(asked, folder.item_class)
+        options = _options(asked, folder)
         if asked.sync_key in ("", ZERO):
             raise errors.NotPrimed
-        count = await estimate(session, asked.collection_id, asked.sync_key, options)
+        count = await estimate(session, asked.collection_id, asked.sync_key, options, asked.conversation_mode)
     except tuple(STATUS_OF) as error:
         return CollectionResponse(status=STATUS_OF[type(error)])
     found = Estimated(item_class=folder.item_class, collection_id=asked.collection_id, estimate=count)
     return CollectionResponse(status=Status.SUCCESS, collection=found)
 
 
-def _options(asked: Collection, item_class: str) -> CollectionOptions | None:
+def _options(asked: Collection, folder: Folder) -> CollectionOptions | None:
     """None: those of the last Sync. Raises CommonFault, as the status table has it."""
+    item_class = folder.item_class
     if asked.conversation_mode is not None and item_class != "Email":
         raise CommonFault(CommonStatus.INVALID_XML)
     classes = [o.item_class or item_class for o in asked.options]
     if len(set(classes)) < len(classes) or not BESIDE.get(item_class, frozenset((item_class,))).issuperset(classes):
         raise errors.StaleKey  # R908: the status that a Sync has for it; this table has no other
     filters = [o.filter_type for o in asked.options if o.item_class in (item_class, None)]
-    if any(o.max_items is not None for o in asked.options):
+    max_items = next((o.max_items for o in asked.options if o.max_items is not None), None)
+    if max_items is not None and (folder.type is not FolderType.RECIPIENT_CACHE or max_items < 1):
         raise errors.CollectionGone
     filter_type = next((f for f in (*filters, asked.filter_type) if f is not None), None)
     if filter_type is None:
-        return CollectionOptions() if filters else None
+        return CollectionOptions(max_items=max_items) if filters else None
     if not 0 <= filter_type <= 8:
         raise CommonFault(CommonStatus.INVALID_XML)
     if not valid_filter(item_class, filter_type):
         raise CommonFault(CommonStatus.SERVER_ERROR)
-    return CollectionOptions(filter_type=filter_type)
+    return CollectionOptions(filter_type=filter_type, max_items=max_items)

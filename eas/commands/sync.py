@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection as Names
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from enum import IntEnum
+from dataclasses import replace
 from hashlib import blake2b
 
 import structlog
@@ -21,49 +20,45 @@ from eas.engine.collection import CollectionAnswer, CollectionRequest, open_fold
 from eas.engine.diff import Verb
 from eas.engine.ids import server_id
 from eas.engine.keys import ZERO
-from eas.engine.options import MIME_CHARACTERS, CollectionOptions, valid_filter
+from eas.engine.model import Folder, FolderType
+from eas.engine.options import MIME_CHARACTERS, TRUNCATION_CHARACTERS, CollectionOptions, valid_filter
+from eas.engine.quirks import Quirk
 from eas.engine.remembered import forget_commands, recall, remember
 from eas.engine.session import Session
 from eas.engine.waiting import wait_for_news
-from eas.items.body import BodyPreference, BodyType
+from eas.items.body import BodyType
 from eas.protocol import schema, wbxml
-from eas.protocol.schema import (
-    ELEMENT,
-    FLAG,
-    INT,
-    PRESENCE,
-    Codec,
-    SchemaError,
-    choices,
-    element,
-    elements,
-    enum,
-    message,
-)
+from eas.protocol.schema import SchemaError
 from eas.protocol.statuses import CommonStatus
-from eas.protocol.version import COLLECTION_CLASS, EMPTY_SYNC, Version
+from eas.protocol.version import DEFAULT_COLLECTIONS, EMPTY_SYNC, Version
 from eas.protocol.wbxml import Element
 
 from ._registry import CommonFault, Counted, command
+from ._sync_messages import (
+    AddCommand,
+    Added,
+    AnsweredChange,
+    ChangeCommand,
+    Changed,
+    Collection,
+    CollectionResponse,
+    DeleteCommand,
+    Deleted,
+    FetchCommand,
+    Fetched,
+    Item,
+    NotDeleted,
+    Options,
+    Request,
+    Response,
+    SoftDeleted,
+    Status,
+)
 
 log = structlog.get_logger("eas.sync")
 
 #: WindowSize without a word of the device, and the most. [MS-ASCMD] WindowSize.
 DEFAULT_WINDOW, MAX_WINDOW = 100, 512
-
-
-class Status(IntEnum):
-    """Of the request or of a collection; those of items are eas.engine.apply.ItemStatus."""
-
-    SUCCESS = 1
-    INVALID_SYNC_KEY = 3
-    PROTOCOL_ERROR = 4
-    SERVER_ERROR = 5
-    HIERARCHY_CHANGED = 12
-    INCOMPLETE_REQUEST = 13
-    INVALID_WAIT = 14
-    TOO_MANY_COLLECTIONS = 15
-    RETRY = 16
 
 
 STATUS_OF: dict[type[Exception], Status] = {
@@ -88,206 +83,6 @@ class ProtocolError(Exception):
         self.status, self.limit = status, limit
 
 
-# -- The request
-
-
-PREFERENCE_ORDER = tuple(
-    f"AirSyncBase:{name}" for name in ("Type", "TruncationSize", "AllOrNone", "Preview")
-)
-
-
-def _preference(element: Element, version: Version) -> BodyPreference:
-    """A BodyPreference whose children stand in another order is malformed. [MS-ASAIRS] BodyPreference."""
-    order = [PREFERENCE_ORDER.index(e.tag) for e in element.elements if e.tag in PREFERENCE_ORDER]
-    if order != sorted(set(order)):
-        raise SchemaError("children of BodyPreference are out of order", element.tag)
-    preference = schema.load(BodyPreference, element, version)
-    if min(preference.truncation_size or 0, preference.preview or 0) < 0:
-        raise SchemaError("a size below 0", element.tag)
-    return preference
-
-
-PREFERENCE = Codec(_preference, message(BodyPreference).dump)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    filter_type: int | None = element("AirSync:FilterType", INT, default=None)
-    item_class: str | None = element("AirSync:Class", default=None)
-    preferences: tuple[BodyPreference, ...] = elements("AirSyncBase:BodyPreference", PREFERENCE)
-    part_preference: BodyPreference | None = element(
-        "AirSyncBase:BodyPartPreference", PREFERENCE, since=Version.V14_1, default=None
-    )
-    conflict: int | None = element("AirSync:Conflict", INT, default=None)
-    mime_support: int | None = element("AirSync:MIMESupport", INT, default=None)
-    mime_truncation: int | None = element("AirSync:MIMETruncation", INT, default=None)
-    max_items: int | None = element("AirSync:MaxItems", INT, since=Version.V14_0, default=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddCommand:
-    item_class: str | None = element("AirSync:Class", default=None)
-    client_id: str = element("AirSync:ClientId")
-    data: Element = element("AirSync:ApplicationData", ELEMENT)
-    send: bool | None = element("Email2:Send", PRESENCE, since=Version.V16_0, default=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeCommand:
-    item_class: str | None = element("AirSync:Class", default=None)
-    server_id: str = element("AirSync:ServerId")
-    instance: str | None = element("AirSyncBase:InstanceId", since=Version.V16_0, default=None)
-    data: Element = element("AirSync:ApplicationData", ELEMENT)
-    send: bool | None = element("Email2:Send", PRESENCE, since=Version.V16_0, default=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteCommand:
-    item_class: str | None = element("AirSync:Class", default=None)
-    server_id: str = element("AirSync:ServerId")
-    instance: str | None = element("AirSyncBase:InstanceId", since=Version.V16_0, default=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchCommand:
-    server_id: str = element("AirSync:ServerId")
-
-
-DEVICE_COMMANDS = {
-    "AirSync:Add": AddCommand, "AirSync:Change": ChangeCommand,
-    "AirSync:Delete": DeleteCommand, "AirSync:Fetch": FetchCommand,
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Collection:
-    """`supported` is the element itself: absent, empty and with children are three things."""
-
-    item_class: str | None = element("AirSync:Class", default=None)
-    sync_key: str = element("AirSync:SyncKey")
-    collection_id: str = element("AirSync:CollectionId")
-    supported: Element | None = element("AirSync:Supported", ELEMENT, default=None)
-    deletes_as_moves: bool | None = element("AirSync:DeletesAsMoves", FLAG, default=None)
-    get_changes: bool | None = element("AirSync:GetChanges", FLAG, default=None)
-    window: int | None = element("AirSync:WindowSize", INT, default=None)
-    conversation_mode: bool | None = element("AirSync:ConversationMode", FLAG, since=Version.V14_0, default=None)
-    options: tuple[Options, ...] = elements("AirSync:Options", message(Options))
-    commands: tuple[AddCommand | ChangeCommand | DeleteCommand | FetchCommand, ...] = choices(
-        DEVICE_COMMANDS, within="AirSync:Commands"
-    )
-
-
-def _collection(element: Element, version: Version) -> Collection:
-    """Devices mix the order of the children; only a Supported before the CollectionId is refused. R4546"""
-    tags = [child.tag for child in element.elements]
-    if "AirSync:Supported" in tags and "AirSync:CollectionId" in tags[tags.index("AirSync:Supported"):]:
-        raise SchemaError("children of Collection are out of order", "AirSync:Supported")
-    return schema.load(Collection, element, version)
-
-
-COLLECTION = Codec(_collection, message(Collection).dump)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """`wait` in minutes, `heartbeat` in seconds. No collections at all: as the request before."""
-
-    collections: tuple[Collection, ...] = elements(
-        "AirSync:Collection", COLLECTION, within="AirSync:Collections"
-    )
-    wait: int | None = element("AirSync:Wait", INT, default=None)
-    heartbeat: int | None = element("AirSync:HeartbeatInterval", INT, since=Version.V14_0, default=None)
-    window: int | None = element("AirSync:WindowSize", INT, default=None)
-    partial: bool | None = element("AirSync:Partial", PRESENCE, default=None)
-
-
-# -- The answer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """An Add or Change to the device."""
-
-    item_class: str | None = element("AirSync:Class", default=None)
-    server_id: str = element("AirSync:ServerId")
-    data: Element = element("AirSync:ApplicationData", ELEMENT)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changed(Item):
-    pass
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deleted:
-    server_id: str = element("AirSync:ServerId")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SoftDeleted:
-    server_id: str = element("AirSync:ServerId")
-
-
-SERVER_COMMANDS = {
-    "AirSync:Add": Item, "AirSync:Change": Changed, "AirSync:Delete": Deleted, "AirSync:SoftDelete": SoftDeleted,
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Added:
-    client_id: str = element("AirSync:ClientId")
-    server_id: str | None = element("AirSync:ServerId", default=None)
-    status: int = element("AirSync:Status", INT)
-    data: Element | None = element("AirSync:ApplicationData", ELEMENT, since=Version.V16_0, default=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnsweredChange:
-    server_id: str = element("AirSync:ServerId")
-    instance: str | None = element("AirSyncBase:InstanceId", since=Version.V16_0, default=None)
-    status: int = element("AirSync:Status", INT)
-    data: Element | None = element("AirSync:ApplicationData", ELEMENT, since=Version.V16_0, default=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotDeleted:
-    server_id: str = element("AirSync:ServerId")
-    instance: str | None = element("AirSyncBase:InstanceId", since=Version.V16_0, default=None)
-    status: int = element("AirSync:Status", INT)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
-    server_id: str = element("AirSync:ServerId")
-    status: int = element("AirSync:Status", INT)
-    data: Element | None = element("AirSync:ApplicationData", ELEMENT, default=None)
-
-
-RESULTS = {
-    "AirSync:Add": Added, "AirSync:Change": AnsweredChange, "AirSync:Delete": NotDeleted, "AirSync:Fetch": Fetched,
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CollectionResponse:
-    item_class: str | None = element("AirSync:Class", until=COLLECTION_CLASS.until, default=None)
-    sync_key: str = element("AirSync:SyncKey")
-    collection_id: str = element("AirSync:CollectionId")
-    status: Status = element("AirSync:Status", enum(Status))
-    more_available: bool | None = element("AirSync:MoreAvailable", PRESENCE, default=None)
-    commands: tuple[Item | Changed | Deleted | SoftDeleted, ...] = choices(SERVER_COMMANDS, within="AirSync:Commands")
-    responses: tuple[Added | AnsweredChange | NotDeleted | Fetched, ...] = choices(RESULTS, within="AirSync:Responses")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
-    status: Status | None = element("AirSync:Status", enum(Status), default=None)
-    limit: int | None = element("AirSync:Limit", INT, default=None)
-    collections: tuple[CollectionResponse, ...] = elements(
-        "AirSync:Collection", message(CollectionResponse), within="AirSync:Collections"
-    )
-
-
 # -- The handler
 
 
@@ -297,7 +92,8 @@ async def sync(request: Request, session: Session) -> Counted | None:
     try:
         request, recalled = await _effective(request, session)
         seconds = _wait_seconds(request, session)
-        _check(request, session)
+        request = await _resolved(request, session)
+        await _check(request, session)
     except errors.NotRemembered:
         return _refused(Status.INCOMPLETE_REQUEST)
     except ProtocolError as error:
@@ -370,7 +166,30 @@ def _wait_seconds(request: Request, session: Session) -> int:
     raise ProtocolError(Status.INVALID_WAIT, bound if request.wait is None else max(1, bound // 60))
 
 
-def _check(request: Request, session: Session) -> None:
+#: The folder that a class alone means. [MS-ASCMD] Class (Sync)
+DEFAULT_FOLDERS = {
+    "Email": FolderType.INBOX, "Calendar": FolderType.CALENDAR, "Contacts": FolderType.CONTACTS,
+    "Tasks": FolderType.TASKS,
+}
+
+
+async def _resolved(request: Request, session: Session) -> Request:
+    """With a CollectionId in each collection that version 2.5 named by its class alone."""
+    if session.version not in DEFAULT_COLLECTIONS or all(c.collection_id for c in request.collections):
+        return request
+    ids = {folder.type: folder.id for folder in await session.mailbox.folders() if folder.own}
+
+    def resolved(collection: Collection) -> Collection:
+        kind = DEFAULT_FOLDERS.get(collection.item_class or "")
+        if not collection.collection_id and (kind is None or kind not in ids):
+            raise ProtocolError(Status.PROTOCOL_ERROR)
+        return collection if collection.collection_id or kind is None else replace(collection, collection_id=ids[kind])
+
+    return replace(request, collections=tuple(map(resolved, request.collections)))
+
+
+async def _check(request: Request, session: Session) -> None:
+    """What makes the whole request fail. Raises ProtocolError."""
     if len(request.collections) > session.limits.max_collections:
         raise ProtocolError(Status.TOO_MANY_COLLECTIONS, session.limits.max_collections)
     if sum(len(c.commands) for c in request.collections) > session.limits.max_commands:
@@ -378,6 +197,11 @@ def _check(request: Request, session: Session) -> None:
     ids = [c.collection_id for c in request.collections]
     if len(set(ids)) < len(ids):
         raise ProtocolError(Status.PROTOCOL_ERROR)
+    for collection in request.collections:
+        if any(isinstance(given, AddCommand) for given in collection.commands):
+            folder = await session.mailbox.folder(collection.collection_id)
+            if folder is not None and folder.type is FolderType.RECIPIENT_CACHE:
+                raise ProtocolError(Status.PROTOCOL_ERROR)  # R756
 
 
 def _told(answer: CollectionAnswer | CollectionResponse) -> bool:
@@ -405,7 +229,7 @@ async def _one(
 ) -> CollectionAnswer | CollectionResponse:
     try:
         folder = await open_folder(session, collection.collection_id)
-        asked = _request(collection, folder.item_class, room, recalled)
+        asked = _request(collection, folder, room, recalled, session.quirks)
         return await synchronise(session, asked)
     except ProtocolError as error:
         status = error.status
@@ -423,11 +247,13 @@ async def _one(
     )
 
 
-def _request(collection: Collection, item_class: str, room: int | None, recalled: bool) -> CollectionRequest:
+def _request(
+    collection: Collection, folder: Folder, room: int | None, recalled: bool, quirks: frozenset[Quirk]
+) -> CollectionRequest:
     """Raises ProtocolError for what the rules of the command forbid in a collection."""
-    first = collection.sync_key == ZERO
-    if first and collection.get_changes:
-        raise ProtocolError(Status.PROTOCOL_ERROR)  # R2154: GetChanges with key 0
+    first, item_class = collection.sync_key == ZERO, folder.item_class
+    if first and collection.get_changes and Quirk.GET_CHANGES_WITH_KEY_0 not in quirks:
+        raise ProtocolError(Status.PROTOCOL_ERROR)  # R3128 R5838
     if collection.supported is not None and item_class == "Notes":
         raise ProtocolError(Status.PROTOCOL_ERROR)  # [MS-ASNOTE] R114
     if collection.conversation_mode is not None and item_class != "Email":
@@ -435,7 +261,7 @@ def _request(collection: Collection, item_class: str, room: int | None, recalled
     window = _window(collection.window)
     return CollectionRequest(
         collection_id=collection.collection_id, key=collection.sync_key, digest=_digest(collection),
-        options=_options(collection.options, item_class),
+        options=_options(collection.options, folder), conversations=collection.conversation_mode,
         supported=_supported(collection.supported) if first else None,
         get_changes=collection.get_changes is not False,
         deletes_as_moves=collection.deletes_as_moves is not False,
@@ -462,15 +288,16 @@ def _digest(collection: Collection) -> str:
     return blake2b(written, digest_size=12).hexdigest()
 
 
-#: The classes whose Options may stand in a folder of a class, where they are more than its own. SMS are not kept here:
-#: what is asked of them counts for nothing. [MS-ASCMD] Class (Sync) R934
+#: The classes whose Options may stand in a folder of a class, where they are more than its own. SMS are not kept
+#: (eas.engine.sms): what is asked of them counts for nothing. [MS-ASCMD] Class (Sync) R934
 BESIDE = {"Email": frozenset(("Email", "SMS"))}
 
 
-def _options(stated: Sequence[Options], item_class: str) -> CollectionOptions | None:
+def _options(stated: Sequence[Options], folder: Folder) -> CollectionOptions | None:
     """The block that counts for the class of the folder: the one that names it, else the one that names none."""
     if not stated:
         return None
+    item_class = folder.item_class
     classes = [o.item_class or item_class for o in stated]
     if len(set(classes)) < len(classes) or not BESIDE.get(item_class, frozenset((item_class,))).issuperset(classes):
         raise ProtocolError(Status.PROTOCOL_ERROR)  # R930, R935
@@ -478,23 +305,31 @@ def _options(stated: Sequence[Options], item_class: str) -> CollectionOptions | 
     if not of_folder:
         return None
     options = of_folder[0]
-    filter_type = options.filter_type or 0
-    types = [p.type for p in options.preferences]
+    _check_options(options, folder)
+    if options.part_preference is not None and options.part_preference.type is not BodyType.HTML:
+        raise CommonFault(CommonStatus.BODY_PART_PREFERENCE_TYPE_NOT_SUPPORTED)
+    return CollectionOptions(
+        filter_type=options.filter_type or 0, client_wins=options.conflict == 0,
+        mime_support=options.mime_support or 0, mime_truncation=options.mime_truncation,
+        preferences=options.preferences, part_preference=options.part_preference, truncation=options.truncation,
+        max_items=options.max_items,
+    )
+
+
+def _check_options(options: Options, folder: Folder) -> None:
+    """Raises ProtocolError for values that an option does not have, and options that are not for this folder."""
+    types = [preference.type for preference in options.preferences]
+    of_cache = folder.type is FolderType.RECIPIENT_CACHE
     if (
-        not valid_filter(item_class, filter_type)
+        not valid_filter(folder.item_class, options.filter_type or 0)
         or len(set(types)) < len(types)
         or options.conflict not in (None, 0, 1)
         or options.mime_support not in (None, 0, 1, 2)
         or (options.mime_truncation is not None and options.mime_truncation not in MIME_CHARACTERS)
+        or any(t is not None and t not in TRUNCATION_CHARACTERS for t in (options.truncation, options.rtf_truncation))
+        or (options.max_items is not None and not (of_cache and options.max_items > 0))
     ):
         raise ProtocolError(Status.PROTOCOL_ERROR)
-    if options.part_preference is not None and options.part_preference.type is not BodyType.HTML:
-        raise CommonFault(CommonStatus.BODY_PART_PREFERENCE_TYPE_NOT_SUPPORTED)
-    return CollectionOptions(
-        filter_type=filter_type, client_wins=options.conflict == 0, mime_support=options.mime_support or 0,
-        mime_truncation=options.mime_truncation, preferences=options.preferences,
-        part_preference=options.part_preference,
-    )
 
 
 def _device_command(given: AddCommand | ChangeCommand | DeleteCommand | FetchCommand) -> DeviceCommand:
@@ -586,7 +421,7 @@ def _result(result: Result, content: tuple[Element, ...]) -> Added | AnsweredCha
             whole = Element("AirSync:ApplicationData", content) if ok else None
             return Fetched(server_id=result.named, status=result.status, data=whole)
         case Done.CHANGE:
-            if ok and not content:
+            if ok and not content and result.instance is None:
                 return None
             return AnsweredChange(
                 server_id=result.named, instance=result.instance, status=result.status, data=data

@@ -19,7 +19,7 @@ from .diff import Verb, classify_all
 from .known import Known, Pending
 from .model import Folder
 from .ports import Feed, Horizon
-from .render import digest_part, render_items
+from .render import digest_part, preview_only, render_items
 from .session import Session
 
 #: Ids looked at in one question to the backend.
@@ -90,16 +90,19 @@ class Chooser:
     async def _look(self, ids: Sequence[ItemId], window: Window) -> None:
         window.looked += ids
         ids = [id for id in ids if id not in window.known]  # told as gone already
-        verbs = dict(classify_all(ids, self.known, await self.feed.look(ids, self.horizon), self.is_mail))
+        look = await self.feed.look(ids, self.horizon)
+        verbs = dict(classify_all(ids, self.known, look, self.is_mail))
         for id in self.held_back & verbs.keys():
             window.back.append(id)
             del verbs[id]
         for id, verb in verbs.items():
             if verb in (Verb.DELETE, Verb.SOFT_DELETE):
                 window.delete(verb, id)
-        adds = [id for id, verb in verbs.items() if verb is Verb.ADD]
+        adds = [id for id, verb in verbs.items() if verb is Verb.ADD and id not in look.drawn]
+        drawn = [id for id, verb in verbs.items() if verb is Verb.ADD and id in look.drawn]
         changes = [id for id, verb in verbs.items() if verb is Verb.CHANGE]
         await self._render(adds, Verb.ADD, self.wanted, window)
+        await self._render(drawn, Verb.ADD, preview_only(self.wanted), window)
         # A message's content never changes: its flags are all that a Change brings.
         await self._render(changes, Verb.CHANGE, None if self.is_mail else self.wanted, window)
 

@@ -13,21 +13,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from eas.items.body import Wanted
 from eas.items.native import ItemId
 from eas.protocol.wbxml import Element
 
+from . import sms
 from .apply import Applied, Applier, DeviceCommand, Done, ItemStatus, Result
 from .choose import Chooser, Said, Window
-from .classes import EMAIL, shown
+from .classes import EMAIL, shown_folder
 from .diff import Verb, absorb, classify_all, doubtful
 from .errors import CollectionGone, Contended, NotRemembered
 from .ids import parse_server_id
 from .keys import ZERO, Asked, Head, Held, Verdict, advance, judge, revise
 from .known import Answers, Known, Pending, dump_base, dump_generation, load_generation
 from .model import CollectionId, Folder
-from .options import CollectionOptions, dump_options, in_force, load_options
+from .options import NO_BOUNDS, CollectionOptions, bounds_of, dump_options, in_force, load_options
 from .ports import Feed, Horizon, Owner, Step, Token
-from .render import UNLIKE, digest_part, render_items, unlike, without_body_limits
+from .render import UNLIKE, digest_part, preview_only, render_items, unlike, without_body_limits
 from .session import Session
 
 #: How often a request is judged again after somebody else moved the state meanwhile.
@@ -44,14 +46,15 @@ COUNT_AT = 500
 class CollectionRequest:
     """What a device asks of one collection. `digest` tells requests apart that name the same key.
 
-    `options` None: those kept are in force. `supported` counts with key 0 only. `remembered`: the key is not the
-    device's own word of now, but that of a request that it refers to.
+    `options` None: those kept are in force; `conversations` is the ConversationMode, None for none. `supported` counts
+    with key 0 only. `remembered`: the key is not the device's own word of now, but that of a request that it refers to.
     """
 
     collection_id: CollectionId
     key: str
     digest: str
     options: CollectionOptions | None = None
+    conversations: bool | None = None
     supported: tuple[str, ...] | None = None
     get_changes: bool = True
     deletes_as_moves: bool = True
@@ -80,7 +83,7 @@ def owner_of(session: Session, collection_id: CollectionId) -> Owner:
 async def open_folder(session: Session, collection_id: CollectionId) -> Folder:
     """Raises CollectionGone, also for a folder whose class the device's version does not know."""
     folder = await session.mailbox.folder(collection_id)
-    if folder is None or not shown(folder.item_class, session.version):
+    if folder is None or not shown_folder(folder, session.version):
         raise CollectionGone(collection_id)
     return folder
 
@@ -109,15 +112,17 @@ async def synchronise(session: Session, request: CollectionRequest) -> Collectio
 
 
 async def estimate(
-    session: Session, collection_id: CollectionId, key: str, options: CollectionOptions | None
+    session: Session, collection_id: CollectionId, key: str, options: CollectionOptions | None,
+    conversations: bool | None = None,
 ) -> int:
-    """How many commands a Sync with this key would bring, of all windows. Raises as `synchronise`."""
+    """How many commands a Sync with this key would bring, of all windows; `options` and `conversations` as in a
+    request. Raises as `synchronise`."""
     folder = await open_folder(session, collection_id)
     owner = owner_of(session, collection_id)
     held = await session.store.load(owner)
     verdict = judge(held, key, "")
     turn = Turn(session, folder, owner, held or Held(), verdict)
-    return await turn.count(options)
+    return await turn.count(options, conversations)
 
 
 async def has_news(session: Session, collection_id: CollectionId) -> bool:
@@ -154,16 +159,20 @@ class Turn:
         self.feed: Feed = session.mailbox.feed(folder)
         self.now: datetime = session.clock.now()
         self.known, self.pending, self.answers = Known(), Pending(), Answers()
+        # A policy limits what is mail or calendar; the bodies it means are those of mail.
+        self._bounds = bounds_of(session.policy)
+        self._body_bounds = self._bounds if folder.item_class == EMAIL else NO_BOUNDS
         self._loaded = False
         self._stored = (self.known, self.pending)
 
     # -- the three kinds of answers; None means that somebody else moved the row
 
     async def start(self, request: CollectionRequest) -> CollectionAnswer | None:
-        options = replace(request.options or CollectionOptions(), supported=request.supported)
+        stated = in_force(CollectionOptions(), request.options, request.conversations)
+        options = replace(stated, supported=request.supported)
         new = Head(
             key=self.session.entropy.key(), parent=ZERO, request=request.digest, options=dump_options(options),
-            edge=_text(options.edge(self.folder.item_class, self.now)),
+            edge=_text(self._edge(options)),
         )
         step = Step(held=advance(self.held, self.verdict, new))
         if not await self.session.store.commit(self.owner, self.held.row, step):
@@ -186,21 +195,20 @@ class Turn:
 
     async def decide(self, request: CollectionRequest) -> CollectionAnswer | None:
         kept = load_options(self.base.options)
-        options = in_force(kept, request.options)
+        options = in_force(kept, request.options, request.conversations)
         applied = await self._apply(request, options)
         read = Read(token=self.base.token, edge=_parse(self.base.edge), doubt=self.base.doubt)
         if request.get_changes:
-            edge = options.edge(self.folder.item_class, self.now)
-            read = await self._read(edge, options.filter_type != kept.filter_type)
-        elif options.filter_type != kept.filter_type:
+            read = await self._read(options, options.selection != kept.selection)
+        elif options.selection != kept.selection:
             # The whole listing is read when changes are asked for again: by then the filters look alike.
-            read = Read(token="", edge=options.edge(self.folder.item_class, self.now), doubt="")
+            read = Read(token="", edge=self._edge(options), doubt="")
         window = Window()
         if applied.altered:
             self.pending = self.pending.with_news(applied.altered, ())
         if request.get_changes and self.pending:
             chooser = Chooser(
-                self.session, self.folder, self.feed, self.known, Horizon(edge=read.edge), options.wanted(),
+                self.session, self.folder, self.feed, self.known, _horizon(options, read.edge), self._wanted(options),
                 frozenset(applied.added),
             )
             window = await chooser.fill(self.pending, request.window)
@@ -246,18 +254,28 @@ class Turn:
             self.session, self.folder, self.owner, self.known, options,
             fresh=self.base.parent == ZERO, deletes_as_moves=request.deletes_as_moves,
         )
-        applied = await applier.run(request.commands)
+        swallowed = [sms.swallowed(command, self.folder, self.session.version) for command in request.commands]
+        applied = await applier.run([c for c, done in zip(request.commands, swallowed, strict=True) if done is None])
+        others = iter(applied.results)
+        applied.results = [next(others) if done is None else done for done in swallowed]
         self.known = self.known.edited(applied.known)
         return applied
 
-    async def _read(self, edge: datetime | None, relist: bool) -> Read:
+    def _edge(self, options: CollectionOptions) -> datetime | None:
+        return options.edge(self.folder.item_class, self.now, self._bounds)
+
+    def _wanted(self, options: CollectionOptions) -> Wanted:
+        return options.wanted(self._body_bounds)
+
+    async def _read(self, options: CollectionOptions, relist: bool) -> Read:
         """Take in what has happened since the generation's token. Loads the body only if something has."""
-        listed_anew = relist or not self.base.token
-        delta = await self.feed.delta(None if listed_anew else self.base.token, Horizon(edge=edge))
-        old = _parse(self.base.edge)
+        edge, old = self._edge(options), _parse(self.base.edge)
+        # An edge goes back, comes or vanishes only where another filter or policy is in force.
+        listed_anew = relist or not self.base.token or _widened(old, edge)
+        delta = await self.feed.delta(None if listed_anew else self.base.token, _horizon(options, edge))
         crossed: Sequence[ItemId] = ()
         if not listed_anew and old is not None and edge is not None and old < edge:
-            crossed = list(await self.feed.crossed(old, edge))
+            crossed = list(await self.feed.crossed(old, edge, conversations=options.conversations))
         read = Read(token=delta.token, edge=edge, doubt="")
         if not (self.base.pending or delta.complete or delta.touched or delta.outside or delta.gone or crossed):
             return read
@@ -314,10 +332,10 @@ class Turn:
 
     # -- counting and peeking
 
-    async def count(self, options: CollectionOptions | None) -> int:
+    async def count(self, asked: CollectionOptions | None, conversations: bool | None) -> int:
         kept = load_options(self.base.options)
-        options = in_force(kept, options)
-        read = await self._read(options.edge(self.folder.item_class, self.now), options.filter_type != kept.filter_type)
+        options = in_force(kept, asked, conversations)
+        read = await self._read(options, options.selection != kept.selection)
         total = sum(1 for id in self.pending.gone if self.known.version(id) is not None)
         ids = list(self.pending.newest())
         if not self.known.ids():
@@ -325,7 +343,7 @@ class Turn:
         is_mail = self.folder.item_class == EMAIL
         for at in range(0, len(ids), COUNT_AT):
             some = ids[at : at + COUNT_AT]
-            look = await self.feed.look(some, Horizon(edge=read.edge))
+            look = await self.feed.look(some, _horizon(options, read.edge))
             total += len(classify_all(some, self.known, look, is_mail))
         return total
 
@@ -333,11 +351,11 @@ class Turn:
         if self.base.pending:
             return True
         options = load_options(self.base.options)
-        read = await self._read(options.edge(self.folder.item_class, self.now), False)
+        read = await self._read(options, relist=False)
         window = Window()
         if self.pending:
             chooser = Chooser(
-                self.session, self.folder, self.feed, self.known, Horizon(edge=read.edge), options.wanted()
+                self.session, self.folder, self.feed, self.known, _horizon(options, read.edge), self._wanted(options)
             )
             window = await chooser.fill(self.pending, 1)
         if window.said:
@@ -371,12 +389,15 @@ class Turn:
         """The commands to the device, and which of them bring another state of the item than they did at first."""
         contents: dict[tuple[str, ItemId], tuple[Element, ...]] = {}
         differing: list[ItemId] = []
-        for verb in (Verb.ADD, Verb.CHANGE):
-            ids = [id for v, id in self.answers.said if v == verb]
-            flags_only = verb is Verb.CHANGE and self.folder.item_class == EMAIL
-            async for item in render_items(
-                self.session, self.folder, ids, None if flags_only else options.wanted()
-            ):
+        added, changed = ([id for v, id in self.answers.said if v == verb] for verb in (Verb.ADD, Verb.CHANGE))
+        wanted, horizon = self._wanted(options), _horizon(options, _parse(self.base.edge))
+        drawn = (await self.feed.look(added, horizon)).drawn if added and horizon.conversations else frozenset()
+        for verb, ids, how in (
+            (Verb.ADD, [id for id in added if id not in drawn], wanted),
+            (Verb.ADD, [id for id in added if id in drawn], preview_only(wanted)),
+            (Verb.CHANGE, changed, None if self.folder.item_class == EMAIL else wanted),
+        ):
+            async for item in render_items(self.session, self.folder, ids, how):
                 contents[verb, item.id] = item.content
                 if item.version != self.known.version(item.id):
                     differing.append(item.id)
@@ -421,6 +442,14 @@ class Turn:
                 result = replace(result, status=ItemStatus.NOT_FOUND, server_id=result.named)
             found.append((result, content))
         return tuple(found)
+
+
+def _horizon(options: CollectionOptions, edge: datetime | None) -> Horizon:
+    return Horizon(edge=edge, conversations=options.conversations and edge is not None, most=options.max_items)
+
+
+def _widened(old: datetime | None, new: datetime | None) -> bool:
+    return (old is None) != (new is None) or (old is not None and new is not None and new < old)
 
 
 def _text(moment: datetime | None) -> str:

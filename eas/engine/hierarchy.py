@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from . import errors
-from .classes import shown
+from .classes import shown_folder
 from .collection import owner_of
 from .keys import ZERO, Asked, Head, Held, Verdict, advance, judge, revise
 from .model import CollectionId, FolderType
@@ -74,7 +74,7 @@ async def present_folders(session: Session) -> Entries:
     return {
         folder.id: Entry(folder.parent, folder.name, int(folder.type))
         for folder in await session.mailbox.folders()
-        if shown(folder.item_class, session.version)
+        if shown_folder(folder, session.version)
     }
 
 

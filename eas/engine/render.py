@@ -13,12 +13,12 @@ from hashlib import blake2b
 import structlog
 
 from eas.items import email
-from eas.items.body import Wanted
+from eas.items.body import BodyPreference, BodyType, Wanted
 from eas.items.native import Item, ItemId, Mail, Part, Record, Unreadable
 from eas.protocol import schema, wbxml
 from eas.protocol.wbxml import Element
 
-from .classes import EMAIL, RECORDS, RecordClass
+from .classes import EMAIL, RecordClass, record_class
 from .ids import file_reference
 from .model import CollectionId, Folder
 from .session import Session
@@ -48,7 +48,7 @@ async def render_items(
 def render_item(session: Session, folder: Folder, item: Item, wanted: Wanted | None) -> Rendered:
     if isinstance(item, Mail):
         return _mail(session, folder.id, item, wanted)
-    return render_record(session, RECORDS[folder.item_class], item, wanted or Wanted())
+    return render_record(session, record_class(folder), item, wanted or Wanted(), folder.id)
 
 
 def _mail(session: Session, collection: CollectionId, mail: Mail, wanted: Wanted | None) -> Rendered:
@@ -71,15 +71,19 @@ def _mail(session: Session, collection: CollectionId, mail: Mail, wanted: Wanted
     return Rendered(id=mail.id, version=mail.version, content=content, reason=reason)
 
 
-def render_record(session: Session, kind: RecordClass, record: Record, wanted: Wanted) -> Rendered:
+def render_record(
+    session: Session, kind: RecordClass, record: Record, wanted: Wanted, collection: CollectionId
+) -> Rendered:
     """`version` of the result is "<version> <digest>": the digest tells whether anything that a device sees differs."""
     reason = ""
     try:
         message = kind.from_native(record.data, wanted, session.viewer, session.version)
+        if kind.referred is not None:
+            message = kind.referred(message, lambda section: file_reference(collection, record.id, section))
         content = schema.content(message, session.version)
         seen = seen_as(record.version, content)
     except Exception as error:  # as above: an item whose conversion raises arrives degraded
-        reason = _reason(error, kind.name, "", record.id)
+        reason = _reason(error, kind.name, collection, record.id)
         content = schema.content(kind.degraded(record.data, reason), session.version)
         seen = seen_as(record.version, content)
     return Rendered(id=record.id, version=seen, content=content, reason=reason)
@@ -128,3 +132,15 @@ def digest_part(known: str) -> str:
 def without_body_limits(wanted: Wanted) -> Wanted:
     """For Fetch, which gives the whole item. [MS-ASCMD] Fetch (Sync)."""
     return replace(wanted, whole=True)
+
+
+_NOTHING_OF_TEXT = BodyPreference(type=BodyType.TEXT, truncation_size=0)
+
+
+def preview_only(wanted: Wanted) -> Wanted:
+    """For mail that is there only for its conversation's sake. [MS-ASCMD] ConversationMode (Sync) R2108"""
+    preferences = tuple(
+        replace(preference, truncation_size=0, all_or_none=None)
+        for preference in wanted.preferences if preference.type is not BodyType.MIME
+    )
+    return Wanted(preferences=preferences or (_NOTHING_OF_TEXT,))

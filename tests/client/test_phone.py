@@ -12,8 +12,8 @@ from eas.client.connection import Connection, Credentials, Fate, Identity
 from eas.client.device import APPLICATION_DATA, DeviceState, Folder, Item
 from eas.client.errors import BadAnswer, LostAnswer, Refusal
 from eas.client.phone import Phone, Wiped
+from eas.commands import _sync_messages as messages
 from eas.commands import folder_sync, provision
-from eas.commands import sync as messages
 from eas.engine.apply import ItemStatus
 from eas.engine.model import FolderType
 from eas.items.contacts import Contact

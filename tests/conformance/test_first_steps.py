@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from eas import app, config
 from eas.cli import app as commands
+from eas.engine.model import FolderType
 from eas.engine.ports import Horizon
 from eas.items.native import Record
 
@@ -154,7 +155,7 @@ def card(server: Server, name: str) -> str:
             user = await parts.embedded.accounts.verify("anna", "demo")
             assert user is not None
             mailbox, _, _ = parts.embedded.accounts.open(user)
-            (folder,) = [f for f in await mailbox.folders() if f.item_class == "Contacts"]
+            (folder,) = [f for f in await mailbox.folders() if f.type is FolderType.CONTACTS]
             feed = mailbox.feed(folder)
             listing = await feed.delta(None, Horizon())
             async for item in feed.fetch(sorted(listing.touched), None):

@@ -34,7 +34,11 @@ CLASS_OF_TYPE = {
     FolderType.USER_TASKS: "Tasks",
     FolderType.NOTES: "Notes",
     FolderType.USER_NOTES: "Notes",
+    FolderType.RECIPIENT_CACHE: "Contacts",
 }
+
+#: Folders that only the server writes: what devices may do with them is read.
+SERVER_FOLDERS = frozenset({FolderType.RECIPIENT_CACHE})
 
 #: What a folder is to those with whom it is shared: a phone has one inbox and one calendar of its own.
 SHARED_TYPE = {
@@ -111,11 +115,12 @@ def seen(connection: Connection, user_id: str, id: CollectionId) -> Seen | None:
 
 
 def right_on(connection: Connection, user_id: str, number: int) -> Right:
-    """Raises FolderGone if the folder does not exist. The owner has every right."""
-    owner = connection.execute(select(FolderRow.owner).where(FolderRow.id == number)).scalar_one_or_none()
-    if owner is None:
+    """Raises FolderGone if the folder does not exist. The owner has every right, but on what only the server writes."""
+    row = connection.execute(select(FolderRow.owner, FolderRow.type).where(FolderRow.id == number)).one_or_none()
+    if row is None:
         raise FolderGone(str(number))
-    return Right.DELEGATE if owner == user_id else shared_right(connection, user_id, number)[0]
+    right = Right.DELEGATE if row.owner == user_id else shared_right(connection, user_id, number)[0]
+    return min(right, Right.READ) if row.type in SERVER_FOLDERS else right
 
 
 def shared_right(connection: Connection, user_id: str, number: int) -> tuple[Right, bool]:
@@ -136,7 +141,8 @@ def require(connection: Connection, user_id: str, number: int, right: Right) -> 
 
 def _own(row: AnyRow) -> Seen:
     folder = Folder(
-        id=str(row.id), parent=str(row.parent), name=row.name, type=FolderType(row.type), item_class=row.item_class
+        id=str(row.id), parent=str(row.parent), name=row.name, type=FolderType(row.type), item_class=row.item_class,
+        right=Right.READ if row.type in SERVER_FOLDERS else Right.EDIT,
     )
     return Seen(folder=folder, number=row.id, owner=row.owner, own=True)
 

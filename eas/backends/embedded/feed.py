@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnExpressionArgument, Connection, Row, bindparam, select
+from sqlalchemy import ColumnExpressionArgument, Connection, Row, Select, bindparam, select
 
 from eas.engine.errors import FolderGone, ItemGone, NotAllowed, TooLarge
 from eas.engine.model import CollectionId, Folder, Right
@@ -21,7 +21,7 @@ from eas.items.body import Wanted
 from eas.items.mime import part_at, sections_wanted
 from eas.items.native import Item, ItemId, Mail, MailFlags, Part, Record
 
-from . import items, prepare
+from . import drawn, items, prepare
 from .access import folder_number, require
 from .codec import load_flags, load_structure, millis, moment
 from .content import BATCH, Span, load_chunks, stream
@@ -82,16 +82,26 @@ class EmbeddedFeed:
         token = str(row.modseq)
         seen = int(since) if since and since.isascii() and since.isdigit() and len(since) <= 18 else None
         # One from the future belongs to a database that was put back to an older state.
-        if seen is None or not row.floor <= seen <= row.modseq:
+        # Of some of the best, any change may move others in or out; there are few.
+        if seen is None or not row.floor <= seen <= row.modseq or (horizon.most is not None and seen != row.modseq):
             return self._listing(connection, token, horizon)
         return self._changes(connection, token, seen, horizon)
 
     def _listing(self, connection: Connection, token: Token, horizon: Horizon) -> Delta:
         statement = select(ItemRow.id, ItemRow.version).where(ItemRow.folder_id == self._number)
-        if horizon.edge is not None:
+        if horizon.edge is not None and horizon.conversations:
+            statement = drawn.listed(self._number, millis(horizon.edge))
+        elif horizon.edge is not None:
             statement = statement.where(ItemRow.until > millis(horizon.edge))
+        elif horizon.most is not None:
+            statement = self._best(horizon.most)
         touched: dict[ItemId, ItemVersion] = dict(connection.execute(statement).all())
         return Delta(token=token, touched=touched, complete=True)
+
+    def _best(self, most: int) -> Select[int, str]:
+        """Of the recipient information cache, where `until` is the rank."""
+        statement = select(ItemRow.id, ItemRow.version).where(ItemRow.folder_id == self._number)
+        return statement.order_by(ItemRow.until.desc(), ItemRow.id.desc()).limit(most)
 
     def _changes(self, connection: Connection, token: Token, since: int, horizon: Horizon) -> Delta:
         changed = connection.execute(
@@ -99,6 +109,10 @@ class EmbeddedFeed:
             .where(ItemRow.folder_id == self._number, ItemRow.modseq > since)
         )
         touched, outside = _divided(changed.all(), horizon)
+        if horizon.edge is not None and horizon.conversations:
+            edge = millis(horizon.edge)
+            touched |= drawn.siblings(connection, self._number, touched, edge)
+            outside = [id for id in outside if id not in touched]
         gone = connection.execute(
             select(TombstoneRow.id).where(TombstoneRow.folder_id == self._number, TombstoneRow.modseq > since)
         )
@@ -115,18 +129,28 @@ class EmbeddedFeed:
                 )
                 rows += found.all()
             versions, outside = _divided(rows, horizon)
-            return Look(versions=versions, outside=frozenset(outside))
+            if horizon.most is not None:
+                best = {row.id for row in connection.execute(self._best(horizon.most))}
+                outside, versions = [id for id in versions if id not in best], {
+                    id: version for id, version in versions.items() if id in best
+                }
+            if horizon.edge is None or not horizon.conversations or not outside:
+                return Look(versions=versions, outside=frozenset(outside))
+            wanted = drawn.drawn_in(connection, self._number, outside, millis(horizon.edge))
+            versions |= {id: version for id, version, _ in rows if id in wanted}
+            return Look(versions=versions, outside=frozenset(outside) - wanted, drawn=wanted)
 
         return await self._groupware.read(work)
 
-    async def crossed(self, old: datetime, new: datetime) -> Collection[ItemId]:
+    async def crossed(self, old: datetime, new: datetime, *, conversations: bool = False) -> Collection[ItemId]:
         statement = select(ItemRow.id).where(
             ItemRow.folder_id == self._number, ItemRow.until > millis(old), ItemRow.until <= millis(new)
         )
 
         def work(connection: Connection) -> frozenset[ItemId]:
             self._readable(connection)
-            return frozenset(connection.execute(statement).scalars())
+            found = frozenset(connection.execute(statement).scalars())
+            return found | set(drawn.siblings(connection, self._number, found, millis(new)) if conversations else ())
 
         return await self._groupware.read(work)
 

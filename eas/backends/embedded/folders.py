@@ -29,6 +29,7 @@ SPECIAL = (
     ("Contacts", FolderType.CONTACTS),
     ("Tasks", FolderType.TASKS),
     ("Notes", FolderType.NOTES),
+    ("Recipient Information Cache", FolderType.RECIPIENT_CACHE),
 )
 
 #: Characters of a folder's name. [MS-ASCMD] DisplayName (FolderCreate) has at most 256.
@@ -41,6 +42,18 @@ MAX_DEPTH = 32
 def create_special(tx: Writing, owner: str) -> None:
     for name, type in SPECIAL:
         _insert(tx, owner, 0, name, type, None)
+
+
+def recipient_cache(tx: Writing, owner: str) -> int:
+    """The number of a user's recipient information cache; made now for those who are from before there was one."""
+    _lock(tx, owner)
+    there = select(FolderRow.id).where(FolderRow.owner == owner, FolderRow.type == int(FolderType.RECIPIENT_CACHE))
+    found = tx.connection.execute(there).scalar_one_or_none()
+    if found is not None:
+        return found
+    name, type = SPECIAL[-1]
+    tx.raise_hierarchy(owner)
+    return _insert(tx, owner, 0, name, type, None)
 
 
 def create(

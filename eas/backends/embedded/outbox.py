@@ -20,6 +20,7 @@ from eas.engine.errors import BackendError, Refusal, Undeliverable
 from eas.engine.model import User
 from eas.items.compose import Outgoing
 
+from . import recipients
 from .addresses import Reached, reach
 from .codec import millis
 from .delivery import Follow, Outcome, deliver
@@ -85,6 +86,15 @@ class PostOffice:
                 # Only what changed since it was examined; most have it, and the sender's device must not repeat it.
                 log.error("a message could not be delivered", recipient=user_id, reason=str(error))
             await self._advance(user, claim, _DONE)
+            await self._remember_recipients(user, outgoing)
+
+    async def _remember_recipients(self, user: User, outgoing: Outgoing) -> None:
+        """The message has gone out; whatever becomes of this, that stays so."""
+        try:
+            written_to = recipients.named_recipients(outgoing)
+            await self._groupware.write(lambda tx: recipients.note(tx, user.id, written_to))
+        except Exception as error:
+            log.warning("whom a user writes to could not be remembered", user=user.id, exc_info=error)
 
     async def _examine(self, user: User, outgoing: Outgoing) -> Reached:
         if folded(outgoing.sender) not in {folded(address) for address in user.addresses}:
