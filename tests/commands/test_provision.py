@@ -209,7 +209,7 @@ async def test_an_offered_policy_refuses_nobody(wire: Wires) -> None:
 async def test_an_enforced_policy_asks_for_a_key(
     wire: Wires, world: Any, version: str, key: str, http: int, status: str | None
 ) -> None:
-    """[MS-ASCMD] R4906, R4912, R7564, R7566"""
+    """[MS-ASCMD] R4906, R4912, R4987, R7564, R7566"""
     await enforce(world)
     got = await wire(version=version, key=key).post("FolderSync", FOLDER_SYNC)
     assert got.http == http
@@ -221,6 +221,7 @@ async def test_an_enforced_policy_asks_for_a_key(
 async def test_the_final_key_opens_the_gate_and_the_temporary_one_does_not(
     wire: Wires, world: Any, version: str
 ) -> None:
+    """R650, R509, R662"""
     await enforce(world)
     device = wire(version=version)
     first = await device.post("Provision", phase_1(information=version == "14.1"))
