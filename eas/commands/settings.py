@@ -14,7 +14,7 @@ from enum import IntEnum
 from typing import Any
 
 from eas.engine.errors import NotAllowed, Unavailable
-from eas.engine.model import Audience, Device, OofReply, OutOfOffice
+from eas.engine.model import Audience, Device, OofReply, OutOfOffice, Policy
 from eas.engine.partnership import revise
 from eas.engine.session import Session
 from eas.items.markup import html_of_text, text_of_html
@@ -178,6 +178,7 @@ class Account:
     """The primary account has no AccountId (R729)."""
 
     name: str | None = element("Settings:UserDisplayName", default=None)
+    send_disabled: bool | None = element("Settings:SendDisabled", FLAG, default=None)
     email_addresses: EmailAddresses | None = element(
         "Settings:EmailAddresses", message(EmailAddresses), default=None
     )
@@ -334,13 +335,12 @@ def _reply(asked: OofMessage, kept: OutOfOffice) -> OofReply:
 
 
 async def _device_password(asked: DevicePassword, session: Session) -> DevicePasswordResponse:
-    policy = await session.store.policy(session.user.id)
     password = asked.password
     if password is None:
         return DevicePasswordResponse(status=Status.PROTOCOL_ERROR)
     if len(password) > MAX_PASSWORD:
         return DevicePasswordResponse(status=Status.INVALID_ARGUMENTS)  # R4400
-    if not policy.allow_password_recovery:
+    if not recovery_allowed(session.policy):
         return DevicePasswordResponse(status=Status.DENIED_BY_POLICY)  # R4402
 
     def change(device: Device) -> Device:
@@ -348,6 +348,11 @@ async def _device_password(asked: DevicePassword, session: Session) -> DevicePas
 
     await revise(session.store, session.device, change)
     return DevicePasswordResponse(status=Status.SUCCESS)
+
+
+def recovery_allowed(policy: Policy) -> bool:
+    """A policy that says nothing of the matter in its document does not forbid it."""
+    return policy.allow_password_recovery and policy.settings.get("PasswordRecoveryEnabled") != "0"
 
 
 async def _device_information(asked: DeviceInformation, session: Session) -> DeviceInformationResponse:
@@ -369,7 +374,7 @@ async def _user_information(asked: UserInformation, session: Session) -> UserInf
         return UserInformationResponse(status=Status.PROTOCOL_ERROR)
     user = session.user
     addresses = EmailAddresses(addresses=user.addresses, primary=user.address)
-    account = Account(name=user.name or None, email_addresses=addresses)
+    account = Account(name=user.name or None, send_disabled=False, email_addresses=addresses)
     return UserInformationResponse(
         status=Status.SUCCESS, got=UserInformationGot(email_addresses=addresses, accounts=(account,))
     )
