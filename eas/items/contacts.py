@@ -337,6 +337,8 @@ def _said(name: str, value: Any, stored: Any) -> Any:
         return _KEEP if text == source.as_text() or body_html(value) == source.as_html() else text
     if name == "picture" and value and _encoded_size(value) > MAX_PICTURE_ENCODED:
         raise Refused(f"picture of more than {MAX_PICTURE_ENCODED} characters")
+    if isinstance(value, tuple) and len(value) > MAX_LIST:
+        raise Refused(f"{len(value)} in {name}")
     if isinstance(value, str):
         value = clean(value)
         found = _ADDRESS.fullmatch(value) if name.startswith("email") else None

@@ -133,6 +133,8 @@ def _journal(root: Component) -> Component:
 
 def _said(name: str, value: Any, stored: Any) -> Any:
     if isinstance(value, tuple):
+        if len(value) > MAX_CATEGORIES:
+            raise Refused(f"{len(value)} categories")
         words = tuple(dict.fromkeys(word for text in value if (word := clean(text).strip())))
         return stored if words == stored[:MAX_CATEGORIES] else words
     if name == "message_class" and value.upper() == STICKY_NOTE.upper():

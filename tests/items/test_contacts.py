@@ -456,3 +456,11 @@ def test_unknown_lines_survive_any_edit_and_the_edit_is_there(first: Contact, se
     assert replace(back, file_as=None, last_name=None) == replace(wanted, file_as=None, last_name=None)
     assert serialize(parse(data)) == data
     assert to_native(shown(data), ALL, data, frozenset(), ME, V) == data
+
+
+@pytest.mark.parametrize("field", ["categories", "children"])
+def test_more_than_300_of_a_list_are_refused(field: str) -> None:
+    """[MS-ASCNTC] R183, R194"""
+    item = Contact(last_name="Doe", **{field: tuple(f"n{n}" for n in range(MAX_LIST + 1))})
+    with pytest.raises(Refused):
+        to_native(item, frozenset({"last_name", field}), None, frozenset(), ME, Version.V16_1, uid="u")
