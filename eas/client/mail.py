@@ -16,7 +16,8 @@ from email.utils import format_datetime, make_msgid
 from enum import IntEnum
 from typing import Any
 
-from eas.commands import item_operations, meeting_response, send_mail, smart_forward, smart_reply
+from eas.commands import _operations as item_operations
+from eas.commands import meeting_response, send_mail, smart_forward, smart_reply
 from eas.commands._registry import COMMANDS
 from eas.commands._smart import Source
 from eas.items.body import BodyPreference, BodyType
@@ -137,7 +138,7 @@ async def fetch_attachment(phone: Phone, file_reference: str, *, multipart: bool
         answer = await phone.connection.post("GetAttachment", attachment_name=file_reference)
         return answer.body
     got, parts = await operate(
-        phone, item_operations.Fetch(store="Mailbox", file_reference=file_reference), multipart=multipart
+        phone, item_operations.Fetch(store="Mailbox", file_references=(file_reference,)), multipart=multipart
     )
     properties = got.properties or Element("ItemOperations:Properties")
     if (part := properties.child("ItemOperations:Part")) is not None:

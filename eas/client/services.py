@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from eas.commands import _mailbox_search, _people, settings
+from eas.commands import _mailbox_search, _people, find, settings
 from eas.commands import _search_messages as search
 from eas.engine.model import Audience
 from eas.items.body import BodyPreference, BodyType
@@ -76,6 +76,21 @@ async def search_mailbox(
         if result.properties is not None and result.properties.elements
     ]
     return hits, store.total if store.total is not None else len(hits)
+
+
+async def find_messages(
+    phone: Phone, query: str, *, search_id: str, folder: Folder | None = None, deep: bool = True, start: int = 0,
+    count: int = 100,
+) -> tuple[Sequence[find.Result], int]:
+    """Messages by a query in the Keyword Query Language, and how many there are in all; 16.1. Raises Refusal."""
+    asked = find.MailCriterion(
+        query=find.Query(free_text=query, item_class="Email", collection_id=folder.id if folder else None),
+        options=find.Options(range=f"{start}-{start + count - 1}", deep=deep or None),
+    )
+    response = await phone.must("Find", find.Request(search_id=search_id, mail=asked), find.Response)
+    if response.found is None or response.found.status is not find.Status.SUCCESS:
+        raise Refusal("Find", response.found.status if response.found else 0)
+    return response.found.results, response.found.total or 0
 
 
 async def _search(phone: Phone, store: search.Store) -> search.StoreResponse:

@@ -60,6 +60,8 @@ COLLECTION_CLASS = Spoken(until=Version.V12_1)
 DEFAULT_COLLECTIONS = Spoken(until=Version.V2_5)
 #: The phase-1 Provision request must carry the DeviceInformation (else Status 165). [MS-ASPROV] / [MS-ASCMD] R4913.
 PROVISION_DEVICE_INFORMATION = Spoken(since=Version.V14_1)
+#: Messages name their conversation, which can be searched, filtered and moved as a whole. [MS-ASCON] R501-R504.
+CONVERSATIONS = Spoken(since=Version.V14_0)
 #: Notes folders and items exist. [MS-ASNOTE].
 NOTES = Spoken(since=Version.V14_0)
 #: There is a folder of those whom the user writes to. [MS-ASCNTC] Refreshing the Recipient Information Cache R2262.

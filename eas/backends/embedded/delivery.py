@@ -21,6 +21,7 @@ from eas.items.native import ItemId, MailFlags
 
 from . import items
 from .codec import millis
+from .conversations import redirected
 from .feed import prepared_message
 from .groupware import Groupware, Writing
 from .prepare import Prepared
@@ -34,7 +35,8 @@ _AT_ONCE = 16 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrived:
-    """A message that is in somebody's inbox now. `sender` is that of the envelope, "" for the null sender."""
+    """A message that has come to somebody: into the inbox, or where its conversation always goes. `sender` is that of
+    the envelope, "" for the null sender."""
 
     user_id: str
     folder: int
@@ -97,8 +99,13 @@ def _batch(
     tx: Writing, sender: str, users: Sequence[str], key: str, prepared: Prepared, flags: MailFlags | None
 ) -> Outcome:
     outcome = Outcome()
+    inboxes = _inboxes(tx, users)
+    into = inboxes | {
+        user_id: folder for user_id, folder in redirected(tx, users, prepared.conversation).items()
+        if user_id in inboxes
+    }
     # In one order everywhere, so that two deliveries to the same people do not wait for each other.
-    for user_id, folder in sorted(_inboxes(tx, users).items(), key=lambda pair: pair[1]):
+    for user_id, folder in sorted(into.items(), key=lambda pair: pair[1]):
         try:
             item = _deliver(tx, user_id, folder, key, prepared, flags)
         except NoSpace as error:
@@ -108,7 +115,7 @@ def _batch(
             outcome.arrived.append(
                 Arrived(user_id=user_id, folder=folder, item=item, sender=sender, prepared=prepared)
             )
-    reached = outcome.failed.keys() | set(_inboxes(tx, users))
+    reached = outcome.failed.keys() | set(inboxes)
     outcome.failed |= {user_id: FolderGone("no inbox") for user_id in users if user_id not in reached}
     return outcome
 

@@ -10,7 +10,7 @@ from eas.engine.errors import FolderGone, NotAllowed
 from eas.engine.model import CollectionId, Folder, FolderType, OutOfOffice, Right, User
 from eas.engine.ports import Chosen, Feed, Found, MailQuery, Token
 
-from . import folders
+from . import conversations, folders
 from .access import all_seen, seen, seen_own
 from .codec import dump_out_of_office, load_out_of_office
 from .feed import EmbeddedFeed
@@ -60,6 +60,9 @@ class EmbeddedMailbox:
             folders.empty(tx, emptied, subfolders)
 
         await self._groupware.write(work)
+
+    async def move_conversation(self, conversation: bytes, to: CollectionId, always: bool) -> int:
+        return await self._groupware.write(lambda tx: conversations.move(tx, self._user.id, conversation, to, always))
 
     def feed(self, folder: Folder) -> Feed:
         return EmbeddedFeed(self._groupware, self._user.id, folder)

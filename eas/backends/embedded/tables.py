@@ -164,6 +164,7 @@ class ItemRow(Base):
         Index("ix_gw_item_modseq", "folder_id", "modseq"),
         # Holds all that a listing needs.
         Index("ix_gw_item_until", "folder_id", "until", "id", "version"),
+        Index("ix_gw_item_received", "folder_id", "received"),
         {"sqlite_with_rowid": False},
     )
 
@@ -235,6 +236,19 @@ class ContactTermRow(Base):
     term: Mapped[str] = mapped_column(Folded, primary_key=True)
     content_id: Mapped[int] = mapped_column(
         ForeignKey("gw_content.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+
+
+class ConversationRuleRow(Base):
+    """Where later messages of a conversation go instead of the inbox. `conversation` is its id in hex."""
+
+    __tablename__ = "gw_conversation_rule"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    user_id: Mapped[str] = mapped_column(ForeignKey("gw_user.id", ondelete="CASCADE"), primary_key=True)
+    conversation: Mapped[str] = mapped_column(String(64), primary_key=True)
+    folder_id: Mapped[int] = mapped_column(
+        Counted, ForeignKey("gw_folder.id", ondelete="CASCADE"), index=True, autoincrement=False
     )
 
 
