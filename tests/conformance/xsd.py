@@ -32,6 +32,10 @@ GAPS: tuple[tuple[str, Callable[[Version], bool]], ...] = (
     # Calendar.xsd ends at 3; 4 is working elsewhere. [MS-ASCAL] BusyStatus
     (r"BusyStatus'.*'4' is not an element of the set", lambda version: version >= Version.V16_0),
     (r"BusyStatus': '4' is not a valid value", lambda version: version >= Version.V16_0),
+    (r"BusyStatus'.*The value '4' is greater than", lambda version: version >= Version.V16_0),
+    # The schema has no content in the answer to a Change; references of what was added are told there.
+    # [MS-ASAIRS] ClientId R1082, R1336
+    (r"ApplicationData': This element is not expected", lambda version: version >= Version.V16_0),
     # A policy as text. [MS-ASPROV] Data (string Data Type)
     (r"\{Provision\}(Data|EASProvisionDoc)", lambda version: version == Version.V2_5),
 )
