@@ -16,8 +16,9 @@ from eas.engine.options import CollectionOptions, valid_filter
 from eas.engine.session import Session
 from eas.protocol.schema import FLAG, INT, element, elements, enum, message
 from eas.protocol.statuses import CommonStatus
-from eas.protocol.version import COLLECTION_CLASS, Version
+from eas.protocol.version import COLLECTION_CLASS, DEFAULT_COLLECTIONS, Version
 
+from ._default_folders import default_folder
 from ._registry import CommonFault, command
 from .sync import BESIDE
 
@@ -49,11 +50,11 @@ class Options:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
     """Up to 12.1 the FilterType stands in the collection, from 14.0 in its options (R6260-R6264); both are read in all
-    versions, since devices mix them up."""
+    versions, since devices mix them up. `collection_id` is None for the default folder of the class (2.5)."""
 
     sync_key: str = element("AirSync:SyncKey", default="")
     item_class: str | None = element("GetItemEstimate:Class", default=None)
-    collection_id: str = element("GetItemEstimate:CollectionId")
+    collection_id: str | None = element("GetItemEstimate:CollectionId", default=None)
     filter_type: int | None = element("AirSync:FilterType", INT, default=None)
     conversation_mode: bool | None = element("AirSync:ConversationMode", FLAG, since=Version.V14_0, default=None)
     options: tuple[Options, ...] = elements("AirSync:Options", message(Options))
@@ -88,19 +89,25 @@ class Response:
 async def get_item_estimate(request: Request, session: Session) -> Response:
     if not 0 < len(request.collections) <= MAX_COLLECTIONS:
         raise CommonFault(CommonStatus.INVALID_XML)
+    for collection in request.collections:
+        if collection.collection_id is None and not (session.version in DEFAULT_COLLECTIONS and collection.item_class):
+            raise CommonFault(CommonStatus.INVALID_XML)
     return Response(responses=tuple([await _estimate(c, session) for c in request.collections]))
 
 
 async def _estimate(asked: Collection, session: Session) -> CollectionResponse:
+    id = asked.collection_id
+    if id is None:
+        id = await default_folder(session, asked.item_class) or ""
     try:
-        folder = await open_folder(session, asked.collection_id)
+        folder = await open_folder(session, id)
         options = _options(asked, folder)
         if asked.sync_key in ("", ZERO):
             raise errors.NotPrimed
-        count = await estimate(session, asked.collection_id, asked.sync_key, options, asked.conversation_mode)
+        count = await estimate(session, id, asked.sync_key, options, asked.conversation_mode)
     except tuple(STATUS_OF) as error:
         return CollectionResponse(status=STATUS_OF[type(error)])
-    found = Estimated(item_class=folder.item_class, collection_id=asked.collection_id, estimate=count)
+    found = Estimated(item_class=folder.item_class, collection_id=id, estimate=count)
     return CollectionResponse(status=Status.SUCCESS, collection=found)
 
 

@@ -33,6 +33,7 @@ from eas.protocol.statuses import CommonStatus
 from eas.protocol.version import DEFAULT_COLLECTIONS, EMPTY_SYNC, Version
 from eas.protocol.wbxml import Element
 
+from ._default_folders import default_folder
 from ._registry import CommonFault, Counted, command
 from ._sync_messages import (
     AddCommand,
@@ -166,26 +167,17 @@ def _wait_seconds(request: Request, session: Session) -> int:
     raise ProtocolError(Status.INVALID_WAIT, bound if request.wait is None else max(1, bound // 60))
 
 
-#: The folder that a class alone means. [MS-ASCMD] Class (Sync)
-DEFAULT_FOLDERS = {
-    "Email": FolderType.INBOX, "Calendar": FolderType.CALENDAR, "Contacts": FolderType.CONTACTS,
-    "Tasks": FolderType.TASKS,
-}
-
-
 async def _resolved(request: Request, session: Session) -> Request:
     """With a CollectionId in each collection that version 2.5 named by its class alone."""
     if session.version not in DEFAULT_COLLECTIONS or all(c.collection_id for c in request.collections):
         return request
-    ids = {folder.type: folder.id for folder in await session.mailbox.folders() if folder.own}
-
-    def resolved(collection: Collection) -> Collection:
-        kind = DEFAULT_FOLDERS.get(collection.item_class or "")
-        if not collection.collection_id and (kind is None or kind not in ids):
+    resolved = []
+    for collection in request.collections:
+        id = collection.collection_id or await default_folder(session, collection.item_class)
+        if id is None:
             raise ProtocolError(Status.PROTOCOL_ERROR)
-        return collection if collection.collection_id or kind is None else replace(collection, collection_id=ids[kind])
-
-    return replace(request, collections=tuple(map(resolved, request.collections)))
+        resolved.append(replace(collection, collection_id=id))
+    return replace(request, collections=tuple(resolved))
 
 
 async def _check(request: Request, session: Session) -> None:

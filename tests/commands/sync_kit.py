@@ -17,7 +17,9 @@ from eas.backends.embedded.access import folder_number
 from eas.engine.model import FolderType
 from eas.protocol.wbxml import Element
 
-VERSIONS = ("12.1", "14.0", "14.1")
+VERSIONS = ("12.1", "14.0", "14.1", "16.0", "16.1")
+#: Those without empty requests and answers, without waits.
+OLD_VERSIONS = ("2.5", "12.0")
 
 
 def collection(id: str, key: str, *more: Any, item_class: str = "") -> Element:
@@ -220,6 +222,6 @@ async def many_contacts(room: Mailroom, count: int, login: str = "anna") -> str:
 
 
 __all__ = [
-    "DOMAIN", "SOON", "VERSIONS", "Box", "Told", "add", "box", "cases", "change", "collection", "commands", "data",
-    "delete", "fetch", "local", "mail", "many_contacts", "request", "told", "vcard", "waiting",
+    "DOMAIN", "OLD_VERSIONS", "SOON", "VERSIONS", "Box", "Told", "add", "box", "cases", "change", "collection",
+    "commands", "data", "delete", "fetch", "local", "mail", "many_contacts", "request", "told", "vcard", "waiting",
 ]
