@@ -90,7 +90,8 @@ def _raise(component: Component, floor: int, viewer: Viewer, *, asks: bool) -> b
     for line in component.find("ATTENDEE") if asks else ():
         answered = (line.param("PARTSTAT") or "").upper() in _ANSWERS
         if answered and not participants.same(participants.address_of(line), host):
-            component.replace(line, participants.with_param(line, "PARTSTAT", "NEEDS-ACTION"))
+            asked = participants.with_param(participants.unnoted(line), "PARTSTAT", "NEEDS-ACTION")
+            component.replace(line, asked)
             changed = True
     return changed
 

@@ -114,7 +114,12 @@ def form_for(zone: tzinfo) -> Form:
 def read_utc(component: Component, name: str) -> datetime | None:
     """DTSTAMP and its like, in UTC; None if there is none, or none that can be read."""
     line = component.first(name)
-    found = _STAMP.fullmatch(line.value.strip()) if line else None
+    return utc_of(line.value) if line else None
+
+
+def utc_of(text: str) -> datetime | None:
+    """None for what is no date in UTC."""
+    found = _STAMP.fullmatch(text.strip())
     if not found:
         return None
     try:

@@ -15,7 +15,7 @@ from .calendar_view import VEVENT
 from .compose import Outgoing
 from .event import Event, open_event
 from .headers import Address
-from .itip_build import Notice
+from .itip_build import FORWARD, Notice
 from .markup import clean, fragment_of_text, inner_html
 from .native import Viewer
 from .rawheader import Field
@@ -100,11 +100,15 @@ def _content(notice: Notice, event: Event, viewer: Viewer, body: Source | None, 
 def _facts(notice: Notice, event: Event, viewer: Viewer, *, has_words: bool) -> str:
     """What a program without a calendar shows. An answer is its own words alone where the sender wrote (or wanted) any,
     [MS-ASCMD] SendResponse R7114, R7115."""
-    if notice.method in ("REPLY", "COUNTER") and has_words:
+    if notice.method == "REPLY" and has_words:
         return ""
-    told = [("When", when(event, viewer)), ("Where", VEVENT["location"].load(event.main) or "")]
+    label = "Proposed" if notice.method == "COUNTER" else "When"
+    told = [(label, when(event, viewer)), ("Where", str(VEVENT["location"].load(event.main) or ""))]
     if notice.method in ("REQUEST", "CANCEL"):
         told.append(("Organizer", participants.organizer(event.main)[0]))
+    if notice.method == FORWARD:
+        people = [participants.name_of(line) or participants.address_of(line) for line in event.main.find("ATTENDEE")]
+        told.append(("Forwarded to", ", ".join(people)))
     return "\r\n".join(f"{label}: {' '.join(clean(value).split())}" for label, value in told if value)
 
 

@@ -6,6 +6,7 @@ older; a reply counts only of somebody who was invited. (Whether the mail is rea
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from . import calendar_exceptions, itip_build, participants
@@ -13,9 +14,9 @@ from .appointment import BusyStatus
 from .body import Source
 from .calendar_view import REPLY_TIME, VEVENT, uid
 from .contentline import Component, Line, serialize
-from .event import Event, event_of, open_event
+from .event import Event, event_of, open_event, read_span
 from .ical import Moment, Number, read_utc, set_value
-from .itip_build import Notice
+from .itip_build import FORWARD, Notice
 from .native import Refused, Unreadable, Viewer
 from .timezone import zone_or_utc
 
@@ -23,7 +24,9 @@ ACCEPT, TENTATIVE, DECLINE = 1, 2, 3
 #: UserResponse -> PARTSTAT. [MS-ASCMD] UserResponse.
 _PARTSTAT = {ACCEPT: "ACCEPTED", TENTATIVE: "TENTATIVE", DECLINE: "DECLINED"}
 #: The methods whose messages are meeting messages.
-METHODS = frozenset({"REQUEST", "CANCEL", "REPLY", "COUNTER"})
+METHODS = frozenset({"REQUEST", "CANCEL", "REPLY", "COUNTER", FORWARD})
+#: Those to whom one forward notification makes the organizer's list grow at most.
+MAX_FORWARDEES = 100
 #: What is the reader's own in an event, and stays when the organizer sends a new one. Alarms too.
 _OWN = ("CATEGORIES", "X-MICROSOFT-CDO-BUSYSTATUS", "TRANSP", "X-MICROSOFT-CDO-REPLYTIME", "X-MOZ-LASTACK")
 #: What of an event, if it changes, asks for a new answer.
@@ -107,17 +110,58 @@ def has_occurrence(ics: bytes, instance: datetime, viewer: Viewer) -> bool:
 
 def apply_reply(stored: bytes, reply: bytes) -> bytes:
     """The organizer's event with what an attendee answered. Unchanged for replies to something else, to a former state
-    (SEQUENCE), or of somebody who was not invited. Raises Unreadable."""
-    event, message = open_event(stored, UTC), open_event(reply, UTC)
-    if uid(event) != uid(message) or _sequence(message.main) < _sequence(event.main):
+    (SEQUENCE), overtaken by a later one of the same attendee (DTSTAMP), or of somebody who was not invited. Raises
+    Unreadable."""
+    return _answered(stored, reply, proposals=False)
+
+
+def apply_counter(stored: bytes, counter: bytes) -> bytes:
+    """The organizer's event with the times that an attendee would like better noted beside the attendee, whose answer
+    is tentative unless the message says otherwise. Raises Unreadable."""
+    return _answered(stored, counter, proposals=True)
+
+
+def _answered(stored: bytes, message_: bytes, *, proposals: bool) -> bytes:
+    event, message = open_event(stored, UTC), open_event(message_, UTC)
+    if uid(event) != uid(message):
+        return stored
+    noted = proposals and not VEVENT["disallow_new_time_proposal"].load(event.main)
+    changed = False
+    for told in (message.main, *message.others.values()):
+        if (component := _component_for(event, told)) is None or _sequence(told) < _sequence(component):
+            continue
+        span = read_span(told, message.zones)
+        times = (span.start.instant, span.end.instant) if noted and span.start.instant < span.end.instant else None
+        for line in told.find("ATTENDEE"):
+            partstat = (line.param("PARTSTAT") or "").upper()
+            if proposals and partstat not in _PARTSTAT.values():
+                partstat = "TENTATIVE"
+            if partstat in _PARTSTAT.values():
+                at = read_utc(told, "DTSTAMP")
+                changed |= _set_partstat(component, participants.address_of(line), partstat, at, times)
+    return serialize(event.calendar) if changed else stored
+
+
+def apply_forward(stored: bytes, notice: bytes, authors: Collection[str]) -> bytes:
+    """The organizer's event with those to whom an invitee passed it on. Unchanged if none of `authors` (lower case) is
+    invited: a stranger invites nobody. Raises Unreadable."""
+    event, message = open_event(stored, UTC), open_event(notice, UTC)
+    if uid(event) != uid(message):
         return stored
     changed = False
     for told in (message.main, *message.others.values()):
         component = _component_for(event, told)
-        for line in told.find("ATTENDEE"):
-            partstat = (line.param("PARTSTAT") or "").upper()
-            if component is not None and partstat in _PARTSTAT.values():
-                changed |= _set_partstat(component, participants.address_of(line), partstat)
+        if component is None:
+            continue
+        held = {participants.address_of(line).lower() for line in component.find("ATTENDEE")}
+        if held.isdisjoint(authors):
+            continue
+        for line in told.find("ATTENDEE")[:MAX_FORWARDEES]:
+            address = participants.address_of(line)
+            if "@" in address and address.lower() not in held:
+                held.add(address.lower())
+                component.add(participants.invited(address, participants.name_of(line)))
+                changed = True
     return serialize(event.calendar) if changed else stored
 
 
@@ -145,7 +189,7 @@ def apply_request(stored: bytes, request: bytes, viewer: Viewer) -> bytes:
     return serialize(event.calendar)
 
 
-def apply_cancel(stored: bytes, cancel: bytes) -> bytes:
+def apply_cancel(stored: bytes, cancel: bytes, viewer: Viewer) -> bytes:
     """The stored event marked as cancelled, or those occurrences of it that the message names. It stays in the
     calendar, for the user to see and remove (MeetingStatus 7). Unchanged for older messages and those of others.
     Raises Unreadable."""
@@ -153,6 +197,8 @@ def apply_cancel(stored: bytes, cancel: bytes) -> bytes:
     if not _counts(event, message):
         return stored
     for told in (message.main, *message.others.values()):
+        if not _concerns(told, viewer):
+            continue
         whole = told.first("RECURRENCE-ID") is None
         component = event.main if whole else _component_for(event, told)
         marked = [event.main, *event.others.values()] if whole else [component] if component else []
@@ -161,6 +207,13 @@ def apply_cancel(stored: bytes, cancel: bytes) -> bytes:
             if (sequence := _sequence(told)) > _sequence(one):
                 set_value(one, "SEQUENCE", str(sequence))
     return serialize(event.calendar)
+
+
+def _concerns(told: Component, viewer: Viewer) -> bool:
+    """Whether a cancellation is about the viewer: some programs tell everybody who was taken off the list, RFC 5546
+    3.2.5, and name only those, without calling the meeting off."""
+    named = told.find("ATTENDEE")
+    return itip_build.is_cancelled(told) or not named or participants.own_line(told, viewer) is not None
 
 
 def _open(data: bytes, viewer: Viewer) -> Event:
@@ -272,13 +325,20 @@ def _component_for(event: Event, told: Component, *, make: bool = True) -> Compo
     return calendar_exceptions.make(event, original)
 
 
-def _set_partstat(component: Component, address: str, partstat: str) -> bool:
+def _set_partstat(
+    component: Component, address: str, partstat: str, at: datetime | None, times: tuple[datetime, datetime] | None
+) -> bool:
+    """Note an answer given `at` a moment; False if it is known, or a later one is."""
     for line in component.find("ATTENDEE"):
         if address and participants.same(participants.address_of(line), address):
-            if (line.param("PARTSTAT") or "").upper() == partstat:
+            before = participants.replied_at(line)
+            if at is not None and before is not None and at < before:
                 return False
-            answered = participants.with_param(line, "PARTSTAT", partstat)
-            component.replace(line, participants.without_param(answered, "RSVP"))
+            same = (line.param("PARTSTAT") or "").upper() == partstat
+            if same and participants.proposal(line) == (times or (None, None)):
+                return False
+            answered = participants.without_param(participants.with_param(line, "PARTSTAT", partstat), "RSVP")
+            component.replace(line, participants.noted(answered, at, times))
             return True
     return False
 

@@ -24,13 +24,18 @@ _OWN = frozenset({
     "CATEGORIES", "X-MICROSOFT-CDO-BUSYSTATUS", "X-MICROSOFT-CDO-REPLYTIME", "X-MOZ-LASTACK", "X-MOZ-SNOOZE-TIME",
     "LAST-MODIFIED",
 })  # fmt: skip
-_OWN_PREFIX = "X-EAS-"
+#: Of our own names one says something of the meeting: the place. The others are notes for its owner.
+_NOTES, _OF_MEETING = "X-EAS-", "X-EAS-PLACE"
+#: A method of our own: an invitee passes an invitation on, and tells the organizer to whom. RFC 5545 3.7.2 allows it.
+FORWARD = "X-FORWARD"
 #: What a calendar server notes for itself on the line of a participant. RFC 6638 7.1-7.3.
 _SERVERS = ("SCHEDULE-STATUS", "SCHEDULE-AGENT", "SCHEDULE-FORCE-SEND", "EMAIL")
 #: Lines of an event that stand in an answer to it. RFC 5546 3.2.3.
 _IN_ANSWER = ("UID", "SEQUENCE", "RECURRENCE-ID", "SUMMARY", "LOCATION", "DTSTART", "DTEND", "DURATION", "ORGANIZER")
+#: Octets of an object beyond which its attachments stay behind: programs take a large one for no invitation.
+MAX_OBJECT = 256 * 1024
 #: Before the subject of a message, by method, and by answer.
-CANCELED, PROPOSED = "Canceled: ", "New Time Proposed: "
+CANCELED, PROPOSED, FORWARDED = "Canceled: ", "New Time Proposed: ", "Meeting Forward Notification: "
 ANSWERED = {"ACCEPTED": "Accepted: ", "TENTATIVE": "Tentative: ", "DECLINED": "Declined: "}
 
 
@@ -130,6 +135,32 @@ def reply(
     )
 
 
+def forwarded(
+    event: Event, component: Component, to: Collection[Address], viewer: Viewer
+) -> tuple[Notice, Notice | None]:
+    """An invitation passed on by the viewer to `to`, and the notification of it to the organizer (None if there is none
+    to tell). [MS-ASCMD] Forwardees."""
+    made = _asking(component, viewer)
+    held = {participants.address_of(line).lower() for line in made.find("ATTENDEE")}
+    for box in to:
+        if box.address.lower() not in held:
+            made.add(participants.invited(box.address, box.name))
+    passed = Notice(
+        method="REQUEST", recipients=tuple(to), calendar=_object(event, "REQUEST", [made]), prefix="FW: "
+    )
+    name, host = participants.organizer(component)
+    if "@" not in host or participants.is_viewer(host, viewer):
+        return passed, None
+    told = Component("VEVENT", [line for name_ in _IN_ANSWER for line in component.find(name_)[:1]])
+    set_value(told, "DTSTAMP", utc_value(viewer.now))
+    for box in to:
+        told.add(participants.invited(box.address, box.name))
+    return passed, Notice(
+        method=FORWARD, recipients=(Address("" if name == host else name, host),),
+        calendar=_object(event, FORWARD, [told]), prefix=FORWARDED,
+    )
+
+
 _OF_SERIES = frozenset({"RRULE", "RDATE", "EXDATE", "EXRULE", "DTSTART", "DTEND", "DURATION", "RECURRENCE-ID"})
 
 
@@ -171,17 +202,22 @@ def _asking(component: Component, viewer: Viewer) -> Component:
     return made
 
 
+def _is_own(name: str) -> bool:
+    return name in _OWN or (name.startswith(_NOTES) and name != _OF_MEETING)
+
+
 def _clean(component: Component, viewer: Viewer) -> Component:
     made = copied(component)
     made.items = [
         item for item in made.items
-        if isinstance(item, Component) or not (item.name in _OWN or item.name.startswith(_OWN_PREFIX))
+        if isinstance(item, Component) or not _is_own(item.name)
     ]
     for name in ("ORGANIZER", "ATTENDEE"):
         for line in made.find(name):
             new = line
             for param in _SERVERS:
                 new = participants.without_param(new, param)
+            new = participants.unnoted(new)
             if "@" in (address := participants.address_of(line)) and line.param("EMAIL") is not None:
                 new = new.with_value(f"mailto:{address}")
             if new is not line:
@@ -199,4 +235,11 @@ def _object(event: Event, method: str, components: list[Component]) -> bytes:
         if line is not None and line.value.strip() in named:
             calendar.items.append(copied(zone))
     calendar.items += components
+    made = serialize(calendar)
+    if len(made) <= MAX_OBJECT:
+        return made
+    for component in components:
+        for line in component.find("ATTACH"):
+            if line.encoding:
+                component.remove(line)
     return serialize(calendar)

@@ -10,18 +10,20 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
-from eas.protocol.schema import DASHED, FLAG, INT, Spelling, element, elements, enum, message, spelled
+from eas.protocol.schema import COMPACT, DASHED, FLAG, INT, Spelling, element, elements, enum, message, spelled
 from eas.protocol.version import Version
 
 from . import globalobjid, participants
 from .appointment import BEFORE_16, FROM_16, TEXT_OR_NONE, TIME_ZONE, BusyStatus, Sensitivity
 from .calendar_view import VEVENT, shown_recurrence, shown_zone, stamp_of, times, uid
 from .contentline import Component
-from .event import Event, open_event
-from .ical import Number
+from .event import Event, Span, open_event
+from .ical import Number, read_utc
 from .itip import (
     METHODS,
     apply_cancel,
+    apply_counter,
+    apply_forward,
     apply_reply,
     apply_request,
     apply_response,
@@ -29,6 +31,7 @@ from .itip import (
     method_of,
     respond,
 )
+from .itip_build import FORWARD
 from .native import Unreadable, Viewer
 from .place import PLACE
 from .recurrence import EmailRecurrence, as_kind
@@ -58,6 +61,14 @@ class MeetingMessageType(IntEnum):
     OUTDATED = 4
     DELEGATOR_COPY = 5
     DELEGATED = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forwardee:
+    """[MS-ASCMD] Forwardee: somebody to whom an invitation is, or was, passed on."""
+
+    name: str | None = element("ComposeMail:Name", default=None)
+    email: str | None = element("ComposeMail:Email", default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +104,14 @@ class MeetingRequest:
     )
     uid: str | None = element("Calendar:UID", since=Version.V16_0, default=None)
     proposed_start: datetime | None = element(
-        "MeetingResponse:ProposedStartTime", DASHED, since=Version.V16_1, default=None
+        "MeetingResponse:ProposedStartTime", COMPACT, since=Version.V16_1, default=None
     )
     proposed_end: datetime | None = element(
-        "MeetingResponse:ProposedEndTime", DASHED, since=Version.V16_1, default=None
+        "MeetingResponse:ProposedEndTime", COMPACT, since=Version.V16_1, default=None
+    )
+    # Of a forward notification; R6485100817: not in 16.0.
+    forwardees: tuple[Forwardee, ...] = elements(
+        "ComposeMail:Forwardee", message(Forwardee), within="ComposeMail:Forwardees", since=Version.V16_1
     )
 
 
@@ -109,8 +124,9 @@ def meeting_request(ics: bytes, viewer: Viewer, version: Version) -> MeetingRequ
     original = _original(event)
     recurrence = shown_recurrence(event, version)
     when: dict[str, Any] = {"timezone": shown_zone(event, event.span.start.zone, viewer)}
+    proposed, span = _proposal(event)
     return MeetingRequest(
-        **{**when, **times(event.span, event, viewer, version)},
+        **{**when, **times(span, event, viewer, version)},
         dt_stamp=stamp_of(main) or event.span.start.instant,
         instance_type=_instance_type(event, original, recurrence is not None),
         location=VEVENT["location"].load(main),
@@ -125,6 +141,9 @@ def meeting_request(ics: bytes, viewer: Viewer, version: Version) -> MeetingRequ
         disallow_new_time_proposal=VEVENT["disallow_new_time_proposal"].load(main),
         meeting_message_type=_message_type(event),
         uid=uid(event),
+        proposed_start=proposed.start.instant if proposed else None,
+        proposed_end=proposed.end.instant if proposed else None,
+        forwardees=_forwardees(event),
     )
 
 
@@ -172,6 +191,7 @@ _CLASSES = {
     "REQUEST": "IPM.Schedule.Meeting.Request",
     "CANCEL": "IPM.Schedule.Meeting.Canceled",
     "COUNTER": "IPM.Schedule.Meeting.Resp.Tent",
+    FORWARD: "IPM.Notification.Meeting.Forward",
 }
 _REPLIES = {
     "ACCEPTED": "IPM.Schedule.Meeting.Resp.Pos",
@@ -191,6 +211,25 @@ def _original(event: Event) -> datetime | None:
     """RecurrenceId: of a message about one occurrence alone, R935, R936."""
     line = event.main.first("RECURRENCE-ID")
     return event.original(line).instant if line else None
+
+
+def _proposal(event: Event) -> tuple[Span | None, Span]:
+    """The times that a COUNTER asks for, None for other messages; and those of the meeting, as far as they are told."""
+    if method_of(event.calendar) != "COUNTER":
+        return None, event.span
+    start, end = (read_utc(event.main, f"X-MS-OLK-ORIGINAL{name}") for name in ("START", "END"))
+    if start is None or end is None or end < start:
+        return event.span, event.span
+    return event.span, Span(event.span.start.like(start), event.span.end.like(end), event.span.all_day)
+
+
+def _forwardees(event: Event) -> tuple[Forwardee, ...]:
+    if method_of(event.calendar) != FORWARD:
+        return ()
+    return tuple(
+        Forwardee(name=participants.name_of(line) or address, email=address)
+        for line in event.main.find("ATTENDEE") if (address := participants.address_of(line))
+    )
 
 
 def _instance_date(event: Event) -> datetime | None:
@@ -231,7 +270,7 @@ def _message_type(event: Event) -> MeetingMessageType:
 
 
 __all__ = [
-    "InstanceType", "MeetingMessageType", "MeetingRequest", "apply_cancel", "apply_reply", "apply_request",
-    "apply_response", "has_occurrence", "instance_of", "meeting_request", "message_class",
-    "organizer_of", "recurs", "respond", "takes_proposals", "uid_of",
+    "InstanceType", "MeetingMessageType", "MeetingRequest", "apply_cancel", "apply_counter", "apply_forward",
+    "apply_reply", "apply_request", "apply_response", "has_occurrence", "instance_of", "meeting_request",
+    "message_class", "organizer_of", "recurs", "respond", "takes_proposals", "uid_of",
 ]  # fmt: skip

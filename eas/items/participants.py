@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 
 from eas.protocol.version import Version
 
@@ -21,6 +22,7 @@ from .appointment import (
     ResponseType,
 )
 from .contentline import Component, Line, clean
+from .ical import utc_of, utc_value
 from .native import Viewer
 
 #: AttendeeStatus <-> PARTSTAT. No PARTSTAT is "unknown"; words that are not here are shown as unknown and survive.
@@ -205,6 +207,46 @@ def without_param(line: Line, name: str) -> Line:
     return line if kept == line.params else line.with_params(kept)
 
 
+#: What is noted on an attendee's line beside RFC 5545's: when the last answer was given, and times proposed by it.
+_REPLIED, _PROPOSED = "X-EAS-REPLIED", ("X-EAS-PROPOSEDSTART", "X-EAS-PROPOSEDEND")
+
+
+def noted(line: Line, at: datetime | None, times: tuple[datetime, datetime] | None) -> Line:
+    """The line with when it was answered, and the times proposed in the answer, if any."""
+    for name, value in zip((_REPLIED, *_PROPOSED), (at, *(times or (None, None))), strict=True):
+        line = without_param(line, name) if value is None else with_param(line, name, utc_value(value))
+    return line
+
+
+def replied_at(line: Line) -> datetime | None:
+    return utc_of(line.param(_REPLIED) or "")
+
+
+def proposal(line: Line) -> tuple[datetime | None, datetime | None]:
+    """The times that an attendee would like better."""
+    start, end = (utc_of(line.param(name) or "") for name in _PROPOSED)
+    return (start, end) if start and end else (None, None)
+
+
+def unnoted(line: Line) -> Line:
+    """The line without what is noted for the organizer alone."""
+    for name in (_REPLIED, *_PROPOSED):
+        line = without_param(line, name)
+    return line
+
+
+def name_of(line: Line) -> str:
+    return clean(line.param("CN") or "").strip()
+
+
+def invited(address: str, name: str) -> Line:
+    """The line of somebody who is asked to come."""
+    return _line(
+        Attendee(email=address, name=name or address, status=AttendeeStatus.NOT_RESPONDED, type=AttendeeType.REQUIRED),
+        True,
+    )
+
+
 def for_version(attendees: tuple[Attendee, ...], version: Version) -> tuple[Attendee, ...]:
     """As a device of that version can know them: before 12.0 without status and type."""
     if version >= Version.V12_0:
@@ -226,11 +268,14 @@ def _shown_address(line: Line) -> str:
 def _attendee(line: Line) -> Attendee:
     address = _shown_address(line)
     partstat = (line.param("PARTSTAT") or "").upper()
+    start, end = proposal(line)
     return Attendee(
         email=address,
         name=clean(line.param("CN") or "").strip() or address,
         status=_STATUS.get(partstat, AttendeeStatus.UNKNOWN),
         type=_type(line),
+        proposed_start=start,
+        proposed_end=end,
     )
 
 

@@ -125,7 +125,9 @@ def test_any_meeting_message_is_taken_or_unreadable(data: bytes, other: bytes) -
         lambda: meeting.apply_reply(data, other),
         lambda: meeting.apply_request(data, other, ME),
         lambda: meeting.apply_request(data, data, ME),
-        lambda: meeting.apply_cancel(data, data),
+        lambda: meeting.apply_cancel(data, other, ME),
+        lambda: meeting.apply_counter(data, other),
+        lambda: meeting.apply_forward(data, other, frozenset({"ann@example.com"})),
     ):
         try:
             act()

@@ -153,8 +153,8 @@ def test_the_invitees_calendar_follows(
     held = copy.calendar
     for notice in notices(before, stored, ANNA):
         if BEN_ in {box.address for box in notice.recipients}:
-            apply = itip.apply_cancel if notice.method == "CANCEL" else None
-            changed = apply(held, notice.calendar) if apply else itip.apply_request(held, notice.calendar, BEN)
+            apply = itip.apply_cancel if notice.method == "CANCEL" else itip.apply_request
+            changed = apply(held, notice.calendar, BEN)
             assert changed != held
             held = changed
 

@@ -1,23 +1,25 @@
 """Meeting messages that arrive by mail, entered into the calendar as Exchange does.
 
-An invitation makes a tentative appointment, unanswered; an update, a cancellation or a reply changes the one that is
-there. Updates and cancellations count from the organizer's address alone, replies from the attendee's: a stranger who
-has heard of a UID does not move meetings. What the mail says besides is for its reader. RFC 5546, RFC 6047.
+An invitation makes a tentative appointment, unanswered; an update, a cancellation, a reply, a proposal or the news that
+somebody passed the invitation on changes the one that is there. Updates and cancellations count from the organizer's
+address alone, the others from an invitee's, to the organizer: a stranger who has heard of a UID does not move meetings.
+What the mail says besides is for its reader. RFC 5546, RFC 6047.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC
 
 from sqlalchemy import Connection, select
 
 from eas.engine.errors import VersionConflict
 from eas.engine.model import FolderType, User
-from eas.items import headers, itip, mime, participants
+from eas.items import headers, itip, itip_build, mime, participants
 from eas.items.contentline import parse, serialize
 from eas.items.event import open_event
 from eas.items.ical import set_value
-from eas.items.meeting import uid_of
+from eas.items.meeting import organizer_of, uid_of
 from eas.items.mime import cut_from, decode_section, layout
 from eas.items.native import Viewer
 from eas.items.timezone import zone_or_utc
@@ -68,28 +70,35 @@ class Invitations:
         method = itip.method_of(event.calendar)
         uid = uid_of(message)
         stored = await self._groupware.read(lambda c: _find(c, user.id, uid))
-        organizer = folded(participants.organizer(event.main)[1])
         if stored is None:
             if method == "REQUEST" and not participants.is_organizer(event.main, viewer):
                 content = prepare.record("Calendar", _tentative(message))
                 await self._groupware.write(lambda tx: _put(tx, user.id, uid, content))
             return
-        if method == "REPLY":
-            attendees = {folded(participants.address_of(line)) for line in event.main.find("ATTENDEE")}
-            changed = itip.apply_reply(stored.data, message) if attendees & authors else stored.data
-        elif method in ("REQUEST", "CANCEL") and organizer not in authors:
-            return
-        elif method == "REQUEST":
-            changed = itip.apply_request(stored.data, message, viewer)
-        elif method == "CANCEL":
-            changed = itip.apply_cancel(stored.data, message)
-        else:
-            return
+        changed = _changed(stored.data, message, method, viewer, authors)
         if changed != stored.data:
             content = prepare.record("Calendar", changed)
             await self._groupware.write(
                 lambda tx: items.update_record(tx, stored.folder, stored.item, content, stored.version)
             )
+
+
+def _changed(stored: bytes, message: bytes, method: str, viewer: Viewer, authors: frozenset[str]) -> bytes:
+    """The appointment after a message; unchanged if it does not count, or not from whom it comes."""
+    if method in _OF_ORGANIZER:
+        if folded(organizer_of(message)) not in authors:
+            return stored
+        return _OF_ORGANIZER[method](stored, message, viewer)
+    if method not in (*_OF_INVITEE, itip_build.FORWARD) or not participants.is_viewer(organizer_of(stored), viewer):
+        return stored
+    if method == itip_build.FORWARD:
+        return itip.apply_forward(stored, message, authors)
+    told = {folded(participants.address_of(line)) for line in open_event(message, UTC).main.find("ATTENDEE")}
+    return _OF_INVITEE[method](stored, message) if told & authors else stored
+
+
+_OF_ORGANIZER = {"REQUEST": itip.apply_request, "CANCEL": itip.apply_cancel}
+_OF_INVITEE = {"REPLY": itip.apply_reply, "COUNTER": itip.apply_counter}
 
 
 def _calendar_of(arrived: Arrived) -> bytes | None:
