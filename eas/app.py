@@ -27,6 +27,7 @@ from sqlalchemy import text
 from starlette.types import ASGIApp
 
 from eas.backends.crl import HttpRevocationLists
+from eas.backends.documents.libraries import Libraries, UserDocuments
 from eas.backends.embedded.backend import Embedded, open_embedded
 from eas.backends.embedded.groupware import Limits as GroupwareLimits
 from eas.backends.embedded.groupware import Ring
@@ -38,7 +39,9 @@ from eas.db.migrations import migrate
 from eas.db.transactions import Transactions, transactions
 from eas.engine.again import after_upgrade
 from eas.engine.errors import Contended, Unavailable
+from eas.engine.model import User
 from eas.engine.session import Limits
+from eas.items.documents import parse_link
 from eas.push.bell import LocalBell
 from eas.push.clock import SystemClock
 from eas.push.entropy import SystemEntropy
@@ -159,7 +162,7 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
     store = SqlStateStore(shared, _remembered(embedded.admin.groups_of, clock.monotonic), release=RELEASE)
     ports = Ports(
         accounts=embedded.accounts, store=store, bell=bell, clock=clock, leases=leases, entropy=entropy,
-        ready=_readiness(database),
+        ready=_readiness(database), documents=_documents(settings),
         revocation_lists=HttpRevocationLists(hosts=settings.certificates.crl_hosts, monotonic=clock.monotonic),
     )
     return App(
@@ -194,6 +197,18 @@ def _relay(settings: Settings) -> Smarthost | None:
         host=way.host, port=way.port, login=way.user, password=way.password.get_secret_value(),
         tls=Tls(way.security), local_hostname=settings.domain or "localhost",
     )
+
+
+def _documents(settings: Settings) -> Callable[[User], UserDocuments] | None:
+    """The documents that are opened to devices; None if there are none."""
+    asked = settings.documents
+    if not asked.shares and not asked.servers:
+        return None
+    named = [share.partition("=") for share in asked.shares]
+    return Libraries(
+        host=asked.host, shares={name.casefold(): Path(folder) for name, _, folder in named},
+        servers=[link for address in asked.servers if (link := parse_link(address)) is not None],
+    ).of
 
 
 def _manner(settings: Settings) -> Manner:

@@ -23,6 +23,8 @@ from pydantic.fields import FieldInfo
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from eas.items.documents import is_segment, parse_link
+
 PREFIX, NESTED = "EAS_", "__"
 
 #: Shown in place of a secret that is set.
@@ -112,6 +114,20 @@ def _host_maybe_port(value: str) -> str:
     return _host_port(value) if _HOST_PORT.fullmatch(value) else _host(value)
 
 
+def _share(value: str) -> str:
+    name, equals, folder = value.partition("=")
+    if not equals or not is_segment(name.strip()) or not folder.strip().startswith("/"):
+        raise ValueError
+    return f"{name.strip()}={folder.strip()}"
+
+
+def _server(value: str) -> str:
+    link = parse_link(value)
+    if link is None or not link.origin:
+        raise ValueError
+    return value.strip()
+
+
 HostPort = Annotated[str, AfterValidator(_host_port), Allowed("HOST:PORT, as 127.0.0.1:8080 or [::1]:8080")]
 Door = Annotated[
     str, AfterValidator(_door), Allowed("HOST:PORT, or the path of a Unix socket that begins with / or ./")
@@ -125,6 +141,9 @@ Zone = Annotated[str, AfterValidator(_zone), Allowed("the IANA name of a time zo
 Network = Annotated[str, AfterValidator(_network), Allowed("an address or a network, as 10.0.0.0/8")]
 Url = Annotated[str, AfterValidator(_url), Allowed(f"an SQLAlchemy URL ({', '.join(DRIVERS)})")]
 File = Annotated[Path, AfterValidator(_file), Allowed("the path of a file that can be read")]
+
+ShareFolder = Annotated[str, AfterValidator(_share), Allowed("NAME=FOLDER with a whole path, as plans=/srv/plans")]
+Address = Annotated[str, AfterValidator(_server), Allowed("the http or https address of a WebDAV collection")]
 
 
 # -- the settings
@@ -190,6 +209,18 @@ class Bounds(_Part):
         return self
 
 
+class Documents(_Part):
+    host: Host = Field(
+        "documents", description="What stands for this server in links to shares, as in `\\\\documents\\plans`."
+    )
+    shares: tuple[ShareFolder, ...] = Field(
+        (), description="Folders that devices may read; `{user}` in a path is the login of who asks."
+    )
+    servers: tuple[Address, ...] = Field(
+        (), description="WebDAV collections that devices may read, with the logins that they state; `{user}` as above."
+    )
+
+
 class Log(_Part):
     format: Literal["console", "json"] = Field("console", description="For people, or for machines.")
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
@@ -209,6 +240,9 @@ class Settings(_Part):
     lmtp: Lmtp = Field(default_factory=Lmtp, description="Incoming mail.")
     certificates: Certificates = Field(default_factory=Certificates, description="S/MIME certificates.")
     limits: Bounds = Field(default_factory=Bounds, description="What one request may ask for.")
+    documents: Documents = Field(
+        default_factory=Documents, description="Document libraries for devices; there are none unless named here."
+    )
     log: Log = Field(default_factory=Log, description="The log, on standard error.")
 
     @property

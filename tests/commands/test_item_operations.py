@@ -138,7 +138,7 @@ ASTRAY: tuple[tuple[Element, str], ...] = (
     (fetch(*by_id("1:1"), store="Attic"), "9"),  # R4161
     (fetch(*by_id("1:1"), store=""), "9"),
     (fetch(e("DocumentLibrary:LinkId", "\\\\files\\plan.txt"), store="DocumentLibrary"), "5"),  # R4157
-    (fetch(e("DocumentLibrary:LinkId", "\\\\files\\plan.txt")), "5"),
+    (fetch(e("DocumentLibrary:LinkId", "\\\\files\\plan.txt")), "2"),
     (fetch(), "2"),
     (fetch(e("AirSync:CollectionId", "1")), "2"),
     (fetch(*by_id("1:1"), *by_long("1:1")), "2"),

@@ -1,0 +1,1 @@
+"""Documents for devices: folders of this machine as file shares (`shares`), and WebDAV servers (`webdav`)."""
