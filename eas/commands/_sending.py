@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from eas.engine.errors import FolderGone, ItemGone, NoSpace, NotAllowed, Refusal, TooLarge, Undeliverable
+from eas.engine.errors import FolderGone, ItemGone, NoSpace, NotAllowed, TooLarge, Undeliverable
 from eas.engine.ids import parse_server_id
 from eas.engine.model import CollectionId, Folder
+from eas.engine.sending import STATUS_OF_FAULT, STATUS_OF_REFUSAL
 from eas.engine.session import Session
 from eas.items.compose import ComposeError
-from eas.items.compose import Fault as ComposeFault
 from eas.items.native import ItemId
 from eas.protocol.statuses import CommonStatus
 from eas.protocol.version import COMMON_STATUS
@@ -19,21 +19,6 @@ from ._registry import CommonFault
 
 #: Longest ClientId. [MS-ASCMD] ClientId (SendMail, SmartForward, SmartReply).
 MAX_CLIENT_ID = 40
-
-STATUS_OF_REFUSAL: Mapping[Refusal, CommonStatus] = {
-    Refusal.NO_RECIPIENT: CommonStatus.MESSAGE_HAS_NO_RECIPIENT,
-    Refusal.UNKNOWN_RECIPIENT: CommonStatus.MESSAGE_RECIPIENT_UNRESOLVED,
-    Refusal.SENDER: CommonStatus.ACCESS_DENIED,
-    Refusal.TOO_LARGE: CommonStatus.ATTACHMENT_IS_TOO_LARGE,
-    Refusal.REJECTED: CommonStatus.MAIL_SUBMISSION_FAILED,
-    Refusal.UNREACHABLE: CommonStatus.MAIL_SUBMISSION_FAILED,
-}
-
-STATUS_OF_FAULT: Mapping[ComposeFault, CommonStatus] = {
-    ComposeFault.NO_RECIPIENT: CommonStatus.MESSAGE_HAS_NO_RECIPIENT,
-    ComposeFault.INVALID_MIME: CommonStatus.INVALID_MIME,
-}
-
 
 @contextmanager
 def faults_of_sending() -> Iterator[None]:
@@ -63,6 +48,17 @@ def check_account(account_id: str | None) -> None:
     one states none. Raises CommonFault."""
     if account_id:
         raise CommonFault(CommonStatus.INVALID_ACCOUNT_ID)
+
+
+#: The template that protects nothing. [MS-ASRM] TemplateID
+NO_RESTRICTION = "00000000-0000-0000-0000-000000000000"
+
+
+def check_template(template_id: str | None) -> None:
+    """A message that shall be protected is not sent without: there is no rights management. Raises CommonFault.
+    [MS-ASRM] R196, R223, R372"""
+    if template_id and template_id != NO_RESTRICTION:
+        raise CommonFault(CommonStatus.IRM_FEATURE_DISABLED)
 
 
 def source_id(folder_id: str | None, item_id: str | None, long_id: str | None) -> tuple[CollectionId, ItemId]:

@@ -25,7 +25,15 @@ from eas.protocol.version import Version
 
 from ._instance import instance_moment
 from ._registry import CommonFault
-from ._sending import check_account, check_client_id, faults_of_sending, find_source, load_source, source_id
+from ._sending import (
+    check_account,
+    check_client_id,
+    check_template,
+    faults_of_sending,
+    find_source,
+    load_source,
+    source_id,
+)
 from .send_mail import MIME_BODIES
 
 #: (the device's message, the original's bytes, its item class, the instance) -> the whole message.
@@ -53,6 +61,7 @@ class Request:
     save: bool | None = element("ComposeMail:SaveInSentItems", PRESENCE, default=None)
     replace: bool | None = element("ComposeMail:ReplaceMime", PRESENCE, default=None)
     mime: bytes = element("ComposeMail:Mime", OPAQUE)
+    template_id: str | None = element("RightsManagement:TemplateID", since=Version.V14_1, default=None)
 
     @classmethod
     def from_mime(cls, body: bytes, query: Query) -> Request:
@@ -66,6 +75,7 @@ async def smart(request: Request, session: Session, *, verb: str, verb_of: VerbO
     """Send the request's message with the original merged in, unless ReplaceMime says that it is complete."""
     check_client_id(request.client_id, session)
     check_account(request.account_id)
+    check_template(request.template_id)
     source = request.source
     if source.long_id and source.instance_id:
         raise CommonFault(CommonStatus.INVALID_COMBINATION_OF_IDS)  # R3243

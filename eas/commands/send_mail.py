@@ -13,7 +13,7 @@ from eas.protocol.statuses import CommonStatus
 from eas.protocol.version import Spoken, Version
 
 from ._registry import CommonFault, command
-from ._sending import check_account, check_client_id, faults_of_sending
+from ._sending import check_account, check_client_id, check_template, faults_of_sending
 
 #: In these versions the message is the body of the request. [MS-ASCMD] SendMail.
 MIME_BODIES = Spoken(until=Version.V12_1)
@@ -25,6 +25,7 @@ class Request:
     account_id: str | None = element("ComposeMail:AccountId", since=Version.V14_1, default=None)
     save: bool | None = element("ComposeMail:SaveInSentItems", PRESENCE, default=None)
     mime: bytes = element("ComposeMail:Mime", OPAQUE)
+    template_id: str | None = element("RightsManagement:TemplateID", since=Version.V14_1, default=None)
 
     @classmethod
     def from_mime(cls, body: bytes, query: Query) -> Request:
@@ -42,6 +43,7 @@ class Response:
 async def send_mail(request: Request, session: Session) -> None:
     check_client_id(request.client_id, session)
     check_account(request.account_id)
+    check_template(request.template_id)
 
     async def build(message_id: str) -> Outgoing:
         return prepare(request.mime, session.viewer, message_id=message_id)

@@ -68,6 +68,8 @@ NOTES = Spoken(since=Version.V14_0)
 RECIPIENT_CACHE = Spoken(since=Version.V14_0)
 #: Text messages may be synchronised with a folder of mail. [MS-ASCMD] Class (Sync) R6298.
 SMS = Spoken(since=Version.V14_0)
+#: Drafts are added, changed and sent by Sync. [MS-ASEMAIL] Sync Command Request R1488, R14880; Send R1384.
+DRAFTS = Spoken(since=Version.V16_0)
 #: A wipe that takes the account's data alone. [MS-ASPROV] AccountOnlyRemoteWipe R6906.
 ACCOUNT_ONLY_WIPE = Spoken(since=Version.V16_1)
 #: A policy is a text within Data, of its own type. [MS-ASPROV] Data (string Data Type).
@@ -84,3 +86,5 @@ SERVER_OWNS_MEETINGS = Spoken(since=Version.V16_0)
 SERVER_SCHEDULES = Spoken(since=Version.V16_0)
 #: What a Change of a calendar item leaves out is kept, whatever Supported says. [MS-ASCAL] R2231, R2232.
 CALENDAR_GHOSTED = Spoken(since=Version.V16_0)
+#: Rights management can be asked for; in a request of an older version its elements are malformed. [MS-ASRM] R418.
+RIGHTS_MANAGEMENT = Spoken(since=Version.V14_1)

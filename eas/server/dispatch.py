@@ -24,7 +24,7 @@ from eas.protocol import query as queries
 from eas.protocol.query import Query, QueryError
 from eas.protocol.schema import SchemaError
 from eas.protocol.statuses import CommonStatus
-from eas.protocol.version import Version
+from eas.protocol.version import RIGHTS_MANAGEMENT, Version
 from eas.protocol.wbxml import Element
 
 from . import faults
@@ -171,11 +171,18 @@ def _request(command: Command[Any], incoming: Incoming, session: Session) -> Any
     try:
         if root.tag != command.root:
             raise SchemaError(f"{root.tag} instead of {command.root}", root.tag)
+        if session.version not in RIGHTS_MANAGEMENT and _names(root, "RightsManagement:"):
+            raise SchemaError("rights management in a version without", root.tag)
         return schema.load(command.request, root, session.version)
     except SchemaError as error:
         if command.malformed is None:
             raise
         raise _Malformed(command, command.malformed) from error
+
+
+def _names(root: Element, namespace: str) -> bool:
+    """Whether any element of the document is of that namespace."""
+    return root.tag.startswith(namespace) or any(_names(child, namespace) for child in root.elements)
 
 
 # Admitting ------------------------------------------------------------------------------------------------------------
