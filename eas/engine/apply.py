@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum, StrEnum
 from functools import partial
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -27,7 +27,7 @@ from eas.protocol import schema, wbxml
 from eas.protocol.version import SERVER_OWNS_MEETINGS
 from eas.protocol.wbxml import Element
 
-from . import conflict, errors, instances
+from . import conflict, drafts, errors, instances
 from .classes import EMAIL, RECORDS, RecordClass
 from .flags import change_flags
 from .ids import file_reference, parse_server_id, server_id
@@ -38,6 +38,8 @@ from .options import CollectionOptions
 from .ports import Chosen, Feed, Intent, Owner, Written
 from .render import UNLIKE, Rendered, digest_part, render_record, unlike, version_part
 from .session import Session
+
+T = TypeVar("T")
 
 log = structlog.get_logger("eas.apply")
 
@@ -166,7 +168,7 @@ class Applier:
             except tuple(STATUS_OF) as error:
                 status = next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
                 result = Result(verb=command.verb, named=command.named, status=status, instance=command.instance)
-                self._refused(command)
+                self.refused(command)
             self.applied.results.append(result)
         return self.applied
 
@@ -174,20 +176,20 @@ class Applier:
         parsed = parse_server_id(text)
         return parsed[1] if parsed and parsed[0] == self.folder.id else None
 
-    def _held(self, id: ItemId) -> str | None:
+    def held(self, id: ItemId) -> str | None:
         return self.applied.known[id] if id in self.applied.known else self.known.version(id)
 
-    def _refused(self, command: DeviceCommand) -> None:
+    def refused(self, command: DeviceCommand) -> None:
         """The device's change was not kept: make sure that it hears what the item is like."""
         id = self._id(command.named) if command.verb in (Done.CHANGE, Done.DELETE) else None
-        held = None if id is None else self._held(id)
+        held = None if id is None else self.held(id)
         if id is not None and held is not None:
             # What the device deleted comes to it as new, what it changed as changed.
             gone = command.verb is Done.DELETE and not instances.concerns(self, command)
             self.applied.known[id] = None if gone else unlike(version_part(held) or "?")
             self.applied.altered.add(id)
 
-    def _converted(self, convert: Callable[[], bytes]) -> bytes:
+    def converted(self, convert: Callable[[], T]) -> T:
         """Raises Refused and Unreadable. Whatever an item does to the mapping, the other commands go on."""
         try:
             return convert()
@@ -200,6 +202,12 @@ class Applier:
     # -- Add
 
     async def _add(self, command: DeviceCommand) -> Result:
+        if drafts.concerns(self.folder, self.session.version):
+            saved = await drafts.add(self, command)
+            return Result(
+                verb=Done.ADD, named=command.named, status=saved.status, content=saved.content,
+                server_id=server_id(self.folder.id, saved.id) if saved.id is not None else "",
+            )
         kind = RECORDS.get(self.folder.item_class)
         if kind is None or command.data is None or self.folder.type is FolderType.RECIPIENT_CACHE:
             raise Refused("items of this class are not added by devices")
@@ -208,8 +216,8 @@ class Applier:
         data = command.data
         item: Any = schema.load(kind.message, data, self.session.version)
         given = schema.stated(kind.message, data, self.session.version)
-        intent = await self._intend(command)
-        native = self._converted(lambda: kind.to_native(
+        intent = await self.intend(command)
+        native = self.converted(lambda: kind.to_native(
             item, given, None, frozenset(), self.session.viewer, self.session.version, uid=intent.chosen.name
         ))
         told = _identity(command)
@@ -272,7 +280,7 @@ class Applier:
             return Record(id=written.id, version=written.version, data=native)
         return await self._stored(written.id)
 
-    async def _intend(self, command: DeviceCommand) -> Intent:
+    async def intend(self, command: DeviceCommand) -> Intent:
         assert command.data is not None
         content = blake2b(wbxml.encode(command.data), digest_size=16).hexdigest()
         if self.fresh:
@@ -334,6 +342,10 @@ class Applier:
             raise errors.NotAllowed
         content: tuple[Element, ...] = ()
         if self.folder.item_class == EMAIL:
+            if (saved := await drafts.change(self, command, id)) is not None:
+                return Result(
+                    verb=Done.CHANGE, named=command.named, status=saved.status, content=saved.content
+                )
             await self._change_mail(id, command.data)
         elif instances.concerns(self, command):
             content = await instances.change(self, command, id)
@@ -351,7 +363,7 @@ class Applier:
             return email.parse_change(item, given, flags)
 
         before, written = await change_flags(self.feed, id, change)
-        if self._held(id) == before:
+        if self.held(id) == before:
             self.applied.known[id] = written.version
         else:
             # Somebody else changed other flags, which the device is to hear of.
@@ -392,7 +404,7 @@ class Applier:
         told = _identity(command)
         for _ in range(ATTEMPTS):
             stored = await self._stored(id)
-            native = self.effects.restated(stored.data, self._converted(partial(convert, stored)))
+            native = self.effects.restated(stored.data, self.converted(partial(convert, stored)))
             seen, current = self._seen(kind, stored)
             verdict = conflict.decide(seen, stored.version, stored.data, native, client_wins)
             if verdict is conflict.Outcome.REFUSED:
@@ -422,7 +434,7 @@ class Applier:
         stored.
 
         What was changed in nothing that it sees was no change."""
-        held = self._held(stored.id)
+        held = self.held(stored.id)
         if held is None:
             return None, False
         if version_part(held) == stored.version:
@@ -447,7 +459,7 @@ class Applier:
         try:
             await self._remove_told(id, command)
         except errors.ItemGone:
-            if self._held(id) is None:
+            if self.held(id) is None:
                 return Result(verb=Done.DELETE, named=command.named, status=ItemStatus.NOT_FOUND)
         self.applied.known[id] = None
         return Result(verb=Done.DELETE, named=command.named, status=ItemStatus.SUCCESS)

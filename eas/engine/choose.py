@@ -16,6 +16,7 @@ from eas.protocol.wbxml import Element
 
 from .classes import EMAIL
 from .diff import Verb, classify_all
+from .flags import content_mark
 from .known import Known, Pending
 from .model import Folder
 from .ports import Feed, Horizon
@@ -101,10 +102,13 @@ class Chooser:
         adds = [id for id, verb in verbs.items() if verb is Verb.ADD and id not in look.drawn]
         drawn = [id for id, verb in verbs.items() if verb is Verb.ADD and id in look.drawn]
         changes = [id for id, verb in verbs.items() if verb is Verb.CHANGE]
+        flags_only = [id for id in changes if self.is_mail and not content_mark(look.versions[id])]
         await self._render(adds, Verb.ADD, self.wanted, window)
         await self._render(drawn, Verb.ADD, preview_only(self.wanted), window)
-        # A message's content never changes: its flags are all that a Change brings.
-        await self._render(changes, Verb.CHANGE, None if self.is_mail else self.wanted, window)
+        # A message's content never changes, unless it is a draft: its flags are all that a Change brings.
+        await self._render(flags_only, Verb.CHANGE, None, window)
+        whole = [id for id in changes if id not in set(flags_only)]
+        await self._render(whole, Verb.CHANGE, self.wanted, window)
 
     async def _render(self, ids: Sequence[ItemId], verb: Verb, wanted: Wanted | None, window: Window) -> None:
         if not ids:

@@ -23,6 +23,7 @@ from .choose import Chooser, Said, Window
 from .classes import EMAIL, shown_folder
 from .diff import Verb, absorb, classify_all, doubtful
 from .errors import CollectionGone, Contended, NotRemembered
+from .flags import content_mark
 from .ids import parse_server_id
 from .keys import ZERO, Asked, Head, Held, Verdict, advance, judge, revise
 from .known import Answers, Known, Pending, dump_base, dump_generation, load_generation
@@ -392,10 +393,13 @@ class Turn:
         added, changed = ([id for v, id in self.answers.said if v == verb] for verb in (Verb.ADD, Verb.CHANGE))
         wanted, horizon = self._wanted(options), _horizon(options, _parse(self.base.edge))
         drawn = (await self.feed.look(added, horizon)).drawn if added and horizon.conversations else frozenset()
+        is_mail = self.folder.item_class == EMAIL
+        flags_only = [id for id in changed if is_mail and not content_mark(self.known.version(id) or "")]
         for verb, ids, how in (
             (Verb.ADD, [id for id in added if id not in drawn], wanted),
             (Verb.ADD, [id for id in added if id in drawn], preview_only(wanted)),
-            (Verb.CHANGE, changed, None if self.folder.item_class == EMAIL else wanted),
+            (Verb.CHANGE, [id for id in changed if id not in flags_only], wanted),
+            (Verb.CHANGE, flags_only, None),
         ):
             async for item in render_items(self.session, self.folder, ids, how):
                 contents[verb, item.id] = item.content

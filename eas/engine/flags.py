@@ -29,6 +29,11 @@ async def change_flags(
     raise VersionConflict(f"the flags of {id} are changed by too many at once")
 
 
+def content_mark(version: ItemVersion) -> str:
+    """What the version of a draft says of its content; "" for messages that are none, whose content never changes."""
+    return version.partition(" ")[0].partition("~")[2]
+
+
 async def _flags(feed: Feed, id: ItemId) -> Mail:
     async for mail in feed.fetch([id], None):
         assert isinstance(mail, Mail)

@@ -19,7 +19,8 @@ MAX_LENGTH = 64
 
 _SERVER_ID = re.compile(r"([0-9A-Za-z._-]{1,40}):([1-9][0-9]{0,17})")
 _FILE_REFERENCE = re.compile(
-    r"([0-9A-Za-z._-]{1,40}):([1-9][0-9]{0,17}):((?:[1-9][0-9]{0,4})(?:\.[1-9][0-9]{0,4}){0,30}|0|a[0-9a-f]{16})"
+    r"([0-9A-Za-z._-]{1,40}):([1-9][0-9]{0,17}):((?:[1-9][0-9]{0,4})(?:\.[1-9][0-9]{0,4}){0,30}"
+    r"(?:-[0-9a-f]{8})?|0|a[0-9a-f]{16})"
 )
 
 
@@ -35,7 +36,7 @@ def parse_server_id(text: str) -> tuple[CollectionId, ItemId] | None:
 
 def file_reference(collection: CollectionId, item: ItemId, section: str) -> str:
     """`section` "" (the whole message, of a degraded item) is spelled 0. That of a calendar item's attachment is a name
-    made of its content (eas.items.enclosed)."""
+    made of its content (eas.items.enclosed), in a draft a section has such a name behind it (eas.items.draft)."""
     return f"{collection}:{item}:{section or '0'}"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from eas.items import attachments, enclosed
+from eas.items import attachments, draft, enclosed
 from eas.items.body import Wanted
 from eas.items.native import ItemId, Mail, Record, Unreadable
 
@@ -23,6 +23,9 @@ from .session import Session
 
 #: Enough of a message to know its parts, and no more of its text than need be.
 STRUCTURE_ONLY = Wanted(limit_text=0, limit_html=0)
+
+#: A section that no message has.
+_NOWHERE = "-"
 
 #: Encoded octets that one decoded one takes at most (quoted-printable: three, and line breaks): a part that is larger
 #: than the limit by more than that is not read at all.
@@ -53,6 +56,8 @@ async def load_attachment(session: Session, reference: str) -> Attachment:
         return await _of_event(feed, id, section, limit)
     async for mail in feed.fetch([id], STRUCTURE_ONLY):
         assert isinstance(mail, Mail)
+        if "-" in section and mail.structure is not None:
+            section = draft.referred(mail.structure, section) or _NOWHERE
         part = attachments.find(mail.structure, section)
         if part is None:
             raise ItemGone

@@ -25,7 +25,8 @@ from .model import CollectionId, Device, Folder, FolderType, OutOfOffice, Person
 
 #: Where a feed stands; opaque to the engine, equal only if nothing has happened in between.
 Token = str
-#: The state of one item; opaque. For mail it names the visible flags, so that few different ones occur in a folder.
+#: The state of one item; opaque. For mail it names the visible flags, so that few different ones occur in a folder; for
+#: a draft there follow "~" and what tells its contents apart.
 ItemVersion = str
 
 
@@ -127,8 +128,13 @@ class Feed(Protocol):
         that one. Raises NotAllowed, TooLarge, NoSpace."""
         ...
 
-    async def update(self, id: ItemId, content: bytes, if_version: ItemVersion | None) -> Written:
-        """Replace a record. Raises ItemGone, VersionConflict, NotAllowed, TooLarge, NoSpace."""
+    async def update(
+        self, id: ItemId, content: bytes, if_version: ItemVersion | None, flags: MailFlags | None = None
+    ) -> Written:
+        """Replace a record; or a draft, together with its flags (which say that it is one). The id stays: where
+        messages cannot change (IMAP) the backend puts the new one beside the old, removes that, and keeps the id by a
+        mapping of its own. Other mail does not change. Raises ItemGone, VersionConflict, NotAllowed, TooLarge,
+        NoSpace."""
         ...
 
     async def set_flags(self, id: ItemId, flags: MailFlags, if_version: ItemVersion | None = None) -> Written:

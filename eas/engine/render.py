@@ -12,7 +12,7 @@ from hashlib import blake2b
 
 import structlog
 
-from eas.items import email
+from eas.items import draft, email
 from eas.items.body import BodyPreference, BodyType, Wanted
 from eas.items.native import Item, ItemId, Mail, Part, Record, Unreadable
 from eas.protocol import schema, wbxml
@@ -55,7 +55,8 @@ def _mail(session: Session, collection: CollectionId, mail: Mail, wanted: Wanted
     version, viewer = session.version, session.viewer
 
     def reference(part: Part) -> str:
-        return file_reference(collection, mail.id, part.section)
+        name = draft.reference(part) if mail.flags.draft else part.section
+        return file_reference(collection, mail.id, name)
 
     reason = ""
     try:

@@ -11,17 +11,18 @@ served as well, as long as its message says who it is.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from enum import Enum, auto
 from hashlib import blake2b
 
 import structlog
 
-from eas.items.compose import Outgoing
+from eas.items.compose import Fault, Outgoing
 from eas.items.native import ItemId, MailFlags
+from eas.protocol.statuses import CommonStatus
 
-from .errors import BackendError, FolderGone, ItemGone, NotAllowed, Unavailable, VersionConflict
+from .errors import BackendError, FolderGone, ItemGone, NotAllowed, Refusal, Unavailable, VersionConflict
 from .flags import change_flags
 from .model import Folder, FolderType
 from .ports import Chosen, Intent, Owner
@@ -34,6 +35,22 @@ OUTBOX = "outbox"
 
 #: What an intent says once its message is on its way.
 SENT = "sent"
+
+
+#: What a failure is called in an answer. [MS-ASCMD] Common Status Codes
+STATUS_OF_REFUSAL: Mapping[Refusal, CommonStatus] = {
+    Refusal.NO_RECIPIENT: CommonStatus.MESSAGE_HAS_NO_RECIPIENT,
+    Refusal.UNKNOWN_RECIPIENT: CommonStatus.MESSAGE_RECIPIENT_UNRESOLVED,
+    Refusal.SENDER: CommonStatus.ACCESS_DENIED,
+    Refusal.TOO_LARGE: CommonStatus.ATTACHMENT_IS_TOO_LARGE,
+    Refusal.REJECTED: CommonStatus.MAIL_SUBMISSION_FAILED,
+    Refusal.UNREACHABLE: CommonStatus.MAIL_SUBMISSION_FAILED,
+}
+
+STATUS_OF_FAULT: Mapping[Fault, CommonStatus] = {
+    Fault.NO_RECIPIENT: CommonStatus.MESSAGE_HAS_NO_RECIPIENT,
+    Fault.INVALID_MIME: CommonStatus.INVALID_MIME,
+}
 
 
 class Sending(Enum):
@@ -62,14 +79,14 @@ async def send_once(
         outgoing = await build(f"<{intent.chosen.name}@{domain}>")
         await session.outbox.submit(outgoing)
         if save:
-            await _save(session, outgoing)
+            await keep_copy(session, outgoing)
         if after is not None:
             await after()
         await session.store.settle(owner, intent, SENT)
     return Sending.DONE
 
 
-async def _save(session: Session, outgoing: Outgoing) -> None:
+async def keep_copy(session: Session, outgoing: Outgoing) -> None:
     """The message is on its way: that its copy could not be kept (no space, say) must not make the device send it
     again for ever."""
     name = f"sent{outgoing.identity[:32]}"

@@ -21,12 +21,13 @@ from eas.items.body import (
     render_part,
     render_source,
 )
+from eas.items.enclosed import Attach, Detach
 from eas.items.followup import FollowUpFlag
 from eas.items.meeting import MeetingRequest
 from eas.items.message_class import NOTE, VOICEMAIL, message_class
 from eas.items.native import Mail, MailFlags, Part, Refused, Unreadable, Viewer
-from eas.protocol.schema import DASHED, FLAG, INT, OPAQUE, element, elements, enum, message
-from eas.protocol.version import Version
+from eas.protocol.schema import DASHED, FLAG, INT, OPAQUE, Spelling, element, elements, enum, message, spelled
+from eas.protocol.version import Spoken, Version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,10 @@ class Attachment:
     is_inline: bool | None = element("AirSyncBase:IsInline", FLAG, default=None)
     um_duration: int | None = element("Email2:UmAttDuration", INT, since=Version.V14_0, default=None)
     um_order: int | None = element("Email2:UmAttOrder", INT, since=Version.V14_0, default=None)
+
+
+#: From 16.0 a device may say of a draft what is to be added and deleted. [MS-ASAIRS] Attachments R102
+ENCLOSURES = {"AirSyncBase:Attachment": Attachment, "AirSyncBase:Add": Attach, "AirSyncBase:Delete": Detach}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +83,15 @@ class Email:
     thread_topic: str | None = element("Email:ThreadTopic", default=None)
     importance: int | None = element("Email:Importance", INT, default=None)
     read: bool | None = element("Email:Read", FLAG, default=None)
-    attachments: tuple[Attachment, ...] = elements(
-        "AirSyncBase:Attachment", message(Attachment), within="AirSyncBase:Attachments", since=Version.V12_0
+    attachments: tuple[Attachment | Attach | Detach, ...] = spelled(
+        Spelling(
+            "", within="AirSyncBase:Attachments", many=True, spoken=Spoken(since=Version.V16_0), classes=ENCLOSURES
+        ),
+        Spelling(
+            "AirSyncBase:Attachment", message(Attachment), "AirSyncBase:Attachments", Spoken(since=Version.V12_0),
+            many=True,
+        ),
+        default=(),
     )
     old_attachments: tuple[OldAttachment, ...] = elements(
         "Email:Attachment", message(OldAttachment), within="Email:Attachments", until=Version.V2_5

@@ -128,7 +128,7 @@ def _carried(raw: bytes, part: Part, disposition: str) -> bytes:
     elif part.encoding in _HANDED_ON and (part.encoding != "7bit" or body.isascii()):
         encoding, body = part.encoding, rawheader.crlf(body)
     else:
-        encoding, body = "base64", _base64(mime.decode_section(part, body))
+        encoding, body = "base64", base64_lines(mime.decode_section(part, body))
     name = display_name(part)
     kept = [(key, value) for key, value in part.params.items() if key not in ("name", "boundary")]
     fields = [
@@ -141,7 +141,7 @@ def _carried(raw: bytes, part: Part, disposition: str) -> bytes:
         fields.append(("Content-ID", f"<{part.content_id}>"))
     if part.location:
         fields.append(("Content-Location", part.location))
-    return _entity(fields, body)
+    return entity(fields, body)
 
 
 _MESSAGE = "message/rfc822"
@@ -167,13 +167,13 @@ def _enclosed(original: bytes, *, sealed: bool = False) -> bytes:
     subject = headers.text(fields.get(b"subject", b""))
     name = display_name(Part(section="", type=_MESSAGE, size=len(original), filename=subject))
     body = rawheader.crlf(_without_bcc(original))
-    return _entity(
+    return entity(
         [
             ("Content-Type", rawheader.params("application/octet-stream" if sealed else _MESSAGE, [("name", name)])),
             ("Content-Disposition", rawheader.params("attachment", [("filename", name)])),
             ("Content-Transfer-Encoding", "base64" if sealed else "7bit" if body.isascii() else "8bit"),
         ],
-        _base64(body) if sealed else body,
+        base64_lines(body) if sealed else body,
     )
 
 
@@ -188,7 +188,7 @@ def _without_bcc(original: bytes) -> bytes:
     return original if len(kept) == len(fields) else rawheader.joined(kept) + original[end:]
 
 
-def _entity(fields: Iterable[tuple[str, str]], body: bytes) -> bytes:
+def entity(fields: Iterable[tuple[str, str]], body: bytes) -> bytes:
     """Fields, a blank line, the body. Values are one field each, whatever they hold."""
     head = "".join(f"{name}: {_FOLD_OR_BREAK.sub(_one_field, value)}\r\n" for name, value in fields)
     return head.encode("ascii", "replace") + b"\r\n" + body
@@ -201,29 +201,34 @@ def _one_field(found: re.Match[str]) -> str:
     return found[0] if found[0] == "\r\n\t" else " "
 
 
-def _base64(data: bytes) -> bytes:
+def base64_lines(data: bytes) -> bytes:
     return b"".join(binascii.b2a_base64(data[i : i + 57], newline=False) + b"\r\n" for i in range(0, len(data), 57))
 
 
-def _text(kind: str, text: str) -> bytes:
+def text_entity(kind: str, text: str) -> bytes:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", CRLF)
-    return _entity(
+    return entity(
         [("Content-Type", f"text/{kind}; charset=utf-8"), ("Content-Transfer-Encoding", "quoted-printable")],
         binascii.b2a_qp(lines.encode("utf-8", "replace"), istext=True),
     )
 
 
-def _multipart(kind: str, parts: Sequence[bytes]) -> bytes:
-    """The parts in one; a single one stays alone. The boundary follows from the content: equal input, equal output."""
+def multipart(kind: str, parts: Sequence[bytes]) -> bytes:
+    """The parts in one; a single one stays alone."""
     if len(parts) == 1:
         return parts[0]
+    boundary, body = delimited(kind, parts)
+    return entity([("Content-Type", f'multipart/{kind};\r\n\tboundary="{boundary}"')], body)
+
+
+def delimited(kind: str, parts: Sequence[bytes]) -> tuple[str, bytes]:
+    """A boundary, and the parts between such. It follows from the content: equal input, equal output."""
     digest = blake2b(digest_size=12)
     for part in parts:
         digest.update(part)
     boundary = f"=_{kind}_{digest.hexdigest()}"
     limit = f"--{boundary}\r\n".encode("ascii")
-    body = b"".join(limit + part + b"\r\n" for part in parts) + f"--{boundary}--\r\n".encode("ascii")
-    return _entity([("Content-Type", f'multipart/{kind};\r\n\tboundary="{boundary}"')], body)
+    return boundary, b"".join(limit + part + b"\r\n" for part in parts) + f"--{boundary}--\r\n".encode("ascii")
 
 
 def _content(
@@ -235,14 +240,14 @@ def _content(
 ) -> bytes:
     """Text, HTML with what it refers to, and attachments: as few multiparts around them as will do."""
     source = new.source if below is None else _joined(new.source, below)
-    bodies = [_text("plain", source.as_text())]
+    bodies = [text_entity("plain", source.as_text())]
     attached = [*new.attached, *extra]
     if source.html is not None:
-        bodies.append(_multipart("related", [_text("html", source.as_html()), *new.inline, *inline]))
+        bodies.append(multipart("related", [text_entity("html", source.as_html()), *new.inline, *inline]))
     else:
         attached = [*new.inline, *inline, *attached]
     bodies += new.calendar or calendar
-    return _multipart("mixed", [_multipart("alternative", bodies), *attached])
+    return multipart("mixed", [multipart("alternative", bodies), *attached])
 
 
 def _with_calendar(new: _Message, ics: bytes, instance: datetime | None, forwards: bool) -> bytes:
@@ -253,12 +258,12 @@ def _with_calendar(new: _Message, ics: bytes, instance: datetime | None, forward
     lines += [description(ics)]
     if not forwards:
         return _content(new, Source(text=CRLF.join(lines)))
-    invite = _entity(
+    invite = entity(
         [
             ("Content-Type", 'text/calendar; charset=utf-8; name="invite.ics"'),
             ("Content-Disposition", 'attachment; filename="invite.ics"'),
             ("Content-Transfer-Encoding", "base64"),
         ],
-        _base64(ics),
+        base64_lines(ics),
     )
     return _content(new, Source(text=CRLF.join(lines)), [invite])

@@ -115,6 +115,12 @@ def flags_version(text: str) -> str:
     return f"{read}{blake2b(compact(value).encode(), digest_size=6).hexdigest()}" if value else read
 
 
+def mail_version(text: str, content_digest: str) -> str:
+    """The version of a message: of a draft, whose content may change, it names that as well (eas.engine.drafts)."""
+    version = flags_version(text)
+    return f"{version}~{content_digest[:12]}" if text and load_flags(text).draft else version
+
+
 # --- MIME trees -------------------------------------------------------------------------------------------------------
 
 

@@ -35,12 +35,12 @@ def insert_content(connection: Connection, user_id: str, prepared: Prepared) -> 
 
 
 def replace_content(connection: Connection, user_id: str, content_id: int, prepared: Prepared) -> None:
-    """Of a record: mail does not change. Raises NoSpace."""
+    """Of a record, or of a draft. Raises NoSpace."""
     _check_quota(connection, user_id, len(prepared.octets))
     table = ContentRow.__table__
     statement = table.update().where(ContentRow.id == content_id)  # type: ignore[attr-defined]
     connection.execute(statement, _columns(user_id, prepared))
-    for kind in (ContactRow, ContactTermRow):
+    for kind in (ContactRow, ContactTermRow, ChunkRow):
         connection.execute(delete(kind).where(kind.content_id == content_id))
     _insert_rest(connection, user_id, content_id, prepared)
 

@@ -250,10 +250,16 @@ class EmbeddedFeed:
         prepared = await self._prepare(content)
         return await self._write(lambda tx: items.create(tx, self._number, prepared, chosen.name, flags))
 
-    async def update(self, id: ItemId, content: bytes, if_version: ItemVersion | None) -> Written:
-        if self._class == "Email":
+    async def update(
+        self, id: ItemId, content: bytes, if_version: ItemVersion | None, flags: MailFlags | None = None
+    ) -> Written:
+        if self._class == "Email" and flags is None:
             raise NotAllowed("a message does not change")
         prepared = await self._prepare(content)
+        if flags is not None:
+            return await self._write(
+                lambda tx: items.update_draft(tx, self._number, id, prepared, flags, if_version)
+            )
         return await self._write(lambda tx: items.update_record(tx, self._number, id, prepared, if_version))
 
     async def set_flags(self, id: ItemId, flags: MailFlags, if_version: ItemVersion | None = None) -> Written:

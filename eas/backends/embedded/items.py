@@ -15,7 +15,7 @@ from eas.engine.errors import FolderGone, ItemGone, NotAllowed, VersionConflict
 from eas.engine.ports import ItemVersion, Written
 from eas.items.native import ItemId, MailFlags
 
-from .codec import dump_flags, flags_version, millis, record_version
+from .codec import dump_flags, load_flags, mail_version, millis, record_version
 from .content import insert_content, replace_content
 from .groupware import Raised, Writing
 from .prepare import Prepared
@@ -53,7 +53,7 @@ def create(
     raised = tx.raise_counter(folder, new_items=1)
     content_id = insert_content(tx.connection, raised.owner, prepared)
     text = dump_flags(flags) if flags is not None else ""
-    version = flags_version(text) if prepared.mail else record_version(prepared.digest)
+    version = mail_version(text, prepared.digest) if prepared.mail else record_version(prepared.digest)
     now = millis(tx.now) if received is None else received
     tx.connection.execute(_INSERT, {
         "folder_id": folder, "id": raised.first_item, "modseq": raised.modseq, "version": version,
@@ -79,6 +79,30 @@ def update_record(
     return Written(id=id, version=version)
 
 
+def update_draft(
+    tx: Writing, folder: int, id: ItemId, prepared: Prepared, flags: MailFlags, if_version: ItemVersion | None
+) -> Written:
+    """Replace a draft with its flags, as of now. Raises ItemGone, VersionConflict, FolderGone, NoSpace, NotAllowed for
+    what is no draft. The same again changes nothing."""
+    held = lock(tx, folder)
+    stored = _of_id(tx, folder, id)
+    if not held.mail or not flags.draft or not (stored.flags and load_flags(stored.flags).draft):
+        raise NotAllowed("only drafts change")
+    if if_version is not None and stored.version != if_version:
+        raise VersionConflict(str(id))
+    text = dump_flags(flags)
+    if stored.digest == prepared.digest and text == stored.flags:
+        return Written(id=id, version=stored.version)
+    raised = tx.raise_counter(folder)
+    version = mail_version(text, prepared.digest)
+    values = {"modseq": raised.modseq, "version": version, "flags": text}
+    if stored.digest != prepared.digest:
+        replace_content(tx.connection, held.owner, stored.content_id, prepared)
+        values |= {"until": prepared.until, "received": millis(tx.now)}
+    _change(tx, folder, id, **values)
+    return Written(id=id, version=version)
+
+
 def set_flags(tx: Writing, folder: int, id: ItemId, flags: MailFlags, if_version: ItemVersion | None) -> Written:
     """Raises ItemGone, VersionConflict, FolderGone, NotAllowed for what is no mail. Equal flags change nothing."""
     if not lock(tx, folder).mail:
@@ -90,7 +114,7 @@ def set_flags(tx: Writing, folder: int, id: ItemId, flags: MailFlags, if_version
     if text == stored.flags:
         return Written(id=id, version=stored.version)
     raised = tx.raise_counter(folder)
-    version = flags_version(text)
+    version = mail_version(text, stored.digest)
     _change(tx, folder, id, modseq=raised.modseq, version=version, flags=text)
     return Written(id=id, version=version)
 
