@@ -136,7 +136,9 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    store: str | None = element("ItemOperations:Store", default=None)
+    """`store` is "Mailbox" whatever is looked for (R45251807)."""
+
+    store: str = element("ItemOperations:Store", default="Mailbox")
     status: Status = element("Find:Status", enum(Status))
     results: tuple[Result, ...] = elements("Find:Result", message(Result))
     range: str | None = element("Find:Range", default=None)
@@ -162,7 +164,6 @@ class _Refused(Exception):
     "Find", "Find:Find", Request, spoken=Spoken(since=Version.V16_1), malformed=Status.INVALID_REQUEST,
 )
 async def find(request: Request, session: Session) -> Counted:
-    store = "GAL" if request.people is not None else "Mailbox"
     try:
         criterion = request.people or request.mail
         # Exactly one of the two says what is looked for.
@@ -175,23 +176,23 @@ async def find(request: Request, session: Session) -> Counted:
         else:
             results, total = await _messages(criterion, start, count, session)
     except _Refused as refusal:
-        return Counted(_refused(refusal.status, store), 0)
+        return Counted(_refused(refusal.status), 0)
     except BackendError as error:
         raise CommonFault(CommonStatus.SERVER_ERROR_RETRY_LATER) from error
     found = Found(
-        store=store, status=Status.SUCCESS, results=tuple(results), total=total,
+        status=Status.SUCCESS, results=tuple(results), total=total,
         range=f"{start}-{start + len(results) - 1}" if results else None,
     )
     return Counted(Response(status=Status.SUCCESS, found=found), len(results))
 
 
-def _refused(status: Status, store: str) -> Response:
+def _refused(status: Status) -> Response:
     """The folders are the whole request's business, the beginning of the range the response's, what is invalid both's:
     R72172512, R72172515, R72172518, R72172521."""
     if status is Status.FOLDER_SYNC_REQUIRED:
         return Response(status=status)
     whole = Status.SUCCESS if status is Status.START_WITH_RANGE_ZERO else status
-    return Response(status=whole, found=Found(store=store, status=status))
+    return Response(status=whole, found=Found(status=status))
 
 
 _RANGE = re.compile(r"([0-9]{1,3})-([0-9]{1,3})")

@@ -138,12 +138,14 @@ class Talker:
 
 @dataclass(kw_only=True)
 class Lab:
-    """A server under test in one version. `me` and `other` are two users with mailboxes."""
+    """A server under test in one version. `me` and `other` are two users with mailboxes. `documents` is the link of a
+    folder that `me` may read, with the content that `library_kit` names; "" for none."""
 
     client: httpx.AsyncClient
     version: Version
     me: Login
     other: Login
+    documents: str = ""
     talkers: int = 0
 
     def talker(self, login: Login | None = None, **values: Any) -> Talker:

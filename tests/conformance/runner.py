@@ -88,7 +88,9 @@ async def suite(given: argparse.Namespace) -> int:
         for case in load_cases():
             for version in versions:
                 if version in case.spoken and given.only in case.name:
-                    outcome = await run(case, Lab(client=client, version=version, me=me, other=other))
+                    outcome = await run(case, Lab(
+                        client=client, version=version, me=me, other=other, documents=given.documents
+                    ))
                     outcomes.append(outcome)
                     if outcome.trouble:
                         print(f"FAILED {case.name} {version.text}: {outcome.trouble[:given.width]}", flush=True)
@@ -108,6 +110,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--other-user", required=True)
     parser.add_argument("--other-password", required=True)
     parser.add_argument("--other-address", default="")
+    parser.add_argument("--documents", default="", help="link of a folder with what library_kit.py names")
     parser.add_argument("--versions", default="", help="only these, e.g. 14.1,16.1")
     parser.add_argument("--only", default="", help="cases whose name contains this")
     parser.add_argument("--insecure", action="store_true", help="take any certificate")

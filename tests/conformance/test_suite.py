@@ -11,6 +11,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from lab import Case, Inapplicable, Lab, Login, load_cases
+from library_kit import furnish
 
 from eas import app as composition
 from eas.config import load
@@ -18,6 +19,12 @@ from eas.protocol.version import Version
 
 DOMAIN = "example.com"
 HOST = "http://mail.example.com"
+DOCUMENTS = "\\\\documents\\library"
+#: What the address list has of the other user.
+ENTRY: dict[str, Any] = {
+    "title": "Cook", "company": "Example", "office": "B 2", "phone": "+49 30 1234", "home_phone": "+49 30 5678",
+    "mobile_phone": "+49 170 9012", "picture": b"\xff\xd8\xff" + b"photo" * 100,
+}
 
 
 def login(name: str) -> Login:
@@ -29,10 +36,15 @@ async def client(office: tuple[Path, dict[str, str]], tmp_path_factory: pytest.T
     """One server for all cases, as it is with a server elsewhere."""
     data = tmp_path_factory.mktemp("conformance") / "data"
     shutil.copytree(office[0], data)
+    library = data.with_name("library")
+    library.mkdir()
+    furnish(library)
+    settings = {"data": data, "domain": DOMAIN, "documents.shares": [f"library={library}"]}
     async with (
-        composition.build(load(overrides={"data": data, "domain": DOMAIN}, environment={})) as app,
+        composition.build(load(overrides=settings, environment={})) as app,
         httpx.AsyncClient(transport=httpx.ASGITransport(app.asgi), base_url=HOST) as line,
     ):
+        await app.embedded.admin.change_user(f"ben@{DOMAIN}", **ENTRY)
         line.headers.clear()
         yield line
 
@@ -48,6 +60,8 @@ async def client(office: tuple[Path, dict[str, str]], tmp_path_factory: pytest.T
 )
 async def test_conforms(case: Case, version: Version, client: httpx.AsyncClient) -> None:
     try:
-        await case.run(Lab(client=client, version=version, me=login("anna"), other=login("ben")))
+        await case.run(
+            Lab(client=client, version=version, me=login("anna"), other=login("ben"), documents=DOCUMENTS)
+        )
     except Inapplicable as reason:
         pytest.fail(f"this server has what the case asks for: {reason}")
