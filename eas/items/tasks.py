@@ -36,6 +36,7 @@ from .ical import (
     read_utc,
     set_line,
     set_value,
+    utc,
     utc_value,
 )
 from .native import Refused, Unreadable, Viewer
@@ -220,6 +221,15 @@ def _viewed(moment: Moment, zones: Zones) -> datetime:
     return moment.wall if moment.form in (Form.DATE, Form.FLOATING) else local(moment.instant, zones.viewer)
 
 
+def _last_day(until: datetime, start: Moment) -> datetime:
+    """Until of a series of days: as Start it stands for local time, which some devices send in UTC; whichever is a
+    midnight is meant. The instant at which the day begins."""
+    wall = until.replace(tzinfo=None)
+    if wall.time() != time.min:
+        wall = local(until, start.zone)
+    return utc(datetime.combine(wall.date(), time.min), start.zone)
+
+
 def _is_complete(component: Component) -> bool:
     line = component.first("STATUS")
     if line is not None:
@@ -258,6 +268,8 @@ def _recurrence(component: Component, zones: Zones) -> TaskRecurrence | None:
         return None
     if told.calendar_type == 0:
         told = replace(told, calendar_type=CALENDAR_TYPE.load(component) or 0)
+    if told.until is not None and start.form is Form.DATE:
+        told = replace(told, until=local(told.until, start.zone).replace(tzinfo=UTC))
     return replace(
         as_kind(told, TaskRecurrence),
         start=_viewed(start, zones).replace(tzinfo=UTC),
@@ -280,10 +292,11 @@ class _Edit:
     viewer: Viewer
 
     def apply(self) -> None:
+        if len(self.item.categories) > MAX_CATEGORIES:
+            raise Refused(f"{len(self.item.categories)} categories")  # R402
         for name in VTODO:
             if self._changes(name):
-                value = getattr(self.item, name)
-                VTODO[name].dump(value[:MAX_CATEGORIES] if name == "categories" else value, self.main)
+                VTODO[name].dump(getattr(self.item, name), self.main)
         if self._changes("body"):
             comment.dump(self.main, self.item.body)
         self._dates()
@@ -371,10 +384,14 @@ class _Edit:
             before = None
         shown = self.shown.recurrence
         wanted = completed(wanted, shown)
+        if start.form is Form.DATE and wanted.until is not None:
+            wanted = replace(wanted, until=_last_day(wanted.until, start))
         rule = to_rule(wanted, start, before)
         dead = bool(wanted.dead_occur)
         target, other = (DEAD_RULE, "RRULE") if dead else ("RRULE", DEAD_RULE)
         set_value(self.main, other, None)
+        if shown and start.form is Form.DATE and shown.until is not None:
+            shown = replace(shown, until=_last_day(shown.until, start))
         if not (shown and same_rule(rule, to_rule(shown, start, before)) and self.main.first(target)):
             set_line(self.main, Line(target, show_rule(rule)))
         REGENERATE.dump(wanted.regenerate, self.main)

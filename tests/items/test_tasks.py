@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -308,10 +309,38 @@ texts = st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["C"]),
             "sensitivity": st.sampled_from(Sensitivity),
             "ordinal_date": dates,
         },
-    )
+    ),
+    st.sampled_from(Version),
 )
-def test_tasks_round_trip(values: dict[str, Any]) -> None:
-    shown = show(add(**values))
+def test_tasks_round_trip(values: dict[str, Any], version: Version) -> None:
+    if version is Version.V2_5:
+        values.pop("ordinal_date", None)
+    shown = show(add(version, **values), version)
     assert {name: getattr(shown, name) for name in values} == values
-    again = schema.load(Task, schema.dump("x", shown, V), V)
+    again = schema.load(Task, schema.dump("x", shown, version), version)
     assert again == shown
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Pacific/Kiritimati", "UTC"])
+@pytest.mark.parametrize("sent_in_utc", [False, True])
+def test_the_last_day_of_a_series_is_local_as_the_first(zone: str, sent_in_utc: bool) -> None:
+    """Sent as local time or in UTC, the series ends on the day that was meant."""
+    viewer = replace(ME, zone=zone)
+    start, until = datetime(2026, 4, 15, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC)
+    sent = until.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC) if sent_in_utc else until
+    item = Task(
+        start_date=start, recurrence=TaskRecurrence(type=RecurrenceType.DAILY, interval=1, start=start, until=sent)
+    )
+    given_fields = frozenset({"start_date", "recurrence"})
+    stored = tasks.to_native(item, given_fields, None, frozenset(), viewer, V, uid="u1")
+    assert b"UNTIL=20260501\r\n" in stored
+    shown = tasks.from_native(stored, Wanted(), viewer, V)
+    assert shown.recurrence is not None
+    assert (shown.recurrence.start, shown.recurrence.until) == (start, until)
+    assert tasks.to_native(shown, ALL, stored, frozenset(), viewer, V, uid="u1") == stored
+
+
+def test_more_than_300_categories_are_refused() -> None:
+    """[MS-ASTASK] R402"""
+    with pytest.raises(Refused):
+        add(categories=tuple(f"c{n}" for n in range(301)))
