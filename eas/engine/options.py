@@ -62,8 +62,14 @@ class Bounds:
         return min((one for one in (filter_type, most) if one), key=DAYS_OF_FILTER.__getitem__)
 
 
+NO_BOUNDS = Bounds()
+
+
 def bounds_of(policy: Policy) -> Bounds:
     """Settings that are no numbers count as absent: what a policy says is checked when it is stored."""
+    if not policy.settings:
+        return NO_BOUNDS
+
     def number(name: str) -> int | None:
         text = policy.settings.get(name, "").strip()
         return int(text) if text.isascii() and text.isdigit() else None
@@ -75,8 +81,6 @@ def bounds_of(policy: Policy) -> Bounds:
         text=None if text is None else text * POLICY_UNIT, html=None if html is None else html * POLICY_UNIT,
     )
 
-
-NO_BOUNDS = Bounds()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

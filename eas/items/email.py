@@ -364,6 +364,8 @@ def _bodies(message: mailbody.Loaded, mail: Mail, wanted: Wanted, version: Versi
         )
     if wanted.part_preference is not None and version >= Version.V14_1:
         values["body_part"] = render_part(source or _source(message), wanted.part_preference, wanted)
+        if not wanted.preferences:  # [MS-ASCON] R247: who asks for the part alone gets it alone
+            values.pop("body", None)
     return values
 
 
