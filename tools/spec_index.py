@@ -1,13 +1,14 @@
 """Which requirements of the specifications the tests cite, and which they leave.
 
-Usage: spec_index.py [--spec FOLDER] [--left DOCUMENT [TITLE]]
+Usage: spec_index.py [--spec FOLDER] [--left DOCUMENT [TITLE]] [--page FILE]
 
 The tables (one CSV a document: id, section, description, level, scope, verification) are not part of the project;
 FOLDER, or EAS_SPEC, has them in `requirements/`. A requirement is in scope if it is normative, of the server or of both
 sides, can be tested, and does not repeat a schema (types, parents, counts: every answer in the tests is validated
 against the schemas instead). Citations are those of the conformance cases (`@case`), and `[MS-ASxxx] ... R123` in the
 other tests. Rows on which version has which element are checked as a table (tests/conformance/test_version_facts.py)
-and counted apart. Exits with 1 if something is cited that does not exist.
+and counted apart. --page writes the table into a Markdown page, between the marks that it has for it. Exits with 1 if
+something is cited that does not exist.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import os
 import re
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,6 +105,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--spec", type=Path, default=os.environ.get("EAS_SPEC"), help="folder of the specifications")
     parser.add_argument("--left", nargs="+", metavar=("DOCUMENT", "TITLE"), help="what no test cites")
+    parser.add_argument("--page", type=Path, help="the page that the table is written into")
     given = parser.parse_args(arguments)
     if given.spec is None:
         parser.error("--spec or EAS_SPEC must name the folder of the specifications")
@@ -119,7 +121,11 @@ def main(arguments: list[str]) -> int:
     for document, number in unknown:
         paths = ", ".join(str(path.relative_to(ROOT)) for path in sorted(where[document, number]))
         print(f"no such requirement: {document} R{number} in {paths}")
-    _print_table(known, set(where))
+    rows = counts(known, set(where))
+    for row in rows:
+        print(row.text())
+    if given.page is not None:
+        given.page.write_text(with_table(given.page.read_text(encoding="utf-8"), rows), encoding="utf-8")
     return bool(unknown)
 
 
@@ -130,19 +136,52 @@ def _print_left(known: Mapping[Id, Requirement], cited: object, document: str, t
             print(f"R{id[1]}  {requirement.description}")
 
 
-def _print_table(known: Mapping[Id, Requirement], cited: set[Id]) -> None:
-    total = Counter(r.document for r in known.values() if r.kind == "behaviour")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One document, or all: requirements in scope, those cited, rows on versions, and rows that repeat schemas."""
+
+    document: str
+    total: int
+    cited: int
+    versions: int
+    schema: int
+
+    def text(self) -> str:
+        return (
+            f"{self.document:10}  {self.cited:4} of {self.total:4} cited ({self.cited / self.total:4.0%}), "
+            f"{self.versions:4} on versions, {self.schema:4} repeat schemas"
+        )
+
+    def markdown(self) -> str:
+        share = f"{self.cited / self.total:.0%}"
+        return f"| {self.document} | {self.total} | {self.cited} | {share} | {self.versions} | {self.schema} |"
+
+
+def counts(known: Mapping[Id, Requirement], cited: set[Id]) -> list[Row]:
+    by_kind = Counter((r.document, r.kind) for r in known.values())
     done = Counter(r.document for id, r in known.items() if r.kind == "behaviour" and id in cited)
-    facts = Counter(r.document for r in known.values() if r.kind == "version")
-    shapes = Counter(r.document for r in known.values() if r.kind == "schema")
-    print(f"{'document':12}{'in scope':>9}{'cited':>7}{'':>7}   {'versions':>8}{'schema':>8}")
-    for document in sorted(total):
-        _print_row(document, total[document], done[document], facts[document], shapes[document])
-    _print_row("all", total.total(), done.total(), facts.total(), shapes.total())
+    rows = [
+        Row(
+            document=document, total=by_kind[document, "behaviour"], cited=done[document],
+            versions=by_kind[document, "version"], schema=by_kind[document, "schema"],
+        )
+        for document in sorted({r.document for r in known.values() if r.kind == "behaviour"})
+    ]
+    names = ("total", "cited", "versions", "schema")
+    return [*rows, Row(document="all", **{name: sum(getattr(row, name) for row in rows) for name in names})]
 
 
-def _print_row(name: str, total: int, done: int, facts: int, shapes: int) -> None:
-    print(f"{name:12}{total:9}{done:7}{done / total:7.0%}   {facts:8}{shapes:8}")
+BEGIN, END = "<!-- requirements: written by tools/spec_index.py -->", "<!-- end of requirements -->"
+HEAD = "| document | in scope | cited by tests | | on versions | repeat schemas |\n|---|---|---|---|---|---|"
+
+
+def with_table(page: str, rows: Sequence[Row]) -> str:
+    """The page with the table between its marks. Raises ValueError if it has none."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError("the page has no place for the table")
+    return "\n".join((before + BEGIN, HEAD, *(row.markdown() for row in rows), END + after))
 
 
 if __name__ == "__main__":

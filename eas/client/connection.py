@@ -303,7 +303,7 @@ def offered(headers: Mapping[str, str]) -> Offer:
     )
 
 
-def negotiate(offer: Offer, wanted: Version | None = None, newest: Version = Version.V14_1) -> Version:
+def negotiate(offer: Offer, wanted: Version | None = None, newest: Version = Version.V16_1) -> Version:
     """The version to speak: the wanted one, else the highest that both sides have. Raises BadAnswer for none."""
     if wanted is not None:
         if wanted not in offer.versions:

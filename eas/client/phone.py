@@ -30,6 +30,7 @@ from eas.commands import ping as pinging
 from eas.commands import provision as provisioning
 from eas.commands import settings
 from eas.commands._device_information import DeviceInformation
+from eas.commands._registry import COMMANDS
 from eas.engine.classes import RECORDS
 from eas.engine.model import FolderType
 from eas.protocol.schema import content, load
@@ -113,7 +114,8 @@ class Phone:
         self.state.url = self.connection.url
         if "Provision" in offer.commands:
             await self.provision()
-        if "Settings" in offer.commands and self.version not in PROVISION_DEVICE_INFORMATION:
+        told = self.version in PROVISION_DEVICE_INFORMATION or self.version not in COMMANDS["Settings"].spoken
+        if "Settings" in offer.commands and not told:
             await self.tell_device_information()
         await self.folder_sync()
 
@@ -121,12 +123,12 @@ class Phone:
         """Both phases. Raises Refusal where the server has no policy for us, Wiped after a remote wipe."""
         self._set_policy_key(0)
         information = self._information() if self.version in PROVISION_DEVICE_INFORMATION else None
-        asked = provisioning.AskedPolicy(policy_type=provisioning.WBXML_POLICY)
+        asked = provisioning.AskedPolicy(policy_type=provisioning.policy_type(self.version))
         given = await self._policy(provisioning.Request(device_information=information, policies=(asked,)))
         self.policy = given.data.elements if given.data is not None else ()
         self._set_policy_key(int(given.policy_key or 0))
         answer = provisioning.AskedPolicy(
-            policy_type=provisioning.WBXML_POLICY, policy_key=given.policy_key, status=self.acknowledge
+            policy_type=provisioning.policy_type(self.version), policy_key=given.policy_key, status=self.acknowledge
         )
         final = await self._policy(provisioning.Request(policies=(answer,)))
         self._set_policy_key(int(final.policy_key or 0))

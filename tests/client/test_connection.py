@@ -203,12 +203,13 @@ def test_highest_common_version_is_taken_and_a_wanted_one_must_be_offered() -> N
     offer = offered({"ms-asprotocolversions": "2.5,12.1,14.0,14.1,16.1,99.9", "ms-asprotocolcommands": "Sync,Ping"})
     assert offer.versions == (Version.V2_5, Version.V12_1, Version.V14_0, Version.V14_1, Version.V16_1)
     assert offer.commands == ("Sync", "Ping")
-    assert negotiate(offer) is Version.V14_1
+    assert negotiate(offer) is Version.V16_1
+    assert negotiate(offer, newest=Version.V14_1) is Version.V14_1
     assert negotiate(offer, Version.V12_1) is Version.V12_1
     with pytest.raises(BadAnswer, match=r"not 16\.0"):
         negotiate(offer, Version.V16_0)
     with pytest.raises(BadAnswer):
-        negotiate(offered({"ms-asprotocolversions": "16.1"}))
+        negotiate(offered({"ms-asprotocolversions": "16.1"}), newest=Version.V14_1)
 
 
 async def test_options_without_versions_is_no_activesync_server() -> None:

@@ -20,6 +20,7 @@ from eas.cli import app as commands
 from eas.engine.model import FolderType
 from eas.engine.ports import Horizon
 from eas.items.native import Record
+from eas.protocol.version import NOTES, Version
 
 pytestmark = pytest.mark.server
 
@@ -189,7 +190,7 @@ def test_appointments_tasks_and_notes_are_added_changed_and_deleted(anna: Handse
     anna("change", "Tasks", "Sharpen chisels", "done=yes")
     assert changes(anna.json()) == {}
     data = {tag: rest for tag, *rest in anna.json("show", "Calendar", "Glue test")["data"]}
-    assert data["Calendar:Location"] == ["Hall 2"]
+    assert data["AirSyncBase:Location"] == [[["AirSyncBase:DisplayName", "Hall 2"]]]
     assert data["Calendar:StartTime"] == ["20261123T113000Z"]
     assert data["Calendar:Reminder"] == ["15"]
     for folder, title in (("Calendar", "Glue test"), ("Tasks", "Sharpen chisels"), ("Notes", "Chisels")):
@@ -202,12 +203,16 @@ def test_search_finds_mail_and_people(anna: Handset) -> None:
     assert [entry["address"] for entry in anna.json("search", "--people", "carla")] == ["carla@example.test"]
 
 
-@pytest.mark.parametrize("version", ["12.1", "14.0", "14.1"])
-def test_every_offered_version_syncs_also_with_short_queries(server: Server, tmp_path: Path, version: str) -> None:
+@pytest.mark.parametrize("version", Version)
+def test_every_offered_version_syncs_also_with_short_queries(
+    server: Server, tmp_path: Path, version: Version
+) -> None:
+    """The short form begins with 12.1."""
     handset = Handset(server, "carla", tmp_path / "phone.json")
-    report = handset.json("--version", version, "--base64")
+    short = ("--base64",) if version >= Version.V12_1 else ()
+    report = handset.json("--version", version.text, *short)
     items = {folder["class"]: folder["items"] for folder in report["folders"]}
-    assert ("Notes" in items) == (version != "12.1")
+    assert ("Notes" in items) == (version in NOTES)
     assert items["Contacts"] == 10
     assert changes(handset.json()) == {}
 
@@ -218,9 +223,6 @@ def test_wrong_password_and_wrong_version_are_said(server: Server, tmp_path: Pat
     assert (wrong.returncode, wrong.stdout) == (1, "")
     assert "does not take this name and password" in wrong.stderr
     handset = Handset(server, "anna", tmp_path / "other.json")
-    unknown = eas(*handset.words, "--version", "16.1", check=False)
-    assert unknown.returncode == 1
-    assert "the server speaks 12.1, 14.0, 14.1, not 16.1" in unknown.stderr
     assert eas(*handset.words, "--version", "13.0", check=False).returncode == 2
 
 
