@@ -22,9 +22,9 @@ from .vcard import Each, Rule, Text, drop, load, put
 
 #: The form of a note where nothing else is said. [MS-ASNOTE] MessageClass R57.
 STICKY_NOTE = "IPM.StickyNote"
-#: [MS-ASNOTE] Body, Change R113: its absence removes nothing. MessageClass is required and so has no removal, and
-#: LastModifiedDate is the server's (R83, R84).
-ALWAYS_KEPT = frozenset({"body", "message_class", "last_modified"})
+#: [MS-ASNOTE] R113, R10003: the absence of Body and Subject removes nothing. MessageClass is required and so has no
+#: removal, and LastModifiedDate is the server's (R83, R84).
+ALWAYS_KEPT = frozenset({"body", "subject", "message_class", "last_modified"})
 #: The xsd of Notes allows so many in one Categories.
 MAX_CATEGORIES = 300
 
