@@ -145,7 +145,7 @@ class Box:
 
     def collection(self, *more: Any, key: str | None = None) -> Element:
         old = self.talker.version <= Version.V12_1
-        kind = (e("Class", CLASS_OF[self.type]),) if old else ()
+        kind = (e("Class", CLASS_OF.get(self.type, "Email")),) if old else ()
         return e(
             "AirSync:Collection", *kind, e("SyncKey", self.key if key is None else key), e("CollectionId", self.id),
             *more,
