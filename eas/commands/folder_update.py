@@ -42,6 +42,8 @@ class Request:
     server_id: str = element("FolderHierarchy:ServerId")
     parent_id: str = element("FolderHierarchy:ParentId")
     name: str = element("FolderHierarchy:DisplayName")
+    #: Of answers; a request that has one is malformed (R3102).
+    status: str | None = element("FolderHierarchy:Status", default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,7 @@ class Response:
 @command("FolderUpdate", "FolderHierarchy:FolderUpdate", Request, malformed=Status.BAD_REQUEST)
 async def folder_update(request: Request, session: Session) -> Response:
     name = request.name.strip()
-    if not 0 < len(name) <= MAX_NAME:
+    if request.status is not None or not 0 < len(name) <= MAX_NAME:
         return Response(status=Status.BAD_REQUEST)
     try:
         refused = await _refusal(request, session)
@@ -73,6 +75,9 @@ async def _refusal(request: Request, session: Session) -> Status | None:
         return Status.RECIPIENT_CACHE
     if folder.type in SPECIAL:
         return Status.EXISTS_OR_SPECIAL
-    if request.parent_id != ROOT and await session.mailbox.folder(request.parent_id) is None:
+    if request.parent_id == ROOT:
+        return None
+    parent = await session.mailbox.folder(request.parent_id)
+    if parent is None:
         return Status.NO_PARENT
-    return None
+    return Status.RECIPIENT_CACHE if parent.type is FolderType.RECIPIENT_CACHE else None  # R142
