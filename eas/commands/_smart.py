@@ -77,17 +77,12 @@ async def smart(request: Request, session: Session, *, verb: str, verb_of: VerbO
     check_account(request.account_id)
     check_template(request.template_id)
     source = request.source
-    if source.long_id and source.instance_id:
-        raise CommonFault(CommonStatus.INVALID_COMBINATION_OF_IDS)  # R3243
-    named = source_id(source.folder_id, source.item_id, source.long_id)
-    instance = instance_moment(source.instance_id) if source.instance_id else None
-    if source.instance_id and instance is None:
-        raise CommonFault(CommonStatus.INVALID_DATE_TIME)  # R541, R578
+    named, instance = checked_source(source)
     # The original is looked up only if the message has not been sent yet: after a lost answer it may be gone.
-    found: list[_Original] = []
+    found: list[Original] = []
 
     async def build(message_id: str) -> Outgoing:
-        original = await _original(session, source.folder_id, named, instance)
+        original = await original_of(session, source.folder_id, named, instance)
         mime = request.mime
         if not request.replace:
             try:
@@ -114,8 +109,29 @@ async def smart(request: Request, session: Session, *, verb: str, verb_of: VerbO
         raise CommonFault(CommonStatus.MESSAGE_PREVIOUSLY_SENT)
 
 
+def checked_source(source: Source) -> tuple[tuple[str, ItemId], datetime | None]:
+    """The item that is meant, and the occurrence of it. Raises CommonFault."""
+    if source.long_id and source.instance_id:
+        raise CommonFault(CommonStatus.INVALID_COMBINATION_OF_IDS)  # R3243
+    named = source_id(source.folder_id, source.item_id, source.long_id)
+    instance = instance_moment(source.instance_id) if source.instance_id else None
+    if source.instance_id and instance is None:
+        raise CommonFault(CommonStatus.INVALID_DATE_TIME)  # R541, R578
+    return named, instance
+
+
+def meeting_of(original: Original) -> bytes | None:
+    """The iCalendar object of an appointment, or of an invitation by mail; None for other messages."""
+    if original.folder.item_class != EMAIL:
+        return original.data
+    try:
+        return calendar_text(original.data)
+    except Unreadable:
+        return None
+
+
 @dataclass(slots=True, kw_only=True)
-class _Original:
+class Original:
     """`verb` is what will be noted on it."""
 
     folder: Folder
@@ -124,19 +140,19 @@ class _Original:
     verb: int = 0
 
 
-async def _original(
+async def original_of(
     session: Session, folder_id: str | None, named: tuple[str, ItemId], instance: datetime | None
-) -> _Original:
+) -> Original:
     folder = await find_source(session, folder_id, named)
     if folder.item_class not in CLASSES:
         raise CommonFault(CommonStatus.UNEXPECTED_ITEM_CLASS, folder.item_class)
-    original = _Original(folder=folder, id=named[1], data=await load_source(session, folder, named[1]))
+    original = Original(folder=folder, id=named[1], data=await load_source(session, folder, named[1]))
     if instance is not None:
         _check_instance(original, instance, session)
     return original
 
 
-def _check_instance(original: _Original, instance: datetime, session: Session) -> None:
+def _check_instance(original: Original, instance: datetime, session: Session) -> None:
     """Raises CommonFault where there is no series (R4919), or no such occurrence of it (R4930)."""
     is_mail = original.folder.item_class == EMAIL
     ics = calendar_text(original.data) if is_mail else original.data

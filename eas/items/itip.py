@@ -75,7 +75,7 @@ def is_answered(ics: bytes, response: int, viewer: Viewer, instance: datetime | 
     component = event.main
     if instance is not None:
         try:
-            component = event.others.get(_occurrence(event, instance).instant, event.main)
+            component = event.others.get(occurrence(event, instance).instant, event.main)
         except Refused:  # gone since: it was declined
             return response == DECLINE
     line = participants.own_line(component, viewer)
@@ -91,7 +91,7 @@ def answer_of(
     event = open_event(ics, zone_or_utc(viewer.zone))
     component, original = event.main, None
     if instance is not None:
-        original = _occurrence(event, instance)
+        original = occurrence(event, instance)
         component = event.others.get(original.instant, event.main)
     return itip_build.reply(
         event, component, _PARTSTAT[response], viewer, original=original, proposed=proposed,
@@ -102,7 +102,7 @@ def answer_of(
 def has_occurrence(ics: bytes, instance: datetime, viewer: Viewer) -> bool:
     """Whether an occurrence of the series begins (or began, before it was moved) at `instance`. Raises Unreadable."""
     try:
-        _occurrence(open_event(ics, zone_or_utc(viewer.zone)), instance)
+        occurrence(open_event(ics, zone_or_utc(viewer.zone)), instance)
     except Refused:
         return False
     return True
@@ -230,15 +230,16 @@ def _answer(event: Event, response: int, viewer: Viewer, instance: datetime | No
         for component in (event.main, *event.others.values()):
             _mark(component, response, viewer)
         return
-    original = _occurrence(event, instance)
+    original = occurrence(event, instance)
     if response == DECLINE:
         calendar_exceptions.delete(event, original)
         return
     _mark(_exception_at(event, original), response, viewer)
 
 
-def _occurrence(event: Event, instance: datetime) -> Moment:
-    """The original start of the occurrence that begins, or began before it was moved, at `instance`, R3192."""
+def occurrence(event: Event, instance: datetime) -> Moment:
+    """The original start of the occurrence that begins, or began before it was moved, at `instance`, R3192. Raises
+    Refused."""
     line = event.main.first("RECURRENCE-ID")
     if line is not None and instance in (event.span.start.instant, event.original(line).instant):
         return event.original(line)

@@ -36,6 +36,8 @@ GAPS: tuple[tuple[str, Callable[[Version], bool]], ...] = (
     # The schema has no content in the answer to a Change; references of what was added are told there.
     # [MS-ASAIRS] ClientId R1082, R1336
     (r"ApplicationData': This element is not expected", lambda version: version >= Version.V16_0),
+    # ComposeMail.xsd names them ForwardeeName and ForwardeeEmail, which no code page has. [MS-ASWBXML] ComposeMail
+    (r"\{ComposeMail\}(Name|Email|Forwardee)'", lambda version: version >= Version.V16_1),
     # A policy as text. [MS-ASPROV] Data (string Data Type)
     (r"\{Provision\}(Data|EASProvisionDoc)", lambda version: version == Version.V2_5),
 )
