@@ -153,7 +153,7 @@ def render_source(source: Source, wanted: Wanted, version: Version) -> Body:
 
 
 def render_part(source: Source, preference: BodyPreference, wanted: Wanted) -> BodyPart:
-    """The BodyPart for a BodyPartPreference, always HTML. The whole body stands for what is new in it."""
+    """The BodyPart for a BodyPartPreference, always HTML. `source` is what is new in the message."""
     body = _render(source, BodyPreference(type=BodyType.HTML, truncation_size=preference.truncation_size), wanted)
     refused = body.truncated and preference.all_or_none and preference.truncation_size is not None
     return BodyPart(

@@ -26,6 +26,7 @@ from eas.items.followup import FollowUpFlag
 from eas.items.meeting import MeetingRequest
 from eas.items.message_class import NOTE, VOICEMAIL, message_class
 from eas.items.native import Mail, MailFlags, Part, Refused, Unreadable, Viewer
+from eas.items.unique import unique
 from eas.protocol.schema import DASHED, FLAG, INT, OPAQUE, Spelling, element, elements, enum, message, spelled
 from eas.protocol.version import Spoken, Version
 
@@ -192,7 +193,7 @@ def render(mail: Mail, wanted: Wanted, viewer: Viewer, version: Version, referen
     request, kind, attached = _kind(message, fields, viewer, version)
     return Email(
         **_envelope(mail, fields, viewer, version),
-        **_bodies(message, mail, wanted, version),
+        **_bodies(message, mail, fields, wanted, version),
         **_attachments(attached, fields, kind, version, references),
         message_class=kind,
         meeting_request=request,
@@ -349,7 +350,9 @@ def _received_as_bcc(mail: Mail, fields: Mapping[bytes, bytes], viewer: Viewer) 
 # --- Body, attachments, kind ------------------------------------------------------------------------------------------
 
 
-def _bodies(message: mailbody.Loaded, mail: Mail, wanted: Wanted, version: Version) -> _Bodies:
+def _bodies(
+    message: mailbody.Loaded, mail: Mail, fields: Mapping[bytes, bytes], wanted: Wanted, version: Version
+) -> _Bodies:
     """Body and BodyPart, or in 2.5 what stands for them."""
     whole = mailbody.mime_body(message, wanted, version, mail.size)
     values: _Bodies
@@ -363,7 +366,8 @@ def _bodies(message: mailbody.Loaded, mail: Mail, wanted: Wanted, version: Versi
             version,
         )
     if wanted.part_preference is not None and version >= Version.V14_1:
-        values["body_part"] = render_part(source or _source(message), wanted.part_preference, wanted)
+        new = unique(source or _source(message), fields)
+        values["body_part"] = render_part(new, wanted.part_preference, wanted)
         if not wanted.preferences:  # [MS-ASCON] R247: who asks for the part alone gets it alone
             values.pop("body", None)
     return values
