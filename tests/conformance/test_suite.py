@@ -20,7 +20,7 @@ from eas.protocol.version import Version
 DOMAIN = "example.com"
 HOST = "http://mail.example.com"
 DOCUMENTS = "\\\\documents\\library"
-#: What the address list has of the other user.
+#: What the address list has of the other user. A colleague of the same company has no picture.
 ENTRY: dict[str, Any] = {
     "title": "Cook", "company": "Example", "office": "B 2", "phone": "+49 30 1234", "home_phone": "+49 30 5678",
     "mobile_phone": "+49 170 9012", "picture": b"\xff\xd8\xff" + b"photo" * 100,
@@ -45,6 +45,7 @@ async def client(office: tuple[Path, dict[str, str]], tmp_path_factory: pytest.T
         httpx.AsyncClient(transport=httpx.ASGITransport(app.asgi), base_url=HOST) as line,
     ):
         await app.embedded.admin.change_user(f"ben@{DOMAIN}", **ENTRY)
+        await app.embedded.admin.change_user(f"anna@{DOMAIN}", company=ENTRY["company"])
         line.headers.clear()
         yield line
 
