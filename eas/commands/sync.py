@@ -365,7 +365,7 @@ async def _wait(
 
 
 def _response(answers: Sequence[CollectionAnswer | CollectionResponse], session: Session) -> Counted | None:
-    empty = session.version in EMPTY_SYNC
+    empty = session.version in EMPTY_SYNC and Quirk.NO_EMPTY_ANSWERS not in session.quirks
     told = [a for a in answers if not empty or _told(a) or (isinstance(a, CollectionAnswer) and a.more)]
     if not told:
         return None

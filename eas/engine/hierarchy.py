@@ -19,6 +19,7 @@ from .collection import owner_of
 from .keys import ZERO, Asked, Head, Held, Verdict, advance, judge, revise
 from .model import CollectionId, FolderType
 from .ports import Chosen, Intent, Owner, Step
+from .quirks import Quirk
 from .session import Session
 
 #: The collection id under which the state of the hierarchy is kept; also the id of the root.
@@ -28,6 +29,12 @@ ATTEMPTS = 6
 
 #: Folders that every mailbox has; devices neither create, rename, move nor delete them.
 SPECIAL = frozenset(range(FolderType.INBOX, FolderType.JOURNAL + 1)) | {FolderType.RECIPIENT_CACHE}
+
+#: Calendars, address books and their like beside the default ones.
+FURTHER = frozenset((
+    FolderType.USER_CALENDAR, FolderType.USER_CONTACTS, FolderType.USER_TASKS, FolderType.USER_NOTES,
+    FolderType.USER_JOURNAL,
+))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +78,18 @@ def _parents_first(entries: Entries) -> list[CollectionId]:
 
 async def present_folders(session: Session) -> Entries:
     """Those that this device is shown: of classes that its version knows."""
-    return {
+    shown = {
         folder.id: Entry(folder.parent, folder.name, int(folder.type))
         for folder in await session.mailbox.folders()
         if shown_folder(folder, session.version)
     }
+    return _first_of_a_kind(shown) if Quirk.ONE_FOLDER_OF_A_KIND in session.quirks else shown
+
+
+def _first_of_a_kind(entries: Entries) -> Entries:
+    """Without those beside the default folders; what stands in one of them moves to the root."""
+    kept = {id: entry for id, entry in entries.items() if entry.type not in FURTHER}
+    return {id: entry if entry.parent in kept else replace(entry, parent=ROOT) for id, entry in kept.items()}
 
 
 async def folder_changes(session: Session, key: str) -> FolderChanges:

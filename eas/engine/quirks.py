@@ -20,8 +20,19 @@ class Quirk(StrEnum):
     PROVISION_WITHOUT_DEVICE_INFORMATION = "provision-without-device-information"
     SYMBIAN_POLICY = "symbian-policy"
     REPLY_IS_MAILED_FOR_IT = "reply-is-mailed-for-it"
+    ANSWERS_IN_THE_CALENDAR = "answers-in-the-calendar"
     MAILS_MEETINGS_ITSELF = "mails-meetings-itself"
     FIND_IN_UNKNOWN_FOLDER = "find-in-unknown-folder"
+    EMPTY_PICTURE_KEEPS = "empty-picture-keeps"
+    EMPTY_IDS = "empty-ids"
+    EMPTY_RTF = "empty-rtf"
+    WHOLE_BODIES = "whole-bodies"
+    ANNIVERSARIES_WITHOUT_LENGTH = "anniversaries-without-length"
+    BIRTHDAYS_AT_8 = "birthdays-at-8"
+    BIRTHDAYS_AT_11 = "birthdays-at-11"
+    NEEDS_FIRST_NAME = "needs-first-name"
+    ONE_FOLDER_OF_A_KIND = "one-folder-of-a-kind"
+    NO_EMPTY_ANSWERS = "no-empty-answers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +52,10 @@ class Row:
         asked = ((self.type, device.type), (self.agent, device.agent), (self.os, device.information.get("OS", "")))
         return all(re.search(pattern, text, re.IGNORECASE) for pattern, text in asked if pattern)
 
+
+NOKIA = r"nokia|symbian|MailforExchange"
+WINDOWS_PHONE = r"^(WP|WindowsPhone)"
+WINDOWS_MAIL = r"^(WindowsOutlook|WindowsMail|UniversalOutlook)"
 
 TABLE: tuple[Row, ...] = (
     Row(
@@ -68,6 +83,16 @@ TABLE: tuple[Row, ...] = (
         evidence="iOS from 12.4 (agent .../1607) on sends no mail of its own after MeetingResponse; earlier ones do.",
     ),
     Row(
+        quirk=Quirk.ANSWERS_IN_THE_CALENDAR, agent=r"^Apple-",
+        does="Before 14.1, too, MeetingResponse may name the appointment instead of the message (else Status 2).",
+        evidence="iOS names the item of the calendar where the invitation was answered there.",
+    ),
+    Row(
+        quirk=Quirk.ANSWERS_IN_THE_CALENDAR, type=r"^WindowsOutlook",
+        does="Before 14.1, too, MeetingResponse may name the appointment instead of the message (else Status 2).",
+        evidence="Outlook for Windows sends MeetingResponse for items of the calendar.",
+    ),
+    Row(
         quirk=Quirk.MAILS_MEETINGS_ITSELF, type=r"^WindowsOutlook",
         does="The server mails no invitations, updates and cancellations that follow from a Sync, in no version.",
         evidence="Outlook for Windows sends the iMIP messages of its meetings itself, whatever the server does.",
@@ -76,6 +101,66 @@ TABLE: tuple[Row, ...] = (
         quirk=Quirk.FIND_IN_UNKNOWN_FOLDER, agent=r"^Apple-",
         does="A Find in a folder that does not exist looks into all folders instead of being refused with Status 3.",
         evidence="iOS sends an id of its own with Find that stands for all mailboxes.",
+    ),
+    Row(
+        quirk=Quirk.PROVISION_WITHOUT_DEVICE_INFORMATION, type=WINDOWS_MAIL,
+        does="At 14.1 and later the first phase of Provision does without DeviceInformation (else Status 165).",
+        evidence="Outlook 2013 and later send none (field reports of SOGo and Horde).",
+    ),
+    Row(
+        quirk=Quirk.EMPTY_PICTURE_KEEPS, agent=r"^Apple-",
+        does="An empty Picture in a change of a contact leaves the picture that is there, instead of removing it.",
+        evidence="iOS from 8.2 on sends an empty Picture with every edit of a contact.",
+    ),
+    Row(
+        quirk=Quirk.EMPTY_IDS, type=r"^BlackBerry|^BB10",
+        does="An empty ServerId is passed over.",
+        evidence="BlackBerry 10 (Q10, Q20) sends empty ServerId elements with Sync and FolderDelete.",
+    ),
+    Row(
+        quirk=Quirk.EMPTY_RTF, agent=NOKIA,
+        does="An empty rich-text note beside a plain one is passed over, so that the plain one counts.",
+        evidence="Nokia Mail for Exchange sends notes of contacts as an empty CompressedRTF and a Body (EGroupware).",
+    ),
+    Row(
+        quirk=Quirk.WHOLE_BODIES, agent=r"^Android-Mail/|^Gmail",
+        does="Bodies are sent whole, whatever TruncationSize the device asks for; the policy's limits still hold.",
+        evidence="Gmail asks for 200,000 bytes and never fetches the rest of what was cut (Horde, doc/clients.md).",
+    ),
+    Row(
+        quirk=Quirk.ANNIVERSARIES_WITHOUT_LENGTH, agent=NOKIA,
+        does="A yearly appointment of no length is taken for one of a whole day.",
+        evidence="Nokia Mail for Exchange writes anniversaries so.",
+    ),
+    Row(
+        quirk=Quirk.BIRTHDAYS_AT_8, agent=r"^Android/",
+        does="Birthdays and anniversaries are told as 08:00 UTC of the day, not 00:00.",
+        evidence="The mail program of Android 4 to 10 shows the day before otherwise (Horde, Device.php).",
+    ),
+    Row(
+        quirk=Quirk.BIRTHDAYS_AT_11, type=r"^BlackBerry|^BB10",
+        does="Birthdays and anniversaries are told as 11:00 UTC of the day, not 00:00.",
+        evidence="BlackBerry 10 shows the day before otherwise (Horde, Device.php).",
+    ),
+    Row(
+        quirk=Quirk.NEEDS_FIRST_NAME, agent=NOKIA,
+        does="Every entry of the address list has a FirstName, if need be the first word of its name.",
+        evidence="Nokia Mail for Exchange shows no entry without one.",
+    ),
+    Row(
+        quirk=Quirk.ONE_FOLDER_OF_A_KIND, type=rf"{WINDOWS_MAIL}|^(PocketPC|SmartPhone)|{WINDOWS_PHONE}",
+        does="Calendars, address books, task lists and notebooks beyond the first are not shown.",
+        evidence="Outlook, Windows Mail, Windows Mobile and Windows Phone take one of each kind and fail on others.",
+    ),
+    Row(
+        quirk=Quirk.ONE_FOLDER_OF_A_KIND, agent=r"^Android/([0-3]\.|4\.[0-3])",
+        does="Calendars, address books, task lists and notebooks beyond the first are not shown.",
+        evidence="Android before 4.4 knows one of each kind.",
+    ),
+    Row(
+        quirk=Quirk.NO_EMPTY_ANSWERS, agent=r"meego|maemo|N800|N900",
+        does="A Sync without news is answered in full instead of with an empty body.",
+        evidence="MeeGo and Nokia's N800 cannot take the empty answer (Syncroton).",
     ),
 )
 

@@ -19,6 +19,7 @@ from eas.engine.model import Device, User
 from eas.engine.ports import Bell, StateStore
 from eas.engine.quirks import quirks_of
 from eas.engine.session import Session
+from eas.engine.wire_quirks import understood, worded
 from eas.protocol import http, schema, wbxml
 from eas.protocol import query as queries
 from eas.protocol.query import Query, QueryError
@@ -87,7 +88,7 @@ async def answer(incoming: Incoming, bell: Bell, ports: Ports, manner: Manner, n
         begins = command.name == "FolderSync" and getattr(request, "sync_key", "") == FIRST_KEY
         handled = command.handle(request, session)
         del request
-        reply = _reply(command, await handled, version, note)
+        reply = _reply(command, await handled, session, note)
         # Anywhere else X-MS-RP makes a client drop all its state.
         offer = http.resynchronize_headers(manner.versions, offered_commands(manner)) if begins else {}
         return reply.with_headers(offer)
@@ -167,7 +168,7 @@ def _request(command: Command[Any], incoming: Incoming, session: Session) -> Any
         return command.when_empty()
     if not body or (content_type and not http.is_wbxml(content_type)):
         raise CommonFault(CommonStatus.INVALID_CONTENT, f"{len(body)} bytes of {content_type[:40]!r}")
-    root = wbxml.decode(body, max_size=session.limits.max_body_bytes)
+    root = understood(wbxml.decode(body, max_size=session.limits.max_body_bytes), session.quirks)
     try:
         if root.tag != command.root:
             raise SchemaError(f"{root.tag} instead of {command.root}", root.tag)
@@ -241,7 +242,7 @@ async def _admit(command: Command[Any], session: Session) -> None:
 # Answering ------------------------------------------------------------------------------------------------------------
 
 
-def _reply(command: Command[Any], answered: Any, version: Version, note: Note) -> Reply:
+def _reply(command: Command[Any], answered: Any, session: Session, note: Note) -> Reply:
     if isinstance(answered, Counted):
         note.items = answered.items
         answered = answered.response
@@ -250,15 +251,15 @@ def _reply(command: Command[Any], answered: Any, version: Version, note: Note) -
     if isinstance(answered, Raw):
         return Reply(body=answered.body, content_type=answered.content_type)
     if isinstance(answered, Multipart):
-        document = _written(command, answered.response, version, note)
+        document = _written(command, answered.response, session, note)
         return Reply(body=http.multipart((document, *answered.parts)), content_type=http.MULTIPART)
-    return Reply(body=_written(command, answered, version, note), content_type=http.WBXML)
+    return Reply(body=_written(command, answered, session, note), content_type=http.WBXML)
 
 
-def _written(command: Command[Any], response: object, version: Version, note: Note) -> bytes:
-    root = schema.dump(command.root, response, version)
+def _written(command: Command[Any], response: object, session: Session, note: Note) -> bytes:
+    root = schema.dump(command.root, response, session.version)
     note.status = _status(root)
-    return wbxml.encode(root)
+    return wbxml.encode(worded(root, session.quirks))
 
 
 def _status(root: Element) -> str:

@@ -10,7 +10,7 @@ GO = Device(user_id="1", id="D1", type="test", agent="go-activesync/0.1")
 
 def test_a_device_has_the_quirks_of_the_rows_that_fit() -> None:
     assert Quirk.PROVISION_WITHOUT_DEVICE_INFORMATION in quirks_of(GO)
-    assert not quirks_of(Device(user_id="1", id="D2", type="test", agent="Apple-iPhone"))
+    assert not quirks_of(Device(user_id="1", id="D2", type="test", agent="wire/1"))
 
 
 def test_a_switch_of_the_device_outweighs_the_table() -> None:
@@ -50,3 +50,9 @@ def test_who_leaves_the_reply_to_a_meeting_to_the_server() -> None:
 def test_who_mails_meetings_itself() -> None:
     assert Quirk.MAILS_MEETINGS_ITSELF in quirks_of(device("Outlook/15.0 (15.0.4420.1017)", "WindowsOutlook15"))
     assert Quirk.MAILS_MEETINGS_ITSELF not in quirks_of(device("Outlook-iOS-Android/1.0", "Outlook"))
+
+
+def test_who_answers_in_the_calendar() -> None:
+    assert Quirk.ANSWERS_IN_THE_CALENDAR in quirks_of(device("Apple-iPhone6C1/1208.321"))
+    assert Quirk.ANSWERS_IN_THE_CALENDAR in quirks_of(device("Outlook/15.0", "WindowsOutlook15"))
+    assert Quirk.ANSWERS_IN_THE_CALENDAR not in quirks_of(device("Android/9"))
