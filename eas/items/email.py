@@ -375,6 +375,9 @@ def _bodies(
 
 def _source(message: mailbody.Loaded) -> Source:
     """The text of the message; of an invitation without any, what the calendar part describes."""
+    inner = mailbody.unsealed(message)
+    if inner is not None:
+        return mailbody.source_of(inner)
     calendar = message.plan.calendar
     if calendar is not None and not message.plan.segments:
         return Source(text=mailbody.description(message.decoded(calendar) or b""))

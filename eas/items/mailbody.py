@@ -10,7 +10,7 @@ from email.generator import Generator
 from email.policy import compat32
 from io import StringIO
 
-from eas.items import charset, markup, mime
+from eas.items import charset, markup, mime, smime
 from eas.items.body import Body, BodyPreference, BodyType, Source, Wanted, preview
 from eas.items.native import Mail, Part, Unreadable
 from eas.protocol.version import Version
@@ -59,6 +59,22 @@ def source_of(message: Loaded) -> Source:
     if not all(segment.plain for segment in segments):
         text, text_size = None, None  # parts of it exist as HTML only: all of it is made from HTML
     return Source(text=text, html=html, text_size=text_size, html_size=html_size)
+
+
+def unsealed(message: Loaded) -> Loaded | None:
+    """The message within an opaque-signed one, as far as it is at hand whole; None for others."""
+    root = message.root
+    if not mime.is_sealed_text(root):
+        return None
+    octets = message.octets(root)
+    content = smime.signed_content(mime.decode_section(root, octets)) if octets and len(octets) >= root.size else None
+    if content is None:
+        return None
+    try:
+        inner = mime.structure(content)
+    except Unreadable:
+        return None
+    return Loaded(inner, mime.layout(inner), {}, content)
 
 
 def _joined_text(message: Loaded, stretches: Iterable[tuple[Part, ...]]) -> tuple[str | None, int | None]:

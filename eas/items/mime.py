@@ -17,8 +17,24 @@ from eas.items.mimescan import header_end, structure
 from eas.items.native import Part
 
 __all__ = [
-    "Attached", "Layout", "Segment", "attachments", "cut_from", "decode_section", "decoded_size", "encoded_enough",
-    "header_end", "layout", "part_at", "sections_wanted", "smime_class", "structure", "text_of", "walk", "wants_mime",
+    "Attached",
+    "Layout",
+    "Segment",
+    "attachments",
+    "cut_from",
+    "decode_section",
+    "decoded_size",
+    "encoded_enough",
+    "header_end",
+    "is_sealed_text",
+    "layout",
+    "part_at",
+    "sections_wanted",
+    "smime_class",
+    "structure",
+    "text_of",
+    "walk",
+    "wants_mime",
 ]  # fmt: skip
 
 
@@ -268,6 +284,11 @@ def smime_class(root: Part) -> str:
     return ""
 
 
+def is_sealed_text(root: Part) -> bool:
+    """Whether the message is one PKCS #7 object that may be signed text; what is encrypted says so."""
+    return root.type in _PKCS7_MIME and root.params.get("smime-type", "signed-data").lower() == "signed-data"
+
+
 def wants_mime(root: Part | None, wanted: Wanted) -> BodyPreference | None:
     """The preference by which the message is sent as MIME; None if it is not.
 
@@ -286,6 +307,8 @@ def wants_mime(root: Part | None, wanted: Wanted) -> BodyPreference | None:
 
 #: An invitation is a few kilobytes, 20 or 50 with attendees; one with its attachments inside is no invitation to show.
 MAX_CALENDAR = 512 * 1024
+#: The signed text of an opaque-signed message, its attachments included, that is taken out for those who cannot.
+MAX_SEALED = 4 * 1024 * 1024
 #: What a report says stands at its beginning.
 _REPORT_OCTETS = 16 * 1024
 #: HTML has about this much markup for one octet of text ...
@@ -312,6 +335,8 @@ def sections_wanted(root: Part, wanted: Wanted) -> dict[str, int | None]:
         need[plan.calendar.section] = None
     for report in plan.reports:
         _add(need, report, _REPORT_OCTETS)
+    if is_sealed_text(root) and root.size <= MAX_SEALED:
+        need[root.section] = None
     if mime is None or mime.all_or_none:
         for preference in candidates(plan.native, wanted):
             _add_body(need, plan, preference, wanted)
