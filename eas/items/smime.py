@@ -1,7 +1,7 @@
 """What an opaque-signed S/MIME message says: the content within its PKCS #7 object. Pure; nothing is verified.
 
-Only as much of BER is read as stands around that content. Mail programs write it in DER, and in pieces of unknown length
-(OpenSSL's streaming, Outlook). RFC 5652 sections 3 and 5; RFC 8551 section 3.5.2.
+Only as much of BER is read as stands around that content. Mail programs write it in DER, and in pieces of unknown
+length (OpenSSL's streaming, Outlook). RFC 5652 sections 3 and 5; RFC 8551 section 3.5.2.
 """
 
 from __future__ import annotations
