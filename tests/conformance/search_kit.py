@@ -43,13 +43,12 @@ def composed(
 
 
 async def send(talker: Talker, raw: bytes) -> None:
-    """By SendMail, in the form of the version."""
+    """By SendMail, in the form of the version; with a copy among what was sent."""
     if talker.version >= Version.V14_0:
-        sent = await talker.post(
-            "SendMail", e("ComposeMail:SendMail", e("ClientId", token_hex(8)), e("Mime", raw))
-        )
+        parts = e("ClientId", token_hex(8)), e("SaveInSentItems"), e("Mime", raw)
+        sent = await talker.post("SendMail", e("ComposeMail:SendMail", *parts))
     else:
-        sent = await talker.post("SendMail", raw, content_type="message/rfc822")
+        sent = await talker.post("SendMail", raw, content_type="message/rfc822", SaveInSent="T")
     assert (sent.http, sent.body) == (200, b""), sent
 
 
