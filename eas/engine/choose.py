@@ -7,6 +7,7 @@ is there at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -16,12 +17,16 @@ from eas.protocol.wbxml import Element
 
 from .classes import EMAIL
 from .diff import Verb, classify_all
-from .flags import content_mark
+from .flags import content_mark, told_changes
 from .known import Known, Pending
 from .model import Folder
 from .ports import Feed, Horizon
-from .render import digest_part, preview_only, render_items
+from .render import Rendered, digest_part, preview_only, render_items
 from .session import Session
+
+#: The part of a device's patience that one window may take to be made; the rest is for the line, and for other
+#: collections of the same request.
+SHARE_OF_PATIENCE = 1 / 4
 
 #: Ids looked at in one question to the backend.
 LOOK_AT = 200
@@ -68,9 +73,11 @@ class Chooser:
         self.session, self.folder, self.feed = session, folder, feed
         self.known, self.horizon, self.wanted, self.held_back = known, horizon, wanted, held_back
         self.is_mail = folder.item_class == EMAIL
+        self.deadline = session.clock.monotonic() + session.patience_seconds * SHARE_OF_PATIENCE
 
     async def fill(self, pending: Pending, size: int) -> Window:
-        """At most `size` commands; 0 gives an empty window."""
+        """At most `size` commands; 0 gives an empty window. Fewer, but one at least, where they take longer than the
+        device waits: it would ask the same again, and hear as little."""
         window = Window()
         for id in pending.gone:
             if len(window.said) >= size:
@@ -81,7 +88,7 @@ class Chooser:
             if self.known.version(id) is not None:
                 window.delete(Verb.DELETE, id)
         newest = pending.newest()
-        while (room := size - len(window.said)) > 0:
+        while (room := size - len(window.said)) > 0 and not self._late(window):
             ids = list(islice(newest, min(room, LOOK_AT)))
             if not ids:
                 break
@@ -111,13 +118,28 @@ class Chooser:
         await self._render(whole, Verb.CHANGE, self.wanted, window)
 
     async def _render(self, ids: Sequence[ItemId], verb: Verb, wanted: Wanted | None, window: Window) -> None:
-        if not ids:
+        if not ids or self._late(window):
+            window.back += ids
             return
-        async for item in render_items(self.session, self.folder, ids, wanted):
-            before = self.known.version(item.id)
-            window.known[item.id] = item.version
-            if not self.is_mail and before is not None and digest_part(before) == digest_part(item.version):
-                continue  # changed, but not in anything that this device sees
-            window.said.append(Said(verb=verb, id=item.id, content=item.content))
-            if wanted is not None:
-                window.degraded[item.id] = item.reason
+        async with aclosing(render_items(self.session, self.folder, ids, wanted)) as rendered:
+            async for item in rendered:
+                self._tell(item, verb, wanted, window)
+                if self._late(window):
+                    window.back += ids[ids.index(item.id) + 1 :]
+                    break
+
+    def _late(self, window: Window) -> bool:
+        return bool(window.said) and self.session.clock.monotonic() > self.deadline
+
+    def _tell(self, item: Rendered, verb: Verb, wanted: Wanted | None, window: Window) -> None:
+        before = self.known.version(item.id)
+        window.known[item.id] = item.version
+        if not self.is_mail and before is not None and digest_part(before) == digest_part(item.version):
+            return  # changed, but not in anything that this device sees
+        content = item.content
+        if wanted is None:
+            told = told_changes(before, item.version)
+            content = tuple(element for element in content if element.tag in told)
+        window.said.append(Said(verb=verb, id=item.id, content=content))
+        if wanted is not None:
+            window.degraded[item.id] = item.reason

@@ -165,6 +165,35 @@ TABLE: tuple[Row, ...] = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long devices wait in silence for an answer, before they give up and ask the same again."""
+
+    seconds: int
+    evidence: str
+    agent: str = ""
+    type: str = ""
+
+    def fits(self, device: Device) -> bool:
+        asked = ((self.type, device.type), (self.agent, device.agent))
+        return all(re.search(pattern, text, re.IGNORECASE) for pattern, text in asked if pattern)
+
+
+#: The first row that fits counts; the last fits all. A window of items is closed while there is time to send it.
+PATIENCE: tuple[Patience, ...] = (
+    Patience(seconds=90, agent=r"^SAMSUNG|^Samsung", evidence="Samsung's mail program; Z-Push reckons with 85."),
+    Patience(
+        seconds=30, agent=r"^Android|^Gmail",
+        evidence="Gmail and Android's mail program; Z-Push reckons with 28, Horde sends filler to Gmail.",
+    ),
+    Patience(seconds=240, evidence="Apple, Windows Phone and Outlook; Z-Push reckons with 210."),
+)
+
+
+def patience_of(device: Device) -> int:
+    return next(row.seconds for row in PATIENCE if row.fits(device))
+
+
 def quirks_of(device: Device) -> frozenset[Quirk]:
     """What the table says of a device, after the switches that were set for it."""
     found = {row.quirk for row in TABLE if row.fits(device)}

@@ -6,7 +6,7 @@ and a notice; the reason goes to the log and to the caller.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
@@ -38,7 +38,7 @@ class Rendered:
 
 async def render_items(
     session: Session, folder: Folder, ids: Sequence[ItemId], wanted: Wanted | None
-) -> AsyncIterator[Rendered]:
+) -> AsyncGenerator[Rendered, None]:
     """The items in the order asked for; those that are gone are left out. `wanted` None gives a message's flags
     only."""
     async for item in session.mailbox.feed(folder).fetch(ids, wanted):

@@ -43,6 +43,8 @@ class Session:
     entropy: Entropy
     quirks: frozenset[Quirk] = frozenset()
     policy: Policy = field(default_factory=Policy)
+    #: How long the device waits for an answer without hearing of it (eas.engine.quirks).
+    patience_seconds: int = 240
     limits: Limits = Limits()
     #: DER of the certificates that S/MIME chains may end at. [MS-ASCMD] ValidateCert R688.
     trust_anchors: tuple[bytes, ...] = ()

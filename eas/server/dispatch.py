@@ -17,7 +17,7 @@ from eas.commands._registry import Command, CommonFault, Counted, Multipart, Raw
 from eas.commands.all import COMMANDS
 from eas.engine.model import Device, User
 from eas.engine.ports import Bell, StateStore
-from eas.engine.quirks import quirks_of
+from eas.engine.quirks import patience_of, quirks_of
 from eas.engine.session import Session
 from eas.engine.wire_quirks import understood, worded
 from eas.protocol import http, schema, wbxml
@@ -202,13 +202,14 @@ async def _session(
     # Windows Phone 8 names itself in OPTIONS and seldom after; a device without a name is still the device it was.
     agent = agent or device.agent
     await store.seen(user.id, query.device_id, agent, version.text, now)
+    named = replace(device, agent=agent)
     mailbox, directory, outbox = ports.accounts.open(user)
     return Session(
         user=user, device=device, version=version, query=query, mailbox=mailbox, directory=directory, outbox=outbox,
         store=store, bell=bell, clock=ports.clock, leases=ports.leases, entropy=ports.entropy, limits=manner.limits,
         trust_anchors=manner.trust_anchors,
         documents=ports.documents(user) if ports.documents is not None else None,
-        quirks=quirks_of(replace(device, agent=agent)),
+        quirks=quirks_of(named), patience_seconds=patience_of(named),
         policy=await store.policy(user.id), revocation_lists=ports.revocation_lists,
     )
 
