@@ -10,7 +10,7 @@ from eas.engine.hierarchy import ROOT, create_folder
 from eas.engine.model import FolderType
 from eas.engine.session import Session
 from eas.protocol.schema import INT, element, enum
-from eas.protocol.version import NOTES
+from eas.protocol.version import COMMON_STATUS, NOTES
 
 from ._registry import command
 
@@ -64,6 +64,8 @@ class Response:
 async def folder_create(request: Request, session: Session) -> Response:
     name = request.name.strip()
     notes_unknown = request.type == FolderType.USER_NOTES and session.version not in NOTES
+    if request.type == FolderType.RECIPIENT_CACHE and session.version in COMMON_STATUS:
+        return Response(status=Status.SPECIAL_PARENT)  # R81: versions before 14.0 do not know the type
     if request.type not in CREATABLE or notes_unknown or not 0 < len(name) <= MAX_NAME:
         return Response(status=Status.BAD_REQUEST)
     try:

@@ -8,10 +8,11 @@ from enum import IntEnum
 from eas.engine import errors
 from eas.engine.apply import move_item
 from eas.engine.ids import MAX_LENGTH, parse_server_id, server_id
-from eas.engine.model import Right
+from eas.engine.model import FolderType, Right
 from eas.engine.session import Session
 from eas.protocol.schema import element, elements, enum, message
 from eas.protocol.statuses import CommonStatus
+from eas.protocol.version import COMMON_STATUS
 
 from ._registry import CommonFault, command
 
@@ -26,6 +27,7 @@ class Status(IntEnum):
     SAME = 4
     FAILED = 5
     LOCKED = 7
+    INVALID_COMBINATION = 105  # R4821: into the recipient information cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,17 @@ async def move_items(request: Request, session: Session) -> Response:
     unspeakable = any(not 0 < len(move.item) <= MAX_LENGTH for move in request.moves)
     if unspeakable or not 0 < len(request.moves) <= MAX_MOVES:
         raise CommonFault(CommonStatus.INVALID_XML)
-    return Response(responses=tuple([await _move(move, session) for move in request.moves]))
+    torn = _torn(request.moves)
+    return Response(responses=tuple([
+        Moved(item=move.item, status=Status.FAILED) if move in torn else await _move(move, session)
+        for move in request.moves
+    ]))
+
+
+def _torn(moves: tuple[Move, ...]) -> set[Move]:
+    """The moves that would take an item elsewhere than an earlier one of the request does. R4222"""
+    first: dict[str, tuple[str, ...]] = {}
+    return {move for move in moves if first.setdefault(move.item, move.destination) != move.destination}
 
 
 async def _move(move: Move, session: Session) -> Moved:
@@ -69,6 +81,9 @@ async def _move(move: Move, session: Session) -> Moved:
     if source is None or parsed is None or parsed[0] != move.source:
         return Moved(item=move.item, status=Status.INVALID_SOURCE)
     destination = await session.mailbox.folder(move.destination[0])
+    if destination is not None and destination.type is FolderType.RECIPIENT_CACHE:
+        told = Status.INVALID_COMBINATION if session.version in COMMON_STATUS else Status.INVALID_DESTINATION
+        return Moved(item=move.item, status=told)
     if destination is None or destination.item_class != source.item_class:
         return Moved(item=move.item, status=Status.INVALID_DESTINATION)
     if source.id == destination.id:

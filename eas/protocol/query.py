@@ -74,14 +74,18 @@ FIELD_OF_PARAMETER: dict[str, str] = {
 
 #: Bytes. The longest in use is a LongId of some hundred bytes; web servers in front allow 8 KiB for the whole line.
 MAX_QUERY = 8192
-#: The specification says 32 (R98); a device id of 32 bytes that are no text becomes 64 hex digits.
+#: Characters. [MS-ASHTTP] Plain Text Query Value R98; longer ones have an invalid format ([MS-ASCMD] R4828, R4830).
+MAX_DEVICE_TYPE = 32
+MAX_DEVICE_ID_TEXT = 32
+#: As which 32 bytes that are no text are known.
 MAX_DEVICE_ID = 64
-MAX_DEVICE_TYPE = 64
 #: [MS-LCID] of en-US, which is what a writer without a locale sends.
 EN_US = 0x0409
 
 #: R98 wants letters and digits. GUIDs in braces, MAC addresses and dotted names have been seen.
 _DEVICE_ID = re.compile(r"[0-9A-Za-z._:{}-]+")
+#: What may be longer: a GUID, and the hex digits of bytes.
+_LONG_ID = re.compile(r"\{?[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?|(?:[0-9A-F]{2}){17,32}")
 _NAMES = {name.lower() for name in (*FIELD_OF_PARAMETER, "Cmd", "DeviceId", "DeviceType", "SaveInSent", "PolicyKey")}
 _COMMAND_OF_LOWER = {command.lower(): command for command in (*COMMANDS, *UNOFFERED)}
 
@@ -337,7 +341,7 @@ def _query(
     **others: Any,
 ) -> Query:
     """A Query whose device has a valid id, and a valid type if one is stated."""
-    if not _DEVICE_ID.fullmatch(device_id) or len(device_id) > MAX_DEVICE_ID:
+    if not (_LONG_ID if len(device_id) > MAX_DEVICE_ID_TEXT else _DEVICE_ID).fullmatch(device_id):
         shown = device_id[: MAX_DEVICE_ID + 1]
         raise QueryError(Reason.DEVICE_ID, f"not a device id: {shown!r}", command=command, version=version)
     if not device_type.isprintable() or len(device_type) > MAX_DEVICE_TYPE:

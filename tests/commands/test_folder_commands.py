@@ -256,13 +256,20 @@ async def test_folders_of_the_users_own(wire: Wires, room: Mailroom, version: st
 
 
 @EVERY
-@cases("type", ["0", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "18", "19", "20", "-1"])
+@cases("type", ["0", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "18", "20", "-1"])
 async def test_special_folders_are_not_created(wire: Wires, room: Mailroom, version: str, type: str) -> None:
     """R4034, R4035"""
     tree = await Tree(wire=wire(version=version)).begin()
     before = await present(room)
     assert outcome(await tree.create("Mine", type=type)) == ("10", False)
     assert await present(room) == before
+
+
+@EVERY
+async def test_a_recipient_information_cache_is_not_created(wire: Wires, version: str) -> None:
+    """R81; before 14.0 it is no type at all."""
+    tree = await Tree(wire=wire(version=version)).begin()
+    assert outcome(await tree.create("Mine", type="19")) == ("10" if version in OLD else "3", False)
 
 
 @EVERY

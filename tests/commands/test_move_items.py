@@ -8,17 +8,20 @@ from typing import Any
 
 import pytest
 from mail_kit import DOMAIN, Mailroom, letter
-from sync_kit import VERSIONS, box, cases, local, vcard
+from sync_kit import box, cases, local, vcard
 from wire import Got, Wire, e
 
 from eas.engine.errors import Unavailable
 from eas.engine.model import FolderType, Right
+from eas.protocol.version import Version
 from eas.protocol.wbxml import Element
 
 Wires = Callable[..., Wire]
 
+VERSIONS = [version.text for version in Version]
 EVERY = pytest.mark.parametrize("version", VERSIONS)
-FROM_14 = pytest.mark.parametrize("version", VERSIONS[1:])
+FROM_14 = pytest.mark.parametrize("version", ["14.0", "14.1", "16.0", "16.1"])
+OLD = pytest.mark.parametrize("version", ["2.5", "12.0", "12.1"])
 
 #: Status of a move that was made. R4215
 SUCCESS = "3"
@@ -62,8 +65,9 @@ async def test_malformed_requests(wire: Wires, version: str, body: Element) -> N
     assert (await wire(version=version).post("MoveItems", body)).status == "103"
 
 
-async def test_malformed_requests_of_old_versions(wire: Wires) -> None:
-    assert (await wire(version="12.1").post("MoveItems", e("Move:MoveItems"))).http == 400
+@OLD
+async def test_malformed_requests_of_old_versions(wire: Wires, version: str) -> None:
+    assert (await wire(version=version).post("MoveItems", e("Move:MoveItems"))).http == 400
 
 
 @EVERY
@@ -131,6 +135,32 @@ async def test_into_a_folder_of_another_class(
     contacts = (await room.folder("anna", FolderType.CONTACTS)).id
     assert await ask(wire(version=version), move(id, inbox, contacts)) == [(id, "2", None)]
     assert await room.ids("anna") == [id]
+
+
+@EVERY
+async def test_into_the_recipient_information_cache(
+    wire: Wires, room: Mailroom, places: tuple[str, str, str], version: str
+) -> None:
+    """[MS-ASCMD] R4821; a device of before 14.0 knows no such folder."""
+    inbox, _, id = places
+    cache = (await room.folder("anna", FolderType.RECIPIENT_CACHE)).id
+    told = "105" if version in ("14.0", "14.1", "16.0", "16.1") else "2"
+    assert await ask(wire(version=version), move(id, inbox, cache)) == [(id, told, None)]
+    assert await room.ids("anna") == [id]
+
+
+@EVERY
+async def test_to_two_places_at_once(
+    wire: Wires, room: Mailroom, places: tuple[str, str, str], version: str
+) -> None:
+    """R4222: the first is done, the other is not. The same place twice is one move."""
+    inbox, bin, id = places
+    other = await room.world.admin.add_folder(f"anna@{DOMAIN}", "Projects", FolderType.USER_MAIL)
+    first, second, again = await ask(
+        wire(version=version), move(id, inbox, bin), move(id, inbox, other.id), move(id, inbox, bin)
+    )
+    assert (first[1], second, again) == (SUCCESS, (id, "5", None), first)
+    assert len(await room.ids("anna", FolderType.DELETED_ITEMS)) == 1
 
 
 async def test_folders_of_others(wire: Wires, room: Mailroom, places: tuple[str, str, str]) -> None:

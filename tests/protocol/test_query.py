@@ -183,6 +183,7 @@ def test_alphabet_padding_and_encoding_of_the_token_do_not_matter() -> None:
 
 # Refused ------------------------------------------------------------------------------------------------------------
 
+GUID = "0fa6b5b3-9f1c-4f61-9c2e-6f0f7e5c2b11"
 REFUSED: dict[str, tuple[str, Reason]] = {
     "nothing": ("", Reason.MALFORMED),
     "no parameter that is known": ("a=b&c=d", Reason.MALFORMED),
@@ -197,9 +198,11 @@ REFUSED: dict[str, tuple[str, Reason]] = {
     "device id with NUL": ("Cmd=Sync&DeviceId=a%00&DeviceType=a", Reason.DEVICE_ID),
     "device id with a line break at its end": ("Cmd=Sync&DeviceId=a%0A&DeviceType=a", Reason.DEVICE_ID),
     "device id beyond ASCII": ("Cmd=Sync&DeviceId=%C3%A4&DeviceType=a", Reason.DEVICE_ID),
-    "device id of 65 letters": (f"Cmd=Sync&DeviceId={'a' * 65}&DeviceType=a", Reason.DEVICE_ID),
+    "device id of 33 letters": (f"Cmd=Sync&DeviceId={'a' * 33}&DeviceType=a", Reason.DEVICE_ID),
+    "device id of 66 hex digits": (f"Cmd=Sync&DeviceId={'A0' * 33}&DeviceType=a", Reason.DEVICE_ID),
+    "device id with more than a GUID": (f"Cmd=Sync&DeviceId={GUID}-0&DeviceType=a", Reason.DEVICE_ID),
     "device type with a line break": ("Cmd=Sync&DeviceId=a&DeviceType=a%0Ab", Reason.DEVICE_TYPE),
-    "device type of 65 letters": (f"Cmd=Sync&DeviceId=a&DeviceType={'a' * 65}", Reason.DEVICE_TYPE),
+    "device type of 33 letters": (f"Cmd=Sync&DeviceId=a&DeviceType={'a' * 33}", Reason.DEVICE_TYPE),
     "not base64": ("!!!!", Reason.MALFORMED),
     "base64 of an impossible length": ("jAAJBA1AA", Reason.MALFORMED),
     "letters beyond ASCII": ("jÄAJ", Reason.MALFORMED),
@@ -331,7 +334,7 @@ def test_what_base64_cannot_say_is_not_written(change: dict[str, Any]) -> None:
 
 VALUES = st.text(st.characters(codec="utf-8"), max_size=40)
 PRINTABLE = st.text(st.characters(codec="utf-8"), max_size=40).map(lambda text: "".join(filter(str.isprintable, text)))
-DEVICE_IDS = st.text("abcXYZ0189._:{}-", min_size=1, max_size=64)
+DEVICE_IDS = st.text("abcXYZ0189._:{}-", min_size=1, max_size=32) | st.just(GUID) | st.just(f"{{{GUID}}}")
 
 
 def queries(commands: list[str], **others: st.SearchStrategy[Any]) -> st.SearchStrategy[Query]:
@@ -340,7 +343,7 @@ def queries(commands: list[str], **others: st.SearchStrategy[Any]) -> st.SearchS
         Query,
         command=st.sampled_from(commands),
         device_id=DEVICE_IDS,
-        device_type=PRINTABLE.filter(bool),
+        device_type=PRINTABLE.map(lambda text: text[:32]).filter(bool),
         user=PRINTABLE,
         attachment_name=maybe,
         collection_id=maybe,

@@ -116,8 +116,8 @@ async def a_body_that_does_not_fit_has_its_status_from_14(lab: Lab) -> None:
 async def a_device_without_id_or_type_has_its_status_from_14(lab: Lab) -> None:
     talker = lab.talker()
     for device_id, kind, status in (
-        ("", "Phone", "108"), ("a/b", "Phone", "108"), ("x" * 65, "Phone", "108"), (talker.device, "", "109"),
-        (talker.device, "a\nb", "109"),
+        ("", "Phone", "108"), ("a/b", "Phone", "108"), ("x" * 35, "Phone", "108"), (talker.device, "", "109"),
+        (talker.device, "x" * 35, "109"), (talker.device, "a\nb", "109"),
     ):
         got = await talker.post("FolderSync", FOLDER_SYNC, **_device(device_id, kind))
         assert (got.http, got.status) == (200, status), (device_id, kind)
