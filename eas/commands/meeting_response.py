@@ -36,6 +36,9 @@ RESPONSES = (1, 2, 3)
 INSTANCES = Spoken(since=Version.V14_1)
 
 
+#: In these versions the appointment can be named instead of the message. [MS-ASCMD] MeetingResponse R6068, R7508-R7510.
+IN_CALENDAR = Spoken(since=Version.V14_1)
+
 #: In these versions the device says whether its answer is to be mailed. [MS-ASCMD] SendResponse R7113-R7118.
 SEND_RESPONSE = Spoken(since=Version.V16_0)
 
@@ -139,8 +142,10 @@ async def _appointment(asked: Asked, instance: datetime | None, session: Session
     if parsed is None or (asked.collection_id or parsed[0]) != parsed[0]:
         raise _Failed(Status.INVALID_REQUEST)
     folder = await session.mailbox.folder(parsed[0])
-    # A calendar item may be named from 14.1 on; iOS does so before, too, and there is no harm in it.
     if folder is None or folder.item_class not in (EMAIL, "Calendar"):
+        raise _Failed(Status.INVALID_REQUEST)
+    in_calendar = session.version in IN_CALENDAR or Quirk.ANSWERS_IN_THE_CALENDAR in session.quirks
+    if folder.item_class == "Calendar" and not in_calendar:
         raise _Failed(Status.INVALID_REQUEST)
     if instance is not None and folder.item_class == EMAIL:
         raise _Failed(Status.INVALID_REQUEST)  # R4185

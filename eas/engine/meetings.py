@@ -92,6 +92,8 @@ async def respond(session: Session, folder: Folder, id: ItemId, answer: Answer) 
 #: What an intent's result begins with: the answer was given; it is about to be, and to be told. After it stand the id
 #: of the appointment (of what was given) and the state of the appointment that was answered.
 _DONE, _BEGUN = "=", "~"
+#: The state of an appointment that there is not.
+_NONE = "none"
 
 
 def calendar_text(raw: bytes) -> bytes | None:
@@ -167,7 +169,7 @@ class _Answering:
         self._check_proposal(invitation.ics)
         if answered is not None and not calendars:
             raise errors.FolderGone("no calendar")
-        await self._tell(invitation.ics, None, "none")
+        await self._tell(invitation.ics, None, _NONE)
         if answered is None:
             return ""
         feed = self.session.mailbox.feed(calendars[0])
@@ -214,7 +216,8 @@ class _Answering:
         if self.state:  # somebody else wrote in between, and it is told already
             return
         known, open_ = self.intent.result.partition(" ")[2], self.intent.result.startswith(_BEGUN)
-        repeated = known and (open_ or itip.is_answered(ics, answer.response, session.viewer, instance))
+        gone = state == _NONE and answer.response == DECLINED
+        repeated = known and (open_ or gone or itip.is_answered(ics, answer.response, session.viewer, instance))
         self.state = known if repeated else state
         if not answer.send:
             return

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from mail_kit import RICH, VERSIONS, Mailroom, invitation, is_sent, send
+from mail_kit import RICH, Mailroom, invitation, is_sent, send
 from wire import Got, Wire, e
 
 from eas.engine.errors import Unavailable
@@ -21,6 +21,10 @@ from eas.protocol.version import Version
 from eas.protocol.wbxml import Element
 
 Wires = Callable[..., Wire]
+
+VERSIONS = ("2.5", "12.0", "12.1", "14.0", "14.1", "16.0", "16.1")
+#: One that answers in the calendar in any version, and mails its answer itself.
+IPHONE = "Apple-iPhone6C1/1208.321"
 
 CALENDAR, INBOX, DELETED = FolderType.CALENDAR, FolderType.INBOX, FolderType.DELETED_ITEMS
 ACCEPT, TENTATIVE, DECLINE = "1", "2", "3"
@@ -79,8 +83,8 @@ async def test_a_request_that_does_not_fit(wire: Wires, room: Mailroom, version:
     mine = await room.deliver("anna", invitation(), "carla@example.com")
     requests: tuple[tuple[Element, ...], ...] = ((), (request(mine, "yes"),), tuple(request(mine) for _ in range(101)))
     for some in requests:
-        got = await answer(wire(version=version), *some)
-        if version == "12.1":
+        got = await answer(wire(version=version, agent=IPHONE), *some)
+        if version in ("2.5", "12.0", "12.1"):
             assert got.http == 400
         else:
             assert (got.http, results(got)) == (200, [{"Status": "103"}])
@@ -109,7 +113,7 @@ async def test_what_cannot_be_answered(wire: Wires, room: Mailroom, version: str
         request(mine, collection=card.partition(":")[0]), request(mine, long=mine), request(), request(mine, "0"),
         request(mine, "4"), request(mine, ""), request(mine, None),
     ]
-    got = await answer(wire(version=version), *requests)
+    got = await answer(wire(version=version, agent=IPHONE), *requests)
     assert [result["Status"] for result in results(got)] == ["2"] * len(requests)
     named = [one.child("MeetingResponse:RequestId") for one in requests]
     assert [result.get("RequestId") for result in results(got)] == [
@@ -137,19 +141,28 @@ async def test_instances_that_are_none(wire: Wires, room: Mailroom, version: str
         (single, "2027-03-02T10:00:00.000Z", "146"),
         (mail, THIRD, "2"),
     ):
-        result = await respond(wire(version=version), item, DECLINE, instance)
+        result = await respond(wire(version=version, agent=IPHONE), item, DECLINE, instance)
         assert result == {"RequestId": item, "Status": status}, (item, instance)
     for record in await room.records("anna", CALENDAR):
         assert partstat(record) == ["NEEDS-ACTION"]
         assert "EXDATE" not in record
 
 
-@pytest.mark.parametrize("version", ["12.1", "14.0"])
+@pytest.mark.parametrize("version", ["2.5", "12.1", "14.0"])
 async def test_before_14_1_no_instance_is_answered(wire: Wires, room: Mailroom, version: str) -> None:
     """R6712, R6714, R6715; least of all the whole series instead of it."""
     await room.deliver("anna", invitation(lines=SERIES), "carla@example.com")
     (series,) = await room.ids("anna", CALENDAR)
-    assert (await respond(wire(version=version), series, DECLINE, THIRD))["Status"] == "2"
+    assert (await respond(wire(version=version, agent=IPHONE), series, DECLINE, THIRD))["Status"] == "2"
+    assert partstat((await room.records("anna", CALENDAR))[0]) == ["NEEDS-ACTION"]
+
+
+@pytest.mark.parametrize("version", ["2.5", "12.0", "12.1", "14.0"])
+async def test_before_14_1_meetings_are_answered_in_the_inbox(wire: Wires, room: Mailroom, version: str) -> None:
+    """[MS-ASCMD] R6068, R7508, R7509, R7510"""
+    await room.deliver("anna", invitation(), "carla@example.com")
+    (appointment,) = await room.ids("anna", CALENDAR)
+    assert (await respond(wire(version=version), appointment, ACCEPT))["Status"] == "2"
     assert partstat((await room.records("anna", CALENDAR))[0]) == ["NEEDS-ACTION"]
 
 
@@ -168,7 +181,7 @@ async def test_an_accepted_meeting_stands_in_the_calendar(
     answer; the request mail goes to Deleted Items. R5374: with a LongId there is no RequestId."""
     mail = await room.deliver("anna", invitation(), "carla@example.com")
     (appointment,) = await room.ids("anna", CALENDAR)
-    device = wire(version=version)
+    device = wire(version=version, agent=IPHONE)
     if where == "long id":
         result = results(await answer(device, request(response=response, long=mail)))[0]
         assert result == {"Status": "1", "CalendarId": appointment}
@@ -191,14 +204,14 @@ async def test_a_declined_meeting_is_gone(wire: Wires, room: Mailroom, version: 
     mail = await room.deliver("anna", invitation(lines=SERIES), "carla@example.com")
     (appointment,) = await room.ids("anna", CALENDAR)
     named = mail if where == "inbox" else appointment
-    assert await respond(wire(version=version), named, DECLINE) == {"RequestId": named, "Status": "1"}
+    assert await respond(wire(version=version, agent=IPHONE), named, DECLINE) == {"RequestId": named, "Status": "1"}
     assert await room.ids("anna", CALENDAR) == []
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_an_answer_makes_the_appointment_if_there_is_none(wire: Wires, room: Mailroom, version: str) -> None:
     """R831: it was deleted, or the invitation never entered into the calendar. Declining makes none."""
-    device = wire(version=version)
+    device = wire(version=version, agent=IPHONE)
     first = await room.deliver("anna", invitation("one"), "carla@example.com")
     second = await room.deliver("anna", invitation("two"), "carla@example.com")
     feed = await room.feed("anna", CALENDAR)
@@ -216,7 +229,7 @@ async def test_an_answer_makes_the_appointment_if_there_is_none(wire: Wires, roo
 async def test_another_mind(wire: Wires, room: Mailroom, version: str) -> None:
     """The last answer counts, also that from the mail which lies in Deleted Items."""
     mail = await room.deliver("anna", invitation(), "carla@example.com")
-    device = wire(version=version)
+    device = wire(version=version, agent=IPHONE)
     accepted = (await respond(device, mail, ACCEPT))["CalendarId"]
     assert (await respond(device, accepted, TENTATIVE))["CalendarId"] == accepted
     assert partstat((await room.records("anna", CALENDAR))[0]) == ["TENTATIVE"]
@@ -233,7 +246,7 @@ async def test_several_requests_have_results_in_their_order(wire: Wires, room: M
     """R3807"""
     mails = [await room.deliver("anna", invitation(uid), "carla@example.com") for uid in ("a", "b", "c")]
     requests = [request(mails[2], DECLINE), request("99:1"), request(mails[0], ACCEPT), request(mails[1], TENTATIVE)]
-    got = results(await answer(wire(version=version), *requests))
+    got = results(await answer(wire(version=version, agent=IPHONE), *requests))
     assert [result["RequestId"] for result in got] == [mails[2], "99:1", mails[0], mails[1]]
     assert [result["Status"] for result in got] == ["1", "2", "1", "1"]
     found = {result["CalendarId"] for result in got if "CalendarId" in result}
@@ -273,7 +286,7 @@ async def test_an_invitation_to_one_occurrence_does_not_answer_the_series(
 ) -> None:
     """The organizer has moved one occurrence, and asks for that one again."""
     series = await room.deliver("anna", invitation(lines=SERIES), "carla@example.com")
-    device = wire(version=version)
+    device = wire(version=version, agent=IPHONE)
     appointment = (await respond(device, series, ACCEPT))["CalendarId"]
     moved = invitation(
         lines="RECURRENCE-ID:20270304T100000Z\r\n", sequence=1, start="20270304T150000Z", end="20270304T160000Z"
@@ -298,7 +311,7 @@ async def test_one_who_was_invited_to_one_occurrence_only(
 ) -> None:
     alone = invitation(lines="RECURRENCE-ID:20270304T100000Z\r\n", start="20270304T100000Z", end="20270304T110000Z")
     mail = await room.deliver("anna", alone, "carla@example.com")
-    assert (await respond(wire(version=version), mail, response))["Status"] == "1"
+    assert (await respond(wire(version=version, agent=IPHONE), mail, response))["Status"] == "1"
     stored = await room.records("anna", CALENDAR)
     assert [partstat(one) for one in stored] == ([["ACCEPTED"]] if response == ACCEPT else [])
 
@@ -308,7 +321,7 @@ async def test_one_who_was_invited_to_one_occurrence_only(
 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_an_update_changes_the_appointment_that_is_there(wire: Wires, room: Mailroom, version: str) -> None:
-    device = wire(version=version)
+    device = wire(version=version, agent=IPHONE)
     first = await room.deliver("anna", invitation(), "carla@example.com")
     appointment = (await respond(device, first, ACCEPT))["CalendarId"]
     update = invitation(sequence=1, start="20270302T140000Z", end="20270302T150000Z", subject="Budget again")
@@ -328,7 +341,7 @@ async def test_an_update_that_was_not_entered_is_with_the_answer(
     wire: Wires, room: Mailroom, version: str, sender: str, moved: bool
 ) -> None:
     """A groupware may enter nothing by itself. A stranger moves no meeting, whatever is answered to him."""
-    device = wire(version=version)
+    device = wire(version=version, agent=IPHONE)
     first = await room.deliver("anna", invitation(), "carla@example.com")
     appointment = (await respond(device, first, ACCEPT))["CalendarId"]
     update = invitation(
@@ -350,7 +363,7 @@ async def test_an_appointment_in_another_calendar_is_found(
     other = await world.admin.add_folder("anna@example.com", "Projects", FolderType.USER_CALENDAR)
     (appointment,) = await room.ids("anna", CALENDAR)
     await (await room.feed("anna", CALENDAR)).move(int(appointment.partition(":")[2]), other.id, Chosen(name="moved"))
-    result = await respond(wire(version=version), mail, ACCEPT)
+    result = await respond(wire(version=version, agent=IPHONE), mail, ACCEPT)
     assert result["CalendarId"].startswith(f"{other.id}:")
     assert await room.ids("anna", CALENDAR) == []
 
@@ -365,7 +378,7 @@ async def test_a_colleagues_calendar_is_his(wire: Wires, room: Mailroom, world: 
     mail = await room.deliver("anna", both, "carla@example.com")
     (appointment,) = await room.ids("anna", CALENDAR)
     await (await room.feed("anna", CALENDAR)).delete(int(appointment.partition(":")[2]))
-    result = await respond(wire(version=version), mail, ACCEPT)
+    result = await respond(wire(version=version, agent=IPHONE), mail, ACCEPT)
     assert [result["CalendarId"]] == await room.ids("anna", CALENDAR)
     assert partstat((await room.records("ben", CALENDAR))[0]) == ["NEEDS-ACTION"]
 
@@ -382,7 +395,7 @@ async def test_the_same_again_is_answered_the_same(
     """The answer was lost; the mail has gone to Deleted Items meanwhile, or the appointment is gone."""
     mail = await room.deliver("anna", invitation(), "carla@example.com")
     named = mail if where == "inbox" else (await room.ids("anna", CALENDAR))[0]
-    device = wire(version=version)
+    device = wire(version=version, agent=IPHONE)
     first = await respond(device, named, response)
     assert first["Status"] == "1"
     assert await respond(device, named, response) == first
@@ -396,7 +409,7 @@ async def test_twice_at_once(wire: Wires, room: Mailroom, version: str, response
     mail = await room.deliver("anna", invitation(), "carla@example.com")
     for id in await room.ids("anna", CALENDAR):
         await (await room.feed("anna", CALENDAR)).delete(int(id.partition(":")[2]))
-    device = wire(version=version)
+    device = wire(version=version, agent=IPHONE)
     found = await asyncio.gather(*(respond(device, mail, response) for _ in range(3)))
     assert [result["Status"] for result in found] == ["1"] * 3
     assert len({result.get("CalendarId") for result in found}) == 1
@@ -423,11 +436,11 @@ async def test_after_a_crash_the_rest_is_done(
         raise Unavailable("the process died here")
 
     monkeypatch.setattr(kept, point, dies)
-    device = wire(version=version)
+    device = wire(version=version, agent=IPHONE)
     got = await answer(device, request(named, response))
     if point == "move" and where == "calendar":
         assert results(got)[0]["Status"] == "1"  # nothing is put away
-    elif version == "12.1":
+    elif version in ("2.5", "12.0", "12.1"):
         assert got.http == 503
     else:
         assert results(got) == [{"Status": "111"}]
