@@ -10,6 +10,7 @@ EndTime (ResolveRecipients) R2264-R2266; RecipientCount R3765-R3769; Limiting Si
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -232,10 +233,17 @@ def _span(asked: Span) -> tuple[datetime, datetime]:
 
 
 def _time(text: str | None) -> datetime | None:
+    """To the millisecond, for which the last digit may stand (R3330)."""
     if text is None:
         return None
     moment: datetime | None = DASHED.load(Element("ResolveRecipients:StartTime", text), Version.V14_0)
-    return moment
+    fraction = _FRACTION.search(text)
+    if moment is None or fraction is None:
+        return moment
+    return moment + timedelta(milliseconds=int(fraction[1].ljust(3, "0")[:3]))
+
+
+_FRACTION = re.compile(r"\.([0-9]+)")
 
 
 async def _resolved(to: str, work: _Work, session: Session) -> Resolved:

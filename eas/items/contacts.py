@@ -21,7 +21,22 @@ from eas.protocol.wbxml import Element
 from .body import Body, BodyType, Source, Wanted, body_html, body_text, render_text
 from .contentline import Component, Line, clean, glimpse, parse, serialize
 from .native import Refused, Unreadable, Viewer
-from .vcard import Day, Each, EachRelated, FileAs, Im, Nth, Part, Photo, Related, Rule, Text, rename, tidy
+from .vcard import (
+    Day,
+    Each,
+    EachRelated,
+    FileAs,
+    Im,
+    Nth,
+    Part,
+    Photo,
+    Related,
+    Rule,
+    Text,
+    inline_octets,
+    rename,
+    tidy,
+)
 from .vcard import load as load_card
 
 #: [MS-ASCNTC] Picture R381, R384: more than 48 KB of base64 is answered with Status 6.
@@ -290,6 +305,16 @@ def degraded(data: bytes, reason: str) -> Contact:
         email1=email,
         body=Body(type=BodyType.TEXT, estimated_size=len(notice.encode()), data=notice),
     )
+
+
+def enclosed(data: bytes) -> tuple[bytes, tuple[bytes, ...]]:
+    """The photo of a contact, and its keys as others store them (DER of certificates among them); of one that cannot be
+    read nothing."""
+    try:
+        card = _card(data)
+        return next(inline_octets(card, "PHOTO"), b""), tuple(inline_octets(card, "KEY"))
+    except Unreadable:
+        return b"", ()
 
 
 def is_group(data: bytes) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Protocol
@@ -412,7 +412,7 @@ class Photo:
     name: str = "PHOTO"
 
     def load(self, card: Component) -> bytes | None:
-        return next((octets for line in card.find(self.name) if (octets := _picture(line, card.version))), None)
+        return next(inline_octets(card, self.name), None)
 
     def dump(self, value: bytes | None, card: Component) -> None:
         lines = card.find(self.name)
@@ -451,6 +451,11 @@ class FileAs:
     def dump(self, value: str | None, card: Component) -> None:
         formatted = Text(("FN",)).load(card)
         Text(self.names).dump(None if value == formatted else value, card)
+
+
+def inline_octets(card: Component, name: str) -> Iterator[bytes]:
+    """What stands in the lines of that name as base64 or as a data URI."""
+    return (octets for line in card.find(name) if (octets := _picture(line, card.version)))
 
 
 def rename(card: Component, formatted: str) -> None:

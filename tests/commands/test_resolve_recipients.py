@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 from wire import Got, Wire, e, sync
 
 from eas.engine.model import FolderType, Right
+from eas.engine.ports import Chosen
 
 Wires = Callable[..., Wire]
 
@@ -164,6 +165,22 @@ async def test_a_list_has_its_members_certificates(wire: Wires, world: Any) -> N
     assert got.text(*RECIPIENT, "Certificates", "RecipientCount") == "2"
 
 
+async def test_a_contact_has_the_certificates_of_its_card(wire: Wires, world: Any) -> None:
+    """As others store them in KEY, with what is no certificate beside them."""
+    packed = b64encode(CERTIFICATE).decode()
+    card = (
+        "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:z\r\nFN:Zoe Key\r\nN:Key;Zoe;;;\r\nEMAIL:zoe@elsewhere.example\r\n"
+        f"KEY;ENCODING=b;TYPE=PGP:cGdw\r\nKEY;ENCODING=b;TYPE=X509:{packed}\r\nEND:VCARD\r\n"
+    )
+    folder = await world.folder(FolderType.CONTACTS)
+    mailbox, _, _ = world.app.embedded.accounts.open(await world.app.embedded.accounts.verify("anna", "anna-secret"))
+    await mailbox.feed(await mailbox.folder(folder)).create(card.encode(), Chosen(name="zoe.vcf"))
+    for to in ("Zoe", "zoe@elsewhere.example"):
+        got = await ask(wire(), to, options=(e("CertificateRetrieval", "2"),))
+        assert got.text(*RECIPIENT, "Type") == "2"
+        assert [b64decode(one.text) for one in got.all(*RECIPIENT, "Certificates", "Certificate")] == [CERTIFICATE]
+
+
 # Free/busy -----------------------------------------------------------------------------------------------------------
 
 
@@ -215,6 +232,16 @@ async def test_a_list_is_merged(wire: Wires, world: Any) -> None:
     got = await ask(anna, "crowd@example.com", options=(span(f"{day}12:00:00.000Z"),))
     assert got.text(*RECIPIENT, "Availability", "Status") == "161"
     assert got.find(*RECIPIENT, "Availability", "MergedFreeBusy") is None
+
+
+async def test_only_so_many_calendars_are_looked_into(wire: Wires, world: Any) -> None:
+    """R4293, R4622; whom the limit does not reach has an answer all the same"""
+    members = ["anna@example.com", "ben@example.com", *(f"m{n}@elsewhere.example" for n in range(18))]
+    for number in range(6):
+        await world.admin.add_group(f"team{number}@example.com", f"Team {number}", members)
+    to = [f"team{number}@example.com" for number in range(6)]
+    got = await ask(wire(), *to, options=(span("2026-11-20T12:00:00.000Z", "2026-11-20T13:00:00.000Z"),))
+    assert [s.text for s in got.all(*RECIPIENT, "Availability", "Status")] == ["1"] * 5 + ["160"]
 
 
 async def test_times_that_nobody_may_know(wire: Wires, world: Any) -> None:

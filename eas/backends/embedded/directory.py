@@ -13,6 +13,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from eas.engine.model import FolderType, Person, Right, User
+from eas.items import contacts
 from eas.items.freebusy import BusyPeriod, busy_periods
 from eas.items.native import Unreadable
 from eas.items.timezone import zone_or_utc
@@ -67,8 +68,8 @@ class EmbeddedDirectory:
             found = sorted(_entries(connection, text_), key=lambda entry: (folded(entry[0]), entry[1]))
             people = _people(connection, [id for _, id in found[:limit]])
             addresses = {folded(person.address) for person in people}
-            contacts = [c for c in _contacts(connection, self._user.id, text_) if folded(c.address) not in addresses]
-            return (people + contacts)[:limit]
+            rows = [r for r in _contacts(connection, self._user.id, text_) if folded(r.address) not in addresses]
+            return people + _as_people(connection, rows[: limit - len(people)])
 
         return await self._groupware.read(work)
 
@@ -137,13 +138,14 @@ def _exact(connection: Connection, user_id: str, address: str) -> list[Person]:
     statement = select(ContactRow.__table__).where(
         ContactRow.user_id == user_id, ContactRow.address_key == folded(address)
     )
-    return [_contact(row) for row in connection.execute(statement.limit(1))]
+    return _as_people(connection, connection.execute(statement.limit(1)).all())
 
 
 # --- Contacts ---------------------------------------------------------------------------------------------------------
 
 
-def _contacts(connection: Connection, user_id: str, text: str) -> list[Person]:
+def _contacts(connection: Connection, user_id: str, text: str) -> list[AnyRow]:
+    """Rows of ContactRow, by name."""
     texts = searched_terms(text)
     if not texts:
         return []
@@ -152,13 +154,24 @@ def _contacts(connection: Connection, user_id: str, text: str) -> list[Person]:
     )
     statement = select(ContactRow.__table__).where(ContactRow.content_id.in_(ids), ContactRow.address != "")
     rows = connection.execute(statement.order_by(ContactRow.content_id, ContactRow.n).limit(MAX_FOUND)).all()
-    return sorted((_contact(row) for row in rows), key=lambda person: folded(person.name))
+    return sorted(rows, key=lambda row: folded(row.name or row.address))
 
 
-def _contact(row: AnyRow) -> Person:
-    values = {name: getattr(row, name) for name in _CONTACT}
-    values["name"] = values["name"] or row.address
-    return Person(address=row.address, contact=True, **values)
+def _as_people(connection: Connection, rows: Sequence[AnyRow]) -> list[Person]:
+    """With the photos and certificates, which stand in the cards alone."""
+    cards = connection.execute(
+        select(ContentRow.id, ContentRow.data).where(ContentRow.id.in_({row.content_id for row in rows}))
+    )
+    enclosed = {row.id: contacts.enclosed(row.data or b"") for row in cards}
+    people = []
+    for row in rows:
+        picture, certificates = enclosed.get(row.content_id, (b"", ()))
+        values = {name: getattr(row, name) for name in _CONTACT}
+        values["name"] = values["name"] or row.address
+        people.append(
+            Person(address=row.address, contact=True, picture=picture, certificates=certificates, **values)
+        )
+    return people
 
 
 # --- Free and busy ----------------------------------------------------------------------------------------------------
