@@ -42,6 +42,19 @@ def composed(
     return made.as_bytes()
 
 
+_SIGNED = "multipart/signed; protocol=\"application/pkcs7-signature\"; micalg=sha-256; boundary=signed"
+
+
+def signed(subject: str, to: str) -> bytes:
+    """A message with a signature, which nobody checks here."""
+    return (
+        f"To: {to}\r\nSubject: {subject}\r\nMIME-Version: 1.0\r\nContent-Type: {_SIGNED}\r\n\r\n--signed\r\n"
+        "Content-Type: text/plain; charset=utf-8\r\n\r\nSigned words.\r\n--signed\r\n"
+        "Content-Type: application/pkcs7-signature; name=smime.p7s\r\nContent-Transfer-Encoding: base64\r\n"
+        "Content-Disposition: attachment; filename=smime.p7s\r\n\r\nMIIB\r\n--signed--\r\n"
+    ).encode()
+
+
 async def send(talker: Talker, raw: bytes) -> None:
     """By SendMail, in the form of the version; with a copy among what was sent."""
     if talker.version >= Version.V14_0:

@@ -20,6 +20,7 @@ from search_kit import (
     mailbox,
     properties,
     send,
+    signed,
     subjects,
     text_of,
     words,
@@ -261,21 +262,6 @@ async def ranges(lab: Lab) -> None:
     assert len(set(seen)) == 3
     beyond = await talker.post("Search", mailbox(words(word), options=(e("Range", "3-9"),)))
     assert beyond.text(*STORE, "Status") == "12"
-
-
-SIGNED = (
-    "multipart/signed; protocol=\"application/pkcs7-signature\"; micalg=sha-256; boundary=signed"
-)
-
-
-def signed(subject: str, to: str) -> bytes:
-    """A message with a signature, which nobody checks here."""
-    return (
-        f"To: {to}\r\nSubject: {subject}\r\nMIME-Version: 1.0\r\nContent-Type: {SIGNED}\r\n\r\n--signed\r\n"
-        "Content-Type: text/plain; charset=utf-8\r\n\r\nSigned words.\r\n--signed\r\n"
-        "Content-Type: application/pkcs7-signature; name=smime.p7s\r\nContent-Transfer-Encoding: base64\r\n"
-        "Content-Disposition: attachment; filename=smime.p7s\r\n\r\nMIIB\r\n--signed--\r\n"
-    ).encode()
 
 
 @case("MS-ASCMD", "R3383 R3384 R3387 R3388", FROM_12)
