@@ -34,6 +34,30 @@ def content_mark(version: ItemVersion) -> str:
     return version.partition(" ")[0].partition("~")[2]
 
 
+#: The pieces of a version by their marks, and the elements that tell them.
+_TOLD_BY = {
+    "read": frozenset({"Email:Read"}), "f": frozenset({"Email:Flag"}), "c": frozenset({"Email:Categories"}),
+    "x": frozenset({"Email2:LastVerbExecuted", "Email2:LastVerbExecutionTime"}),
+}
+
+
+def told_changes(before: ItemVersion | None, after: ItemVersion) -> frozenset[str]:
+    """The tags that tell what differs between two versions of a message's flags; all of them where that is not known.
+    [MS-ASEMAIL] Sending E-Mail Changes to the Client R75-R10616"""
+    old, new = _pieces(before or ""), _pieces(after)
+    if old is None or new is None:
+        return frozenset().union(*_TOLD_BY.values())
+    return frozenset().union(*(tags for mark, tags in _TOLD_BY.items() if old.get(mark) != new.get(mark)))
+
+
+def _pieces(version: ItemVersion) -> dict[str, str] | None:
+    """None for a version of another form."""
+    read, *others = version.split(".")
+    if read not in ("r", "u") or any(not piece or piece[0] not in _TOLD_BY for piece in others):
+        return None
+    return {"read": read, **{piece[0]: piece[1:] for piece in others}}
+
+
 async def _flags(feed: Feed, id: ItemId) -> Mail:
     async for mail in feed.fetch([id], None):
         assert isinstance(mail, Mail)

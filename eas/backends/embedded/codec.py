@@ -107,12 +107,17 @@ def load_flags(text: str) -> MailFlags:
 
 
 def flags_version(text: str) -> str:
-    """The version of a message from its flags as JSON: "u" or "r", with a digest of whatever else is set."""
+    """The version of a message from its flags as JSON, in the pieces by which eas.engine.flags tells what has changed."""
     if not text:
         return PLAIN_VERSION
     value = json.loads(text)
     read = "r" if value.pop("read", 0) else PLAIN_VERSION
-    return f"{read}{blake2b(compact(value).encode(), digest_size=6).hexdigest()}" if value else read
+    pieces = [_digested("f", value.pop("flag", None)), _digested("c", value.pop("categories", None))]
+    return "".join((read, *pieces, _digested("x", value)))
+
+
+def _digested(mark: str, value: Any) -> str:
+    return f".{mark}{blake2b(compact(value).encode(), digest_size=4).hexdigest()}" if value else ""
 
 
 def mail_version(text: str, content_digest: str) -> str:
