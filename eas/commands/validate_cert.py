@@ -54,7 +54,7 @@ class Response:
 async def validate_cert(request: Request, session: Session) -> Response:
     if not request.certificates or len(request.certificates) + len(request.chain) > MAX_CERTIFICATES:
         return Response(status=Status.PROTOCOL_ERROR)
-    between = [certificate for text in request.chain if (certificate := parse(text)) is not None]
+    between = [parse(text) for text in request.chain]
     revocation = Revocation(session.revocation_lists, session.clock.now())
     statuses = [
         await _status(text, between, revocation, session, strict=request.check_crl is True)
@@ -64,11 +64,15 @@ async def validate_cert(request: Request, session: Session) -> Response:
 
 
 async def _status(
-    text: str, between: Sequence[x509.Certificate], revocation: Revocation, session: Session, *, strict: bool
+    text: str, between: Sequence[x509.Certificate | None], revocation: Revocation, session: Session, *, strict: bool
 ) -> Status:
-    """One certificate that nobody has foreseen does not take the answer about the others with it."""
+    """One certificate that nobody has foreseen does not take the answer about the others with it. `between` has None
+    for what could not be read: it may be just what the chain lacks (R4484, R4485)."""
     try:
-        found = judge(parse(text), between, parsed_anchors(session.trust_anchors), session.clock.now())
+        anchors, chain = parsed_anchors(session.trust_anchors), [one for one in between if one is not None]
+        found = judge(parse(text), chain, anchors, session.clock.now())
+        if found is Status.UNTRUSTED and len(chain) < len(between):
+            return Status.BAD_CHAIN
         return found if isinstance(found, Status) else await revocation.of_chain(found, strict=strict)
     except Exception as error:
         log.error("certificate not judged", exc_info=error)

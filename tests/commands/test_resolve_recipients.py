@@ -146,7 +146,7 @@ async def test_certificates_are_given_when_asked_for(wire: Wires, world: Any) ->
 
 
 async def test_nobody_gets_an_incomplete_set(wire: Wires, world: Any) -> None:
-    """R3254, R3255, R851, R4305"""
+    """R3254, R3255, R851, R4305, R4306"""
     await world.admin.change_user("anna@example.com", certificates=[CERTIFICATE, certificate()])
     await world.admin.change_user("ben@example.com", certificates=[CERTIFICATE])
     options = (e("CertificateRetrieval", "2"), e("MaxCertificates", "1"))
@@ -220,7 +220,7 @@ async def test_a_digit_for_every_half_hour(wire: Wires, world: Any) -> None:
 
 
 async def test_a_list_is_merged(wire: Wires, world: Any) -> None:
-    """R4625, R4626"""
+    """R4294, R4625, R4626"""
     await world.admin.add_group("team@example.com", "Team", ["anna@example.com", "ben@example.com"])
     ben, anna = wire(user="ben", password="ben-secret"), wire()
     await appointment(ben, world, "ben", "20261120T120000Z", "20261120T123000Z", "2")

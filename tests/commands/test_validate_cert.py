@@ -195,6 +195,14 @@ async def test_one_verdict_a_certificate_in_order(trusting: Wire) -> None:
         assert [s.text for s in got.all("Certificate", "Status")] == ["1", "10", "4"]
 
 
+async def test_a_chain_with_what_is_no_certificate(trusting: Wire) -> None:
+    """It is at fault where something is missing, and does no harm where nothing is. R4484, R4485"""
+    between, leaf = base64(living("between", "root", authority=True)), living("anna", "between")
+    assert await asked(trusting, leaf, chain=(between[:-40],), crl="0") == ["5"]
+    assert await asked(trusting, leaf, chain=("rubbish", between), crl="0") == ["1"]
+    assert await asked(trusting, leaf, chain=(), crl="0") == ["4"]
+
+
 async def test_without_a_list_it_cannot_be_told(trusting: Wire) -> None:
     """R893, R895, R898"""
     for crl, status in ((None, "1"), ("0", "1"), ("1", "16"), ("", "16")):

@@ -268,7 +268,7 @@ async def of_a_stranger_no_times_are_known(lab: Lab) -> None:
         assert got.find(*RECIPIENT, "Availability", "MergedFreeBusy") is None
 
 
-@case("MS-ASCMD", "R4268", BEFORE_14)
+@case("MS-ASCMD", "R7511 R7512", BEFORE_14)
 async def before_14_there_are_no_times(lab: Lab) -> None:
     got = await ask(lab, lab.other.address, options=(span("2031-03-03T10:00:00.000Z"),))
     assert got.status == "1"
