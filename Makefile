@@ -49,6 +49,7 @@ kills: install
 
 # The documentation is plain Markdown; this checks that no link leads nowhere.
 docs: install
+	$(BIN)/python tools/quirks_page.py docs/quirks.md
 	$(BIN)/python tools/check_links.py README.md CHANGELOG.md docs deploy
 
 clean:

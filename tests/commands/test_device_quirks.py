@@ -195,3 +195,27 @@ async def test_a_quirk_that_was_switched_off_is_off(wire: Wires, world: Any) -> 
     await world.store.alter_device(world.ids["anna"], device.device, lambda found: replace(found, quirks=off))
     body = e("Provision:Provision", e("Policies", e("Policy", e("PolicyType", "MS-EAS-Provisioning-WBXML"))))
     assert (await device.post("Provision", body)).status == "165"
+
+
+# Done for every device ----------------------------------------------------------------------------------------------
+
+
+async def test_no_id_begins_with_0(wire: Wires) -> None:
+    device = wire()
+    _, _, item = await added(device, FolderType.CONTACTS, *NAME)
+    assert not any(id.startswith("0") for id, _ in await folders(device))
+    assert not item.startswith("0")
+
+
+async def test_every_mailbox_has_an_outbox_and_drafts(wire: Wires) -> None:
+    types = {type for _, type in await folders(wire(**ANDROID))}
+    assert {str(int(FolderType.OUTBOX)), str(int(FolderType.DRAFTS))} <= types
+
+
+async def test_a_device_without_a_name_is_the_device_that_it_was(wire: Wires, world: Any) -> None:
+    device = wire(**BLACKBERRY)
+    await added(device, FolderType.CONTACTS, *NAME, e("Contacts:Birthday", "1970-12-25T00:00:00.000Z"))
+    nameless = wire(agent="", type=BLACKBERRY["type"])
+    (contact,) = await items(nameless, FolderType.CONTACTS)
+    assert contact.child("Contacts:Birthday").text == "1970-12-25T11:00:00.000Z"
+    assert (await world.device()).agent == BLACKBERRY["agent"]
