@@ -1,4 +1,4 @@
-"""[MS-ASCNTC] Every element of a contact from one device to another; what a Change leaves out; limits and bad values."""
+"""[MS-ASCNTC] Every element of a contact from device to device; what a Change leaves out; limits and bad values."""
 
 from __future__ import annotations
 
