@@ -11,10 +11,10 @@ from base64 import b64encode
 from dataclasses import replace
 
 from eas.engine import errors
-from eas.engine.classes import shown
+from eas.engine.classes import EMAIL, shown
 from eas.engine.ids import MAX_LENGTH, parse_server_id
 from eas.engine.model import CollectionId, Folder
-from eas.engine.options import MIME_CHARACTERS, CollectionOptions
+from eas.engine.options import MIME_CHARACTERS, NO_BOUNDS, CollectionOptions, bounds_of
 from eas.engine.parts import load_attachment
 from eas.engine.render import Rendered, render_items
 from eas.engine.session import Session
@@ -87,7 +87,7 @@ async def _item(asked: Fetch, answer: Fetched, session: Session, parts: Parts) -
     wanted = CollectionOptions(
         mime_support=options.mime_support or 0, mime_truncation=options.mime_truncation,
         preferences=options.preferences, part_preference=options.part_preference,
-    ).wanted()
+    ).wanted(bounds_of(session.policy) if folder.item_class == EMAIL else NO_BOUNDS)
     async for item in render_items(session, folder, [id], wanted):
         return replace(answer, item_class=folder.item_class, properties=_properties(item, options.schema, parts))
     raise Failed(Status.NOT_FOUND)

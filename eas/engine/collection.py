@@ -436,7 +436,8 @@ class Turn:
             if r.verb is Done.FETCH and r.server_id and (parsed := parse_server_id(r.server_id))
         ]
         if ids:
-            async for item in render_items(self.session, self.folder, ids, without_body_limits(options.wanted())):
+            whole = without_body_limits(self._wanted(replace(options, truncation=None)))
+            async for item in render_items(self.session, self.folder, ids, whole):
                 fetched[item.id] = item.content
         found = []
         for result in results:

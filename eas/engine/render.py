@@ -131,7 +131,7 @@ def digest_part(known: str) -> str:
 
 
 def without_body_limits(wanted: Wanted) -> Wanted:
-    """For Fetch, which gives the whole item. [MS-ASCMD] Fetch (Sync)."""
+    """For Fetch, which gives the whole item, as far as a policy lets it. [MS-ASCMD] Fetch (Sync)."""
     return replace(wanted, whole=True)
 
 

@@ -67,7 +67,7 @@ class Wanted:
     """What a device wants of the items of a class: its Options, in our words.
 
     `mime_support`: 0 never, 1 only S/MIME messages, 2 all. `mime_truncation` in characters, None for no limit.
-    No preferences at all mean plain text. `whole` overrides every truncation (Sync's Fetch).
+    No preferences at all mean plain text. `whole` overrides every truncation that was asked for (Sync's Fetch).
     `limit_text` and `limit_html` are the policy's limits in bytes, None for none.
     """
 
@@ -217,11 +217,11 @@ def _full_size(source: Source, kind: BodyType, octets: int) -> int:
 
 
 def limit_of(preference: BodyPreference, wanted: Wanted) -> int | None:
-    """Octets of Data at most: the least of TruncationSize and the policy's limit for the type; None for no limit."""
-    if wanted.whole:
-        return None
+    """Octets of Data at most: the least of TruncationSize (unless the whole is wanted) and the policy's limit for the
+    type; None for no limit."""
     policy = wanted.limit_html if preference.type is BodyType.HTML else wanted.limit_text
-    given = [limit for limit in (preference.truncation_size, policy) if limit is not None]
+    asked = None if wanted.whole else preference.truncation_size
+    given = [limit for limit in (asked, policy) if limit is not None]
     return min(given, default=None)
 
 

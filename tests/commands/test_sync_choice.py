@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from mail_kit import Mailroom, letter
 from sqlalchemy import update
-from sync_kit import Box, box, change, commands, delete, fetch, mail, told
+from sync_kit import Box, add, box, change, commands, delete, fetch, mail, told
 from wire import Wire, e
 
+from eas.backends.embedded.feed import EmbeddedFeed
 from eas.backends.embedded.tables import ItemRow
+from eas.engine.errors import NoSpace
 from eas.engine.model import FolderType, Policy
 from eas.protocol.wbxml import Element
 from eas.push.clock import SystemClock
@@ -176,6 +178,16 @@ async def test_a_policy_bounds_bodies_of_mail(
         data = body.child("AirSyncBase:Data")
         length = 0 if data is None else len(data.text)
         assert length <= size if size < 5000 else length >= size
+        # Nor does what fetches it whole get more.
+        preference = e("AirSyncBase:BodyPreference", e("Type", type))
+        for fetched in (
+            (await inbox.ask(commands(fetch(id)))).find("Collections", "Collection", "Responses", "Fetch"),
+            (await inbox.wire.post("ItemOperations", e("ItemOperations:ItemOperations", e(
+                "Fetch", e("Store", "Mailbox"), e("AirSync:CollectionId", inbox.id), e("AirSync:ServerId", id),
+                e("Options", preference),
+            )))).find("Response", "Fetch"),
+        ):
+            assert (str(fetched).count("x") >= 5000) == (allowed == "-1")
 
 
 # Text messages -------------------------------------------------------------------------------------------------------
@@ -232,3 +244,33 @@ async def test_get_changes_with_key_0_is_passed_over_for_those_who_send_it(wire:
         assert answer.status == status
 
 
+
+
+# Statuses that come from behind --------------------------------------------------------------------------------------
+
+
+async def test_a_full_mailbox_refuses_the_item(wire: Wires, room: Mailroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    """[MS-ASCMD] R4450"""
+    async def full(*_: Any, **__: Any) -> None:
+        raise NoSpace("quota")
+
+    contacts = await (await box(wire(), room, FolderType.CONTACTS)).begin()
+    monkeypatch.setattr(EmbeddedFeed, "create", full)
+    content = e("AirSync:ApplicationData", e("Contacts:LastName", "Overflow"))
+    answer = await contacts.sure(commands(add("c1", content)))
+    assert answer.answered("Add") == [{"ClientId": "c1", "Status": "9"}]
+
+
+async def test_what_others_keep_moving_is_tried_again_later(
+    wire: Wires, room: Mailroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """[MS-ASCMD] R4467: Status 16, with the key that the device has."""
+    contacts = await (await box(wire(), room, FolderType.CONTACTS)).begin()
+
+    async def lost(*_: Any) -> bool:
+        return False
+
+    monkeypatch.setattr(room.world.store, "commit", lost)
+    content = e("AirSync:ApplicationData", e("Contacts:LastName", "Later"))
+    (answer,) = told(await contacts.ask(commands(add("c1", content))))
+    assert (answer.status, answer.text("SyncKey")) == ("16", contacts.key)

@@ -93,9 +93,9 @@ def test_size_zero_gives_no_data() -> None:
     assert (body.data, body.truncated, body.estimated_size) == (None, True, 4)
 
 
-def test_whole_overrides_every_limit() -> None:
-    wanted = prefer(as_type(TEXT, 1), whole=True, limit_text=1)
-    assert render_text("text", wanted, V).data == "text"
+def test_whole_overrides_what_was_asked_for_but_not_the_policy() -> None:
+    assert render_text("text", prefer(as_type(TEXT, 1), whole=True), V).data == "text"
+    assert render_text("text", prefer(as_type(TEXT, 1), whole=True, limit_text=2), V).data == "te"
 
 
 def test_policy_limits_each_type() -> None:
