@@ -153,29 +153,27 @@ class _Token:
 
 _QUOTES = "\"\u201c\u201d\u201e"
 _TOKEN = re.compile(
-    rf"\s*(?:(?P<paren>[()])"
+    rf"\s*(?:(?P<near>O?NEAR(?:\(n=\d+\))?(?=\s))|(?P<paren>[()])"
     rf"|(?P<sign>[-+](?=\S))?"
     rf"(?:(?P<name>[A-Za-z]+)\s*(?P<op>:|<>|<=|>=|=|<|>)\s*)?"
     rf"(?:[{_QUOTES}](?P<quoted>[^{_QUOTES}]*)[{_QUOTES}]?|(?P<bare>[^\s(){_QUOTES}]+))"
     rf"|(?P<stray>\S))"
 )
 _OPERATORS = {"AND": "AND", "OR": "OR", "NOT": "NOT", "&&": "AND", "||": "OR"}
-_NEAR = re.compile(r"O?NEAR(\(n=\d+\)|/\d+)?")
 
 
 def _tokens(query: str) -> Iterator[_Token]:
     terms = 0
     for found in _TOKEN.finditer(query):
+        if found["near"]:  # nearness is not kept: both words do
+            continue
         if found["paren"]:
             yield _Token(found["paren"])
             continue
         bare = found["bare"] or ""
-        if not found["sign"] and not found["name"] and bare:
-            if bare in _OPERATORS:
-                yield _Token(_OPERATORS[bare])
-                continue
-            if _NEAR.fullmatch(bare):  # nearness is not kept: both words do
-                continue
+        if not found["sign"] and not found["name"] and bare in _OPERATORS:
+            yield _Token(_OPERATORS[bare])
+            continue
         value = bare if found["quoted"] is None else found["quoted"]
         if found["stray"] or terms >= MAX_TERMS:
             continue
@@ -243,13 +241,18 @@ class _Parser:
         return token.name if token.kind == "term" and token.operator == ":" else ""
 
     def _operand(self, depth: int) -> Node | None:
+        negated = False
+        while self._peek() == "NOT":
+            negated = not negated
+            self._at += 1
+        if self._peek() in ("", ")", "OR", "AND"):
+            return None
+        node = self._positive(depth)
+        return Not(node) if node is not None and negated else node
+
+    def _positive(self, depth: int) -> Node | None:
         token = self._tokens[self._at]
         self._at += 1
-        if token.kind == "NOT":
-            if self._peek() in ("", ")", "OR", "AND"):
-                return None
-            node = self._operand(depth)
-            return None if node is None else Not(node)
         if token.kind == "(":
             if depth >= MAX_DEPTH:
                 return None
