@@ -131,7 +131,7 @@ async def _whole(response: httpx.Response, most: int) -> bytes:
     if response.headers.get("content-encoding", "identity").lower() != "identity":
         raise Unavailable("the document server compresses though asked not to")
     pieces, size = list[bytes](), 0
-    async for piece in response.aiter_raw():
+    async for piece in response.aiter_bytes():
         size += len(piece)
         if size > most:
             raise TooLarge(f"more than {most} octets")
@@ -197,12 +197,13 @@ def _document(response: etree._Element, link: Link) -> Document:
     own = link.segments[-1] if link.segments else link.host
     modified = _http_date(texts.get("getlastmodified", ""))
     length = texts.get("getcontentlength", "")
+    media_type = texts.get("getcontenttype", "").partition(";")[0].strip()
     known = length.isascii() and length.isdigit() and len(length) < 19 and not is_folder
     return Document(
         link_id=link.text, display_name=own, is_folder=is_folder, modified=modified,
         created=_iso_date(texts.get("creationdate", "")) or modified,
         is_hidden=texts.get("ishidden") == "1" or own.startswith("."), length=int(length) if known else 0,
-        content_type=UNKNOWN_TYPE if is_folder else texts.get("getcontenttype") or UNKNOWN_TYPE,
+        content_type=UNKNOWN_TYPE if is_folder else media_type or UNKNOWN_TYPE,
     )
 
 
