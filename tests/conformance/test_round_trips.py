@@ -67,6 +67,7 @@ class Class:
     unsaid: tuple[str, ...]
     #: The field that is changed alone, to what, and the lines that may differ then.
     alone: tuple[str, Any, tuple[str, ...]]
+    versions: tuple[Version, ...] = VERSIONS
 
 
 CLASSES = {
@@ -75,6 +76,7 @@ CLASSES = {
         Class(
             name="Contacts", folder=FolderType.CONTACTS, fields=CONTACT, said=contact, foreign=foreign_card,
             unsaid=UNSAID_OF_CONTACT, alone=("job_title", "Fourth", ("TITLE", "REV")),
+            versions=tuple(Version),
         ),
         Class(
             name="Calendar", folder=FolderType.CALENDAR, fields=APPOINTMENT, said=appointment, foreign=foreign_event,
@@ -84,6 +86,7 @@ CLASSES = {
         Class(
             name="Tasks", folder=FolderType.TASKS, fields=TASK, said=task, foreign=foreign_task,
             unsaid=UNSAID_OF_TASK, alone=("subject", "Fourth", ("SUMMARY", "DTSTAMP", "LAST-MODIFIED")),
+            versions=tuple(Version),
         ),
     )
 }
@@ -189,19 +192,25 @@ def journey(
     return made
 
 
-FIELDS = [(kind.name, name) for kind in CLASSES.values() for name in kind.fields]
+def rows(kinds: dict[str, Class], *, fields: bool) -> list[Any]:
+    """Class, version and, if asked for, field: what is tested of each class in its versions."""
+    return [
+        pytest.param(*(kind.name, name, version)[:: 1 if fields else 2], id=f"{kind.name}-{name}-{version.text}")
+        for kind in kinds.values() for version in kind.versions for name in (kind.fields if fields else ("",))
+    ]
 
 
-@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.text)
-@pytest.mark.parametrize(("kind", "name"), FIELDS)
+FIELDS, KINDS = rows(CLASSES, fields=True), rows(CLASSES, fields=False)
+
+
+@pytest.mark.parametrize(("kind", "name", "version"), FIELDS)
 def test_a_field_goes_from_device_to_device(journey: Any, kind: str, name: str, version: Version) -> None:
     made, one = journey(kind, version), CLASSES[kind].fields[name]
     assert one.of(made.told["added"]) == one.first
     assert one.stands_in(made.stored["added"]), made.stored["added"]
 
 
-@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.text)
-@pytest.mark.parametrize(("kind", "name"), FIELDS)
+@pytest.mark.parametrize(("kind", "name", "version"), FIELDS)
 def test_a_field_that_somebody_else_wrote_comes_to_both_devices(
     journey: Any, kind: str, name: str, version: Version
 ) -> None:
@@ -210,8 +219,7 @@ def test_a_field_that_somebody_else_wrote_comes_to_both_devices(
     assert one.of(made.told["rewritten, seen by two"]) == one.second
 
 
-@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.text)
-@pytest.mark.parametrize(("kind", "name"), FIELDS)
+@pytest.mark.parametrize(("kind", "name", "version"), FIELDS)
 def test_a_field_is_changed_and_removed(journey: Any, kind: str, name: str, version: Version) -> None:
     made, one = journey(kind, version), CLASSES[kind].fields[name]
     third = one.third.strip("\n") if one.attribute == "body" else one.third
@@ -221,8 +229,7 @@ def test_a_field_is_changed_and_removed(journey: Any, kind: str, name: str, vers
         assert not one.of(made.told["removed"])
 
 
-@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.text)
-@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.parametrize(("kind", "version"), KINDS)
 def test_what_eas_cannot_say_survives_every_edit(journey: Any, kind: str, version: Version) -> None:
     """Octet for octet, in its order; also where a device takes away all that it can."""
     made, unsaid = journey(kind, version), CLASSES[kind].unsaid
@@ -231,8 +238,7 @@ def test_what_eas_cannot_say_survives_every_edit(journey: Any, kind: str, versio
         assert kept == list(unsaid), step
 
 
-@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.text)
-@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.parametrize(("kind", "version"), KINDS)
 def test_an_edit_of_one_field_changes_one_line(journey: Any, kind: str, version: Version) -> None:
     made, (attribute, value, names) = journey(kind, version), CLASSES[kind].alone
     assert getattr(made.told["one field"], attribute) == value
@@ -290,7 +296,7 @@ async def test_an_all_day_event_stays_on_its_days(house: House, version: Version
     assert "DTEND;VALUE=DATE:20270329" in stored
 
 
-@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.text)
+@pytest.mark.parametrize("version", Version, ids=lambda version: version.text)
 async def test_tasks_that_come_again(house: House, version: Version) -> None:
     found = await there_and_back(house, FolderType.TASKS, version, REGENERATING, DEAD)
     for item, sent in zip(found, (REGENERATING, DEAD), strict=True):
@@ -304,7 +310,7 @@ async def test_tasks_that_come_again(house: House, version: Version) -> None:
     assert "\nRRULE" not in kept[1], "it would repeat as done"
 
 
-@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.text)
+@pytest.mark.parametrize("version", Version, ids=lambda version: version.text)
 async def test_how_far_a_task_is_survives_until_it_is_done(house: House, version: Version) -> None:
     await house.store(ANNA, FolderType.TASKS, foreign_task("progress"))
     phone = await ready(house, "ONE", version)
@@ -321,7 +327,7 @@ async def test_how_far_a_task_is_survives_until_it_is_done(house: House, version
     await phone.connection.close()
 
 
-@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.text)
+@pytest.mark.parametrize("version", Version, ids=lambda version: version.text)
 async def test_a_distribution_list_keeps_its_members(house: House, version: Version) -> None:
     """EAS has none: it is a contact to a device, and stays a list to everybody else."""
     members = ["MEMBER:urn:uuid:03a0e51f", "MEMBER:mailto:somebody@example.test"]
