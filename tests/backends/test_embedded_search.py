@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text as sql
 from worlds import NOW, EmbeddedWorld, alternative, card, event, feed_of, folder_of, letter
 
 from eas.backends.embedded import prepare
 from eas.engine.model import Audience, FolderType, OofReply, OutOfOffice, Right
 from eas.engine.ports import Chosen, MailQuery
+from eas.items import kql
 from eas.items.appointment import BusyStatus
+from eas.items.native import FollowUp, MailFlags
 
 
 async def hits(world: EmbeddedWorld, name: str = "anna", **query: object) -> list[tuple[str, int]]:
@@ -279,3 +284,55 @@ async def test_no_text_makes_the_database_fail(embedded: EmbeddedWorld) -> None:
     assert not await embedded.embedded.office.knows(NASTY + "@example.com")
     folder = await embedded.mailbox("anna").create_folder("0", "N" + NASTY, FolderType.USER_MAIL, Chosen(name="6"))
     assert await embedded.mailbox("anna").folder(folder.id) == folder
+
+
+# Queries in parts -----------------------------------------------------------------------------------------------------
+
+
+async def test_queries_look_into_header_flags_and_attachments(embedded: EmbeddedWorld) -> None:
+    folder, ids = await fill(
+        embedded,
+        letter("Budget of anna", sender="Dora <dora@elsewhere.example>", text="the plan"),
+        letter("Plan", sender="Eve <eve@elsewhere.example>", text="a budget for dora"),
+        alternative("Rich", "<p>so rich</p>", text=""),
+    )
+    feed = embedded.mailbox("anna").feed(await folder_of(embedded.mailbox("anna"), FolderType.INBOX))
+    await feed.set_flags(ids[0], MailFlags(read=True, categories=("Red Zone",), follow_up=FollowUp(status=2)))
+    for query, found in (
+        ("from:dora", [0]), ("dora", [1, 0]), ("subject:budget", [0]), ("body:budget", [1]), ("subject:plan", [1]),
+        ("body:plan", [0]), ("to:anna", [2, 1, 0]), ("isread:true", [0]), ("isread:false", [2, 1]),
+        ("isflagged:true", [0]), ("category:red", [0]), ('category:"red zone"', [0]), ("NOT from:dora", [2, 1]),
+        ("NOT (from:dora OR subject:rich)", [1]), ("from:dora OR body:rich", [2, 0]), ("hasattachment:true", []),
+        ("kind:email", [2, 1, 0]), ("NOT kind:email", []), ("importance:normal", [2, 1, 0]), ("from:100%", []),
+    ):
+        matching = kql.parse(query, NOW, UTC)
+        assert await hits(embedded, matching=matching) == [(folder, ids[n]) for n in found], query
+
+
+async def test_queries_take_what_is_no_message_as_one_text(embedded: EmbeddedWorld) -> None:
+    mailbox = embedded.mailbox("anna")
+    contacts = await folder_of(mailbox, FolderType.CONTACTS)
+    one = await mailbox.feed(contacts).create(card("Needle Ann"), Chosen(name="1"))
+    for query, count in (("needle", 1), ("subject:needle", 1), ("kind:contacts needle", 1), ("kind:email needle", 0),
+                         ("hasattachment:true needle", 0), ("NOT subject:needle kind:contacts", 0)):
+        found = await hits(embedded, matching=kql.parse(query, NOW, UTC))
+        assert found == [(contacts.id, one.id)] * count, query
+
+
+@given(st.lists(st.sampled_from(
+    ["a", "from:a", "(", ")", "OR", "NOT", "AND", "received:today", "isread:true", "kind:email", "category:x", "\0",
+     "%", "\\", "subject:%_", "ü", "\ud800", '"a b"']
+), max_size=40).map(" ".join))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_no_query_makes_the_database_fail(embedded: EmbeddedWorld, query: str) -> None:
+    await hits(embedded, matching=kql.parse(query, NOW, UTC))
+
+
+async def test_a_time_of_receipt_is_found_by_an_index(embedded: EmbeddedWorld) -> None:
+    """Also what is not in the search text is not read of what lies outside the bounds."""
+    statement = (
+        "EXPLAIN QUERY PLAN SELECT gw_item.id FROM gw_item JOIN gw_content ON gw_content.id = gw_item.content_id "
+        "WHERE gw_item.folder_id IN (1) AND gw_item.received >= 5 AND gw_content.search LIKE '%x%'"
+    )
+    plan = await embedded.embedded.groupware.read(lambda c: [row.detail for row in c.execute(sql(statement))])
+    assert any("ix_gw_item_received" in line for line in plan), plan
