@@ -220,13 +220,16 @@ class Person:
 
     async def mail(
         self, method: str, subject: str, uid: str, start: datetime, to: list[str], *, host: str, lines: str = "",
-        partstat: str = "NEEDS-ACTION", sequence: int = 0, guests: list[str] | None = None,
+        partstat: str = "NEEDS-ACTION", sequence: int = 0, guests: list[str] | None = None, times: str = "",
+        rsvp: str = "TRUE",
     ) -> None:
-        people = "".join(f"ATTENDEE;PARTSTAT={partstat};RSVP=TRUE:mailto:{who}\r\n" for who in guests or to)
+        """`lines` are more of the VEVENT, each with its line end; `times` take the place of DTSTART and DTEND."""
+        people = "".join(f"ATTENDEE;PARTSTAT={partstat};RSVP={rsvp}:mailto:{who}\r\n" for who in guests or to)
+        times = times or f"DTSTART:{compact(start)}\r\nDTEND:{compact(start + timedelta(hours=1))}\r\n"
         ics = (
             f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//conformance//EN\r\nMETHOD:{method}\r\nBEGIN:VEVENT\r\n"
-            f"UID:{uid}\r\nDTSTAMP:{compact(datetime.now(UTC))}\r\nSEQUENCE:{sequence}\r\nDTSTART:{compact(start)}\r\n"
-            f"DTEND:{compact(start + timedelta(hours=1))}\r\nSUMMARY:{subject}\r\nORGANIZER:mailto:{host}\r\n"
+            f"UID:{uid}\r\nDTSTAMP:{compact(datetime.now(UTC))}\r\nSEQUENCE:{sequence}\r\n"
+            f"{times}SUMMARY:{subject}\r\nORGANIZER:mailto:{host}\r\n"
             f"{people}{lines}END:VEVENT\r\nEND:VCALENDAR\r\n"
         )
         message = (
