@@ -517,7 +517,7 @@ KEPT_BACK = (
 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_the_policy_decides_on_attachments(wire: Wires, room: Mailroom, world: Any, version: str) -> None:
-    """R4167 (16), R4163 (11); [MS-ASPROV] AttachmentsEnabled, MaxAttachmentSize. The size is that of the content, and
+    """R4167 (16), R4163 (11); [MS-ASPROV] R206, R207, MaxAttachmentSize. The size is that of the content, and
     a range of what is too large is kept back as well."""
     mine = await room.deliver("anna", RICH)
     device = wire(version=version)

@@ -174,11 +174,11 @@ async def test_a_lost_answer_to_the_acknowledgement_is_given_again(wire: Wires) 
     ("status", "policy", "answered"),
     [
         ("2", {}, "1"),
-        ("2", {"allow_partial": False}, "139"),  # R455, R684
+        ("2", {"allow_partial": False}, "139"),  # R455, R681, R684, R1046
         ("3", {}, "1"),
         ("3", {"enforced": True}, "139"),
         ("4", {}, "1"),
-        ("4", {"allow_external": False}, "145"),  # R461, R687, R697
+        ("4", {"allow_external": False}, "145"),  # R461, R686, R687, R697
     ],
 )
 async def test_what_the_device_made_of_the_policy_counts(
@@ -209,7 +209,7 @@ async def test_an_offered_policy_refuses_nobody(wire: Wires) -> None:
 async def test_an_enforced_policy_asks_for_a_key(
     wire: Wires, world: Any, version: str, key: str, http: int, status: str | None
 ) -> None:
-    """[MS-ASCMD] R4906, R4912, R4987, R7564, R7566"""
+    """[MS-ASPROV] R537; [MS-ASCMD] R4906, R4912, R4987, R7564, R7566"""
     await enforce(world)
     got = await wire(version=version, key=key).post("FolderSync", FOLDER_SYNC)
     assert got.http == http

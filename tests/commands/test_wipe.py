@@ -51,7 +51,7 @@ async def test_a_wipe_refuses_every_command(
 
 @pytest.mark.parametrize("request_", [e("Provision:Provision"), phase_1()])
 async def test_a_wipe_is_told_and_its_end_recorded(wire: Wires, world: Any, request_: Any) -> None:
-    """R493, R653, R654, R663, R664"""
+    """R493, R653, R654, R663, R664, R1041, R1047, R758, R321"""
     device = wire()
     await device.post("FolderSync", FOLDER_SYNC)
     await world.store.request_wipe(world.ids["anna"], device.device)
@@ -69,13 +69,13 @@ async def test_a_wipe_is_told_and_its_end_recorded(wire: Wires, world: Any, requ
 
 
 async def test_a_failed_wipe_is_asked_for_again(wire: Wires, world: Any) -> None:
-    """R665, R701"""
+    """R665, R701, R702, R1042, R1048, R666"""
     device = wire()
     await device.post("FolderSync", FOLDER_SYNC)
     await world.store.request_wipe(world.ids["anna"], device.device)
     failed = await device.post("Provision", NOT_WIPED)
     assert failed.status == "2"
-    assert failed.find("RemoteWipe") is not None
+    assert [child.tag for child in failed.root.elements] == ["Provision:Status", "Provision:RemoteWipe"]
     assert (await world.device()).wipe is Wipe.FAILED
     assert (await device.post("FolderSync", FOLDER_SYNC)).status == "140"
 
@@ -132,7 +132,7 @@ async def account_wipe(world: Any, device: Wire) -> None:
 
 @pytest.mark.parametrize("request_", [e("Provision:Provision"), phase_1()])
 async def test_a_wipe_of_the_account_is_told_and_its_end_recorded(wire: Wires, world: Any, request_: Any) -> None:
-    """R493, R6903, R66601, R66609, R66613, R66614"""
+    """R493, R6901, R6903, R66601, R66609, R66613, R66614"""
     device = wire(version="16.1")
     await account_wipe(world, device)
     assert (await device.post("FolderSync", FOLDER_SYNC)).status == "140"
