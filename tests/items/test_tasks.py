@@ -1,4 +1,4 @@
-"""Tasks: every field there and back, and what survives."""
+"""Tasks: every field there and back, and what survives. [MS-ASTASK]"""
 
 from __future__ import annotations
 
