@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from eas.items import calendar, email, enclosed
+from eas.items import calendar, email, enclosed, old_bodies
 from eas.items.ghosting import kept_fields
 from eas.items.native import ItemId, MailFlags, Record, Refused, Unreadable
 from eas.protocol import schema, wbxml
@@ -45,7 +45,7 @@ log = structlog.get_logger("eas.apply")
 
 #: A body comes back cut or in another type than it was sent in; that is no news to the device. What is attached is sent
 #: as content and comes back as references, which the answer tells (from 16.0, as the UID).
-NOT_COMPARED = frozenset({"body", "attachments", "client_uid"})
+NOT_COMPARED = frozenset({"body", "body_size", "body_truncated", "attachments", "client_uid"})
 
 #: How often a conditional write is tried again when somebody else keeps changing the item.
 ATTEMPTS = 4
@@ -164,13 +164,19 @@ class Applier:
         handlers = {Done.ADD: self._add, Done.CHANGE: self._change, Done.DELETE: self._delete, Done.FETCH: self._fetch}
         for command in commands:
             try:
-                result = await handlers[command.verb](command)
+                result = await handlers[command.verb](self._spelled(command))
             except tuple(STATUS_OF) as error:
                 status = next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
                 result = Result(verb=command.verb, named=command.named, status=status, instance=command.instance)
                 self.refused(command)
             self.applied.results.append(result)
         return self.applied
+
+    def _spelled(self, command: DeviceCommand) -> DeviceCommand:
+        """With notes as the later versions have them. Raises Refused."""
+        if command.data is None or self.session.version not in old_bodies.OLD_BODIES:
+            return command
+        return replace(command, data=old_bodies.plain(command.data))
 
     def _id(self, text: str) -> ItemId | None:
         parsed = parse_server_id(text)

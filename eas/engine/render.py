@@ -12,7 +12,7 @@ from hashlib import blake2b
 
 import structlog
 
-from eas.items import draft, email
+from eas.items import draft, email, old_bodies
 from eas.items.body import BodyPreference, BodyType, Wanted
 from eas.items.native import Item, ItemId, Mail, Part, Record, Unreadable
 from eas.protocol import schema, wbxml
@@ -79,6 +79,8 @@ def render_record(
     reason = ""
     try:
         message = kind.from_native(record.data, wanted, session.viewer, session.version)
+        if session.version in old_bodies.OLD_BODIES:
+            message = old_bodies.sized(message)
         if kind.referred is not None:
             message = kind.referred(message, lambda section: file_reference(collection, record.id, section))
         content = schema.content(message, session.version)

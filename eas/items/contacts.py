@@ -9,7 +9,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import UTC, date
 from typing import Any
 
@@ -247,8 +247,6 @@ def from_native(data: bytes, wanted: Wanted, viewer: Viewer, version: Version) -
     if contact == Contact():
         # ApplicationData may not be empty, nor may a contact be missing because nothing is known of it.
         return Contact(file_as="")
-    if body and version is Version.V2_5:
-        return replace(contact, body_size=body.estimated_size, body_truncated=body.truncated)
     return contact
 
 
