@@ -85,7 +85,7 @@ def without_instance(base: bytes, at: datetime, viewer: Viewer, version: Version
     """The object without one occurrence. Raises Refused, NoOccurrence."""
     event = _stored(base, viewer)
     before = calendar_edit.octets(event)
-    calendar_instances.delete(event, at, version)
+    calendar_instances.delete(event, at, viewer, version)
     return base if calendar_edit.octets(event) == before else _stamped(event, viewer)
 
 

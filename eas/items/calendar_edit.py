@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from hashlib import blake2b
+from itertools import chain
 from typing import Any
 
 from eas.protocol.version import EXCEPTIONS_END_WITH_PATTERN, INSTANCE_COMMANDS, SERVER_OWNS_MEETINGS, Version
@@ -24,6 +25,7 @@ from .native import Refused, Viewer
 from .recurrence import SCALES, Recurrence, completed, same_rule, to_rule
 from .rrule import Rule
 from .rrule import show as show_rule
+from .stretch import Stretch, earlier, stretch_of
 from .timezone import TimeZoneInformation, zone_of_blob, zone_of_rules, zone_or_utc
 
 HALF_HOUR = timedelta(minutes=30)
@@ -35,6 +37,8 @@ REMOVABLE = frozenset({
     "subject", "location", "categories", "sensitivity", "busy_status", "reminder", "attendees", "recurrence",
     "response_requested", "disallow_new_time_proposal",
 })  # fmt: skip
+#: What says when a series is.
+OF_PATTERN = frozenset({"start_time", "end_time", "all_day_event", "timezone", "recurrence"})
 #: What from 16.0 on is the server's to say, whoever organizes: R2088, R2168, R2174, R2221.
 _SERVERS = frozenset({"organizer_name", "organizer_email", "dt_stamp", "uid"})
 #: What of a meeting belongs to its organizer. Attendees have their own answer in the list, see `_attendees`.
@@ -121,12 +125,19 @@ class _Edit:
     shown: Appointment | None
     viewer: Viewer
     version: Version
+    #: Of a series that EAS has no words for: what the device speaks of.
+    sent: Stretch | None = None
 
     def apply(self) -> bool:
         before = octets(self.event)
         held, was_sayable = self.event.span, self.event.repeats and not self.event.unsayable
         if not self.mine:
-            self._leave_to_organizer()
+            self._leave(OF_ORGANIZER)
+        if self.event.unsayable and not self._ended():
+            self.sent = shown_stretch(self.item, self.given, self.event, self.viewer, self.version)
+            if self.sent is not None:
+                # The times and the pattern are not those of the series, and were not changed.
+                self._leave(OF_PATTERN)
         span = self._span()
         rule, replaced = self._rule(span)
         self._check_meeting_status()
@@ -149,6 +160,10 @@ class _Edit:
             if self.shown is not None and self.version in INSTANCE_COMMANDS:
                 if self.item.exceptions != self.shown.exceptions:
                     raise Refused("Exceptions in a Change from 16.0 on")  # R2112
+            elif self.sent is not None:
+                calendar_exceptions.put_in_stretch(
+                    self.event, self.sent, self.item.exceptions, self.viewer, self.version
+                )
             elif not self.event.repeats or self.event.unsayable:
                 raise Refused("exceptions to what does not repeat")
             else:
@@ -165,10 +180,9 @@ class _Edit:
         """Whether the viewer may change what all participants share."""
         return self.shown is None or participants.is_organizer(self.event.main, self.viewer)
 
-    def _leave_to_organizer(self) -> None:
-        """In a meeting of somebody else the times, the pattern and the list are not the device's to change: they are
-        taken as left out, and as kept. The device is told the item again, since it differs from what it said."""
-        self.given, self.kept = self.given - OF_ORGANIZER, self.kept | OF_ORGANIZER
+    def _leave(self, names: frozenset[str]) -> None:
+        """Take these fields as left out and as kept. If the device said them otherwise it is told the item again."""
+        self.given, self.kept = self.given - names, self.kept | names
 
     def _changes(self, name: str) -> bool:
         """Whether the device said something of the field, if only by leaving it out."""
@@ -201,7 +215,7 @@ class _Edit:
             self._check_pair()
             if (start, end) == (self.shown.start_time, self.shown.end_time) and not self._retimed():
                 return held
-            if self.event.unsayable and not self._new_recurrence():
+            if self.event.unsayable and not self._new_recurrence() and not self._ended():
                 return self._unmoved(start, end)
         if end < start:
             raise Refused("an end before the start")
@@ -299,16 +313,22 @@ class _Edit:
         """The rule that the event shall have, and whether it takes the place of what is there. Raises Refused."""
         wanted = self._wanted()
         if wanted is None:
-            # A series that EAS cannot say is shown without Recurrence: no device can mean to end it so.
-            gone = "recurrence" in self.given or self._left_out("recurrence")
-            return None, gone and self.event.repeats and not self.event.unsayable
+            return None, self._ended()
         held = self.event.rule
         shown = self.shown.recurrence if self.shown else None
         rule = to_rule(self._in_zone(wanted, span), span.start, held)
         if shown is None or span.start.form != self.event.span.start.form:
             return rule, True
+        if self.event.unsayable:
+            return rule, True
         same = same_rule(rule, to_rule(self._in_zone(shown, self.event.span), self.event.span.start, held))
         return rule, not same or (wanted.calendar_type or 0) != (shown.calendar_type or 0)
+
+    def _ended(self) -> bool:
+        """Whether the device takes the pattern away. Of a series shown as one occurrence none can mean that."""
+        said = self.shown is not None and self.shown.recurrence is not None
+        gone = "recurrence" in self.given or self._left_out("recurrence")
+        return gone and said and self.event.repeats and self._wanted() is None
 
     def _in_zone(self, said: Recurrence, span: Span) -> Recurrence:
         """From 16.0 Until of all-day series is the last date itself, as StartTime is: here its midnight in the zone."""
@@ -419,6 +439,36 @@ def stamp(event: Event, now: datetime, said: datetime | None = None) -> None:
     set_value(event.main, "DTSTAMP", utc_value(said or now))
     if event.main.first("LAST-MODIFIED"):
         set_value(event.main, "LAST-MODIFIED", utc_value(now))
+
+
+def shown_stretch(
+    item: Appointment, given: Collection[str], event: Event, viewer: Viewer, version: Version
+) -> Stretch | None:
+    """Of a series that EAS has no words for: what the device was shown of it, now or years ago, if it leaves times and
+    pattern as they were shown. Raises Refused if it changes the times alone."""
+    now = stretch_of(event, viewer.now)
+    if now is None or not set(given) & OF_PATTERN:
+        return now
+    if "recurrence" in given and (item.recurrence is None or blank(item.recurrence)):
+        return None
+    moved = False
+    for candidate in chain((now,), earlier(event, viewer.now)):
+        if "recurrence" in given and not _same_pattern(item.recurrence, candidate):
+            continue
+        told = times(candidate.span, event, viewer, version)
+        if all(getattr(item, name) in (None, told[name]) for name in ("start_time", "end_time") if name in given):
+            return candidate
+        moved = True
+    if moved:
+        raise Refused("the times of a series that ActiveSync cannot express")
+    return None
+
+
+def _same_pattern(sent: Recurrence | None, shown: Stretch) -> bool:
+    if sent is None:
+        return False
+    start = shown.span.start
+    return same_rule(to_rule(sent, start), to_rule(shown.recurrence, start))
 
 
 def blank(recurrence: Recurrence) -> bool:

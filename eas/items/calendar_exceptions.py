@@ -17,17 +17,21 @@ from eas.protocol.version import SERVER_OWNS_MEETINGS, Version
 from . import comment, enclosed, participants
 from .appointment import CANCELLED, FROM_16, Attendee, Exception_
 from .body import Wanted
-from .calendar_view import CAN_BE_EMPTY, VEVENT, describe, show_exception
+from .calendar_view import CAN_BE_EMPTY, VEVENT, describe, exceptions, original_time, show_exception
 from .contentline import Component, Line
 from .event import DAY, Event, Span, read_span
-from .ical import Form, Moment, form_for, local, moment_line, set_line, set_value, utc_value
+from .ical import Form, Moment, form_for, local, moment_line, set_line, set_value, utc, utc_value
 from .native import Refused, Viewer
 from .recurrence import in_wall_time, occurrences
+from .stretch import Stretch
 
 #: Lines of a series that its exceptions do not have.
 _OF_SERIES = frozenset({"RRULE", "RDATE", "EXDATE", "EXRULE", "X-EAS-CALENDARTYPE", "DURATION", "DTEND"})
 #: How far to look for the occurrences around one, by FREQ: a step of the pattern, and a leap year's rarity.
-_STEP = {"DAILY": DAY, "WEEKLY": 7 * DAY, "MONTHLY": 62 * DAY, "YEARLY": 366 * 4 * DAY}
+_STEP = {
+    "SECONDLY": DAY / 24, "MINUTELY": DAY / 24, "HOURLY": DAY, "DAILY": DAY, "WEEKLY": 7 * DAY, "MONTHLY": 62 * DAY,
+    "YEARLY": 366 * 4 * DAY,
+}  # fmt: skip
 _TIMING = ("start_time", "end_time", "all_day_event")
 #: Fields of the table that exceptions have.
 _SIMPLE = tuple(name for name in VEVENT if name != "disallow_new_time_proposal")
@@ -57,6 +61,51 @@ def put(event: Event, sent: Iterable[Exception_], viewer: Viewer, version: Versi
         component = held or make(event, original)
         _write_times(event, component, original, exception, shown, version)
         _write_fields(event, component, exception, shown, viewer, version)
+
+
+def put_in_stretch(
+    event: Event, stretch: Stretch, sent: Iterable[Exception_], viewer: Viewer, version: Version
+) -> None:
+    """Exceptions to a pattern that the device was shown in the place of the real one. Raises Refused."""
+    shown = {e.exception_start_time: e for e in exceptions(event, stretch, Wanted(), viewer, version)}
+    for exception in sent:
+        was = shown.get(exception.exception_start_time)
+        if was == exception or (was and was.deleted and exception.deleted):
+            continue
+        if (original := place_of(event, stretch, exception, version)) is not None:
+            put(event, [_at_original(event, original, exception, was, viewer, version)], viewer, version)
+
+
+def place_of(event: Event, stretch: Stretch, exception: Exception_, version: Version) -> Moment | None:
+    """The occurrence that stands at a place of a pattern; None if nothing does, and nothing shall. Raises Refused."""
+    at = exception.exception_start_time
+    if at is None:
+        raise Refused("an exception without ExceptionStartTime")
+    if event.span.start.form is Form.DATE and version in FROM_16:
+        at = utc(at.replace(tzinfo=None), event.span.start.zone)
+    original = stretch.original(at)
+    if original is None:
+        if exception.deleted:
+            return None
+        raise Refused("an exception to an occurrence that does not exist")
+    found = event.occurrence(original)
+    if not exception.deleted and found.component not in (event.main, event.others.get(original.instant)):
+        raise Refused("an occurrence that follows an exception which ActiveSync cannot express")
+    return original
+
+
+def _at_original(
+    event: Event, original: Moment, sent: Exception_, was: Exception_ | None, viewer: Viewer, version: Version
+) -> Exception_:
+    """The exception as one to the real pattern: times that were not changed are those of the occurrence."""
+    sent = replace(sent, exception_start_time=original_time(event, original.wall, version))
+    timing = [(e.start_time, e.end_time) for e in (sent, was or Exception_())]
+    if sent.deleted or timing[0] != timing[1]:
+        return sent
+    series = describe(event.main, Wanted(), viewer, version)
+    held = event.others.get(original.instant)
+    real = show_exception(event, held, series, Wanted(), viewer, version) if held else Exception_()
+    return replace(sent, start_time=real.start_time, end_time=real.end_time, all_day_event=real.all_day_event)
 
 
 def make(event: Event, original: Moment) -> Component:
@@ -143,6 +192,8 @@ def _is_occurrence(event: Event, moment: Moment) -> bool:
     if instant in known:
         return True
     rule = event.rule
+    if rule is None and any(rrule.expandable for rrule in event.understood):
+        return instant in {at.instant for at in event.starts(instant, instant)}
     if rule is None or not rule.expandable:
         return True
     found = occurrences(rule, event.span.start, instant, instant)

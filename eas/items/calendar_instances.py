@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
+from itertools import chain
 
 from eas.protocol.version import Version
 from eas.protocol.wbxml import Element
@@ -16,10 +17,11 @@ from eas.protocol.wbxml import Element
 from . import calendar_exceptions
 from .appointment import Exception_
 from .body import Wanted
-from .calendar_view import describe, show_exception, times
+from .calendar_view import describe, original_time, show_exception, times
 from .event import Event, read_span
 from .ical import Moment
 from .native import Refused, Viewer
+from .stretch import earlier, stretch_of
 
 #: What belongs to the series alone: with InstanceId it is refused. Of Timezone seen with Exchange Online.
 _OF_SERIES = frozenset(
@@ -42,7 +44,7 @@ def change(
     event: Event, at: datetime, sent: Exception_, given: Collection[str], viewer: Viewer, version: Version
 ) -> None:
     """Make the occurrence that begins, or began once, at `at` what the device says of it. Raises Refused."""
-    original = _occurrence(event, at, version)
+    original = _occurrence(event, at, viewer, version)
     series = describe(event.main, Wanted(), viewer, version)
     held = event.others.get(original.instant)
     shown = show_exception(event, held, series, Wanted(), viewer, version) if held else Exception_()
@@ -51,7 +53,7 @@ def change(
         raise Refused("AllDayEvent of an occurrence is that of its series")  # R2009
     whole = replace(
         shown,
-        exception_start_time=at,
+        exception_start_time=original_time(event, original.wall, version),
         removed=(shown.removed - given) | sent.removed,
         **{f.name: getattr(sent, f.name) for f in fields(Exception_) if f.name in given and f.name not in _NAMED},
     )
@@ -63,14 +65,19 @@ def change(
 _NAMED = frozenset({"exception_start_time", "removed", "attachments", "deleted"})
 
 
-def delete(event: Event, at: datetime, version: Version) -> None:
+def delete(event: Event, at: datetime, viewer: Viewer, version: Version) -> None:
     """Raises Refused. What is deleted already stays so."""
-    calendar_exceptions.delete(event, _occurrence(event, at, version))
+    calendar_exceptions.delete(event, _occurrence(event, at, viewer, version))
 
 
-def _occurrence(event: Event, at: datetime, version: Version) -> Moment:
+def _occurrence(event: Event, at: datetime, viewer: Viewer, version: Version) -> Moment:
     if not event.repeats:
         raise Refused("an occurrence of what does not repeat")
+    if event.unsayable and (now := stretch_of(event, viewer.now)) is not None:
+        asked = Exception_(exception_start_time=at, deleted=True)
+        for candidate in chain((now,), earlier(event, viewer.now)):
+            if (place := calendar_exceptions.place_of(event, candidate, asked, version)) is not None:
+                return place
     try:
         found = calendar_exceptions.original_of(event, Exception_(exception_start_time=at, deleted=True), version)
     except Refused as error:

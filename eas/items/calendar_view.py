@@ -26,11 +26,12 @@ from .appointment import (
 )
 from .body import BodyType, Wanted, render_source
 from .contentline import Component
-from .event import Event, Span, all_day_instants, read_span
-from .ical import Each, Form, Number, Rule, Stamp, Text, Truth, Words, local, read_utc, set_value, utc
+from .event import Event, Occurrence, Span, all_day_instants, read_span
+from .ical import Each, Form, Moment, Number, Rule, Stamp, Text, Truth, Words, local, read_utc, set_value, utc
 from .native import Viewer
 from .place import Place, Where
 from .recurrence import Recurrence
+from .stretch import Stretch, stretch_of
 from .timezone import TimeZoneInformation, blob_of, zone_of_rules
 
 #: [MS-ASCAL] Category R187, Exception R24311.
@@ -122,7 +123,19 @@ _ANSWERED = frozenset({ResponseType.TENTATIVE, ResponseType.ACCEPTED, ResponseTy
 
 def show(event: Event, wanted: Wanted, viewer: Viewer, version: Version) -> Appointment:
     """The event as a device of that version sees it."""
-    span = event.shown(viewer.now) if event.unsayable else event.span
+    stretch = stretch_of(event, viewer.now) if event.unsayable else None
+    return show_stretch(event, stretch, wanted, viewer, version)
+
+
+def show_stretch(
+    event: Event, stretch: Stretch | None, wanted: Wanted, viewer: Viewer, version: Version
+) -> Appointment:
+    """As `show`, with a given stretch of a series that EAS has no words for; where there is none, such a series is
+    shown as its next occurrence alone."""
+    if stretch is not None:
+        span = stretch.span
+    else:
+        span = event.shown(viewer.now) if event.unsayable else event.span
     source = comment.source(event.main)
     name, address = participants.organizer(event.main)
     return Appointment(
@@ -131,8 +144,8 @@ def show(event: Event, wanted: Wanted, viewer: Viewer, version: Version) -> Appo
         organizer_name=name or viewer.name,
         organizer_email=address or next(iter(viewer.addresses), None),
         uid=uid(event),
-        recurrence=shown_recurrence(event, version),
-        exceptions=exceptions(event, wanted, viewer, version) if event.recurrence else (),
+        recurrence=stretch.recurrence if stretch else shown_recurrence(event, version),
+        exceptions=exceptions(event, stretch, wanted, viewer, version),
         response_requested=_asks(event.main, viewer),
         disallow_new_time_proposal=VEVENT["disallow_new_time_proposal"].load(event.main),
         native_body_type=int(source.native) if source else None,
@@ -210,9 +223,18 @@ def shown_recurrence(event: Event, version: Version) -> Recurrence | None:
     return replace(told, calendar_type=CALENDAR_TYPE.load(event.main) or 0)
 
 
-def exceptions(event: Event, wanted: Wanted, viewer: Viewer, version: Version) -> tuple[Exception_, ...]:
+def exceptions(
+    event: Event, stretch: Stretch | None, wanted: Wanted, viewer: Viewer, version: Version
+) -> tuple[Exception_, ...]:
     """What differs, by original start; the latest MAX_EXCEPTIONS, since the past matters least."""
     series = describe(event.main, wanted, viewer, version)
+    if stretch is not None:
+        return tuple(
+            _at_place(event, place, occurrence, series, wanted, viewer, version)
+            for place, occurrence in stretch.changed(event)
+        )
+    if not event.recurrence:
+        return ()
     found = {}
     for moment in event.deleted:
         at = original_time(event, moment.wall, version)
@@ -229,18 +251,30 @@ def show_exception(
     line = component.first("RECURRENCE-ID")
     assert line is not None, "only components with a RECURRENCE-ID are exceptions"
     original = event.original(line)
-    told = describe(component, wanted, viewer, version)
-    span = read_span(component, event.zones)
-    when = times(span, event, viewer, version)
-    inherited = times(event.span.begun(original), event, viewer, version)
+    found = Occurrence(original, read_span(component, event.zones), component)
+    return _at_place(event, original, found, series, wanted, viewer, version)
+
+
+def _at_place(
+    event: Event, place: Moment, found: Occurrence | None, series: Mapping[str, Any], wanted: Wanted, viewer: Viewer,
+    version: Version,
+) -> Exception_:
+    """What is at this place of the pattern, None for nothing, as an exception to it."""
+    at = original_time(event, place.wall, version)
+    if found is None:
+        return Exception_(deleted=True, exception_start_time=at)
+    told = series if found.component is event.main else describe(found.component, wanted, viewer, version)
+    when = times(found.span, event, viewer, version)
+    inherited = times(event.span.begun(place), event, viewer, version)
     when = {name: value for name, value in when.items() if name != "timezone" and value != inherited[name]}
     if when:
         # Both or none: devices take a lone end for one of the series.
-        when.update({name: times(span, event, viewer, version)[name] for name in ("start_time", "end_time")})
+        both = times(found.span, event, viewer, version)
+        when.update({name: both[name] for name in ("start_time", "end_time")})
     differing = {name: value for name, value in told.items() if value != series[name]}
     removed = frozenset(name for name, value in differing.items() if value in (None, ()))
     return Exception_(
-        exception_start_time=original_time(event, original.wall, version),
+        exception_start_time=at,
         removed=removed & CAN_BE_EMPTY,
         **{name: value for name, value in differing.items() if name not in removed},
         **when,

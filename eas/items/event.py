@@ -14,13 +14,13 @@ from . import rrule
 from .contentline import Component, Line
 from .ical import Form, Moment, open_calendar, read_duration, read_moment, utc
 from .native import Unreadable
-from .recurrence import Recurrence, from_rule, in_wall_time, occurrences
+from .recurrence import MAX_OCCURRENCES, Recurrence, from_rule, in_wall_time, occurrences
 from .rrule import Rule
 from .vtimezone import Zones
 
 DAY = timedelta(days=1)
-#: Occurrences laid out for one question (free/busy of some weeks, the next one). A year of hours.
-MAX_OCCURRENCES = 10_000
+#: RRULEs and EXRULEs of one event. RFC 5545 says there should be one.
+MAX_RULES = 20
 #: EXDATEs and RDATEs that are read. A daily series of 20 years has 7,300 days.
 MAX_DATES = 10_000
 
@@ -43,6 +43,15 @@ class Span:
         if self.all_day:
             return Span(start, start.at(_plus(start.wall, self.length)), True)
         return Span(start, self.end.like(_plus(start.instant, self.length)), False)
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One occurrence: when it would begin by the pattern, when it is, and the component that describes it."""
+
+    original: Moment
+    span: Span
+    component: Component
 
 
 @dataclass(slots=True)
@@ -76,15 +85,15 @@ class Event:
 
     @property
     def recurrence(self) -> Recurrence | None:
-        """What a device is told of the series; None also if EAS cannot say it. RDATEs beside a rule are left out."""
+        """What a device is told of the series; None also if EAS cannot say it (see `stretch.py`)."""
         rule = self.rule
-        if rule is None or self.main.find("EXRULE"):
+        if rule is None or self.main.find("EXRULE") or self.main.find("RDATE") or self.onward:
             return None
         return from_rule(rule, self.span.start)
 
     @property
     def unsayable(self) -> bool:
-        """A series that is shown as one appointment."""
+        """A series that EAS has no words for."""
         return self.repeats and self.recurrence is None
 
     def original(self, line: Line) -> Moment:
@@ -117,27 +126,81 @@ class Event:
                 except Unreadable:
                     continue
 
-    def starts(self, low: datetime, high: datetime) -> list[Moment]:
+    def starts(self, low: datetime, high: datetime, limit: int = MAX_OCCURRENCES) -> list[Moment]:
         """When the occurrences would begin that begin from `low` to `high`, without the deleted ones; exceptions by
-        their original start. A rule that cannot be laid out gives the first occurrence alone."""
-        rule = self.rule
+        their original start. Rules that cannot be laid out give the first occurrence alone."""
         first = self.span.start
-        if rule is None:
-            found = [first] if low <= first.instant <= high else []
-        else:
-            found = occurrences(rule, first, low, high)
-        found += [moment for moment in self._dates("RDATE") if low <= moment.instant <= high]
+        found = [first] if low <= first.instant <= high else []
         gone = {moment.instant for moment in self.deleted}
+        for rule in self._rules("RRULE"):
+            found += occurrences(rule, first, low, high, limit + len(gone))
+        found += [moment for moment in self._dates("RDATE") if low <= moment.instant <= high]
+        for rule in self._rules("EXRULE"):
+            gone |= {moment.instant for moment in occurrences(rule, first, low, high)}
         unique = {moment.instant: moment for moment in found if moment.instant not in gone}
-        return [unique[instant] for instant in sorted(unique)][:MAX_OCCURRENCES]
+        return [unique[instant] for instant in sorted(unique)][:limit]
+
+    def _rules(self, name: str) -> list[Rule]:
+        """The rules that are understood."""
+        found = []
+        for line in self.main.find(name)[:MAX_RULES]:
+            try:
+                found.append(rrule.parse(line.value))
+            except rrule.BadRule:
+                continue
+        return found
+
+    @property
+    def understood(self) -> list[Rule]:
+        """The RRULEs that are understood."""
+        return self._rules("RRULE")
+
+    @property
+    def onward(self) -> list[tuple[Moment, Component]]:
+        """The exceptions that hold for all later occurrences, too (RANGE=THISANDFUTURE), in order."""
+        found = []
+        for component in self.others.values():
+            line = component.first("RECURRENCE-ID")
+            if line is not None and (line.param("RANGE") or "").upper() == "THISANDFUTURE":
+                found.append((self.original(line), component))
+        return sorted(found, key=lambda pair: pair[0].instant)
+
+    def occurrence(self, original: Moment, onward: list[tuple[Moment, Component]] | None = None) -> Occurrence:
+        """The occurrence that would begin at `original`, as it is. `onward` if it is at hand."""
+        own = self.others.get(original.instant)
+        if own is not None:
+            return Occurrence(original, read_span(own, self.zones), own)
+        onward = self.onward if onward is None else onward
+        held = [pair for pair in onward if pair[0].instant <= original.instant]
+        if not held:
+            return Occurrence(original, self.span.begun(original), self.main)
+        began, component = held[-1]
+        model = read_span(component, self.zones)
+        # As far from its place in the pattern, on the clock, as the first of them.
+        return Occurrence(original, model.begun(model.start.at(_plus(original.wall, model.start.wall - began.wall))),
+                          component)
+
+    def occurrences(self, low: datetime, high: datetime, limit: int) -> list[Occurrence]:
+        """Those that would begin by the pattern from `low` to `high`, in the order of the pattern; none if they are
+        more than `limit`."""
+        originals = {moment.instant: moment for moment in self.starts(low, high, limit + 1)}
+        if len(originals) > limit:
+            return []
+        for component in self.others.values():
+            line = component.first("RECURRENCE-ID")
+            if line is not None and low <= (moment := self.original(line)).instant <= high:
+                originals[moment.instant] = moment
+        onward = self.onward
+        return [self.occurrence(originals[instant], onward) for instant in sorted(originals)]
 
     def laid_out(self, low: datetime, high: datetime) -> list[tuple[Span, Component]]:
         """The occurrences that touch the time from `low` to `high`, each with the component that describes it."""
         reach = max(self.span.length, timedelta()) + DAY
-        out = []
+        out, onward = [], self.onward
         for start in self.starts(_plus(low, -reach), high):
             if start.instant not in self.others:
-                out.append((self.span.begun(start), self.main))
+                found = self.occurrence(start, onward)
+                out.append((found.span, found.component))
         for component in self.others.values():
             out.append((read_span(component, self.zones), component))
         touching = [(span, c) for span, c in out if span.start.instant < high and span.end.instant > low]
@@ -158,14 +221,15 @@ class Event:
         last = self.span
         if self.rules or self.main.find("RDATE"):
             dates = list(self._dates("RDATE"))
-            rule = self.rule
-            if self.rules and (rule is None or (rule.count is None and rule.until is None)):
+            rules = self._rules("RRULE")
+            if len(rules) < len(self.rules):
                 return None
-            if rule is not None:
+            for rule in rules:
                 final = rrule.last_of(in_wall_time(rule, self.span.start), self.span.start.wall)
                 if final is None:
                     return None
-                last = self.span.begun(self.span.start.at(final))
+                candidate = self.span.begun(self.span.start.at(final))
+                last = max(last, candidate, key=lambda span: span.end.instant)
             ends = [self.span.begun(date).end.instant for date in dates]
         else:
             ends = []

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, time, timedelta
 from enum import IntEnum
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TypeVar
 
 from eas.protocol.schema import COMPACT, DASHED, FLAG, INT, element, enum
@@ -95,6 +95,9 @@ class TaskRecurrence(Recurrence):
 
 
 R = TypeVar("R", bound=Recurrence)
+
+#: Occurrences laid out for one question (free/busy of some weeks, the next one). A year of hours.
+MAX_OCCURRENCES = 10_000
 
 #: The elements that say which days, by Type: what is not listed for a type must not be sent with it.
 #: [MS-ASCAL] Recurrence Patterns; R194, R204, R327, R478; violations are Status 6, R53916-R53919.
@@ -380,14 +383,17 @@ def _say_days(rule: Rule) -> Recurrence | None:
 _SAY = {"DAILY": _say_daily, "WEEKLY": _say_weekly, "MONTHLY": _say_monthly, "YEARLY": _say_yearly}
 
 
-def occurrences(rule: Rule, start: Moment, low: datetime, high: datetime) -> list[Moment]:
+def occurrences(
+    rule: Rule, start: Moment, low: datetime, high: datetime, limit: int = MAX_OCCURRENCES
+) -> list[Moment]:
     """The occurrences of a series whose start (not end) is from `low` to `high` (instants), the first one always
-    counted as one. RDATE and EXDATE are the caller's. [low, high] must be bounded."""
+    counted as one. RDATE and EXDATE are the caller's. [low, high] must be bounded; so is the number."""
     margin = timedelta(days=2)
     wall_low = max(start.wall, local(low, start.zone) - margin if low.year > 2 else start.wall)
     wall_high = local(high, start.zone) + margin if high.year < 9998 else datetime.max
-    walls = list(rrule.between(in_wall_time(rule, start), start.wall, wall_low, wall_high))
+    # Some more, since the first ones may lie within the margin.
+    walls = list(islice(rrule.between(in_wall_time(rule, start), start.wall, wall_low, wall_high), 2 * limit))
     if not walls or (walls[0] != start.wall and wall_low <= start.wall):
         walls = [start.wall, *walls] if start.wall <= wall_high else walls
-    return [moment for moment in map(start.at, walls) if low <= moment.instant <= high]
+    return [moment for moment in map(start.at, walls) if low <= moment.instant <= high][:limit]
 

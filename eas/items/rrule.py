@@ -18,11 +18,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import product
 
-#: Periods (days, weeks, months, years) that one expansion looks at: 137 years of days. No rule of a person is longer.
+#: Periods (years ... seconds) that one expansion looks at: 137 years of days, or a month of minutes. No rule of a
+#: person is longer.
 MAX_PERIODS = 50_000
 #: Periods in a row without an occurrence after which there will be none. The rarest date, 29 February on a given
 #: weekday, comes within 40 years; with an interval that leaves most years out it takes longer.
-MAX_EMPTY = {"YEARLY": 500, "MONTHLY": 1_500, "WEEKLY": 5_000, "DAILY": 20_000}
+MAX_EMPTY = {
+    "YEARLY": 500, "MONTHLY": 1_500, "WEEKLY": 5_000, "DAILY": 20_000,
+    "HOURLY": 20_000, "MINUTELY": 20_000, "SECONDLY": 20_000,
+}  # fmt: skip
 #: RFC 5545 sets no bound; [MS-ASCAL] Interval R28311 and Occurrences R345 stop at 999. A year has 366 days.
 MAX_INTERVAL = 100_000
 MAX_COUNT = 1_000_000
@@ -33,6 +37,8 @@ MAX_LIST = 732
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 FREQUENCIES = ("YEARLY", "MONTHLY", "WEEKLY", "DAILY", "HOURLY", "MINUTELY", "SECONDLY")
+#: Frequencies within a day, by the length of their period.
+_WITHIN_DAY = {"HOURLY": timedelta(hours=1), "MINUTELY": timedelta(minutes=1), "SECONDLY": timedelta(seconds=1)}
 
 
 class BadRule(ValueError):
@@ -69,11 +75,11 @@ class Rule:
 
     @property
     def expandable(self) -> bool:
-        """False for what `between` cannot lay out: sub-daily rules, week numbers, other calendars, unknown parts."""
+        """False for what `between` cannot lay out: other calendars, unknown parts, week numbers of other than years,
+        and what is beyond the bounds."""
         return (
-            self.freq in ("YEARLY", "MONTHLY", "WEEKLY", "DAILY")
-            and not (self.by_week_no or self.scale or self.other)
-            and not (self.by_year_day and self.freq != "YEARLY")
+            not (self.scale or self.other)
+            and not (self.by_week_no and self.freq != "YEARLY")
             and (self.count or 0) <= MAX_PERIODS
             and max(1, len(self.by_hour)) * max(1, len(self.by_minute)) * max(1, len(self.by_second)) <= MAX_TIMES
         )
@@ -147,7 +153,8 @@ def between(rule: Rule, start: datetime, low: datetime, high: datetime) -> Itera
     last = high if rule.until is None else min(high, rule.until.replace(tzinfo=None))
     first = 0 if rule.count is not None else max(0, _period_of(rule, start, low) - 1)
     seen = empty = 0
-    for index in range(first, first + MAX_PERIODS):
+    index = first
+    for _ in range(MAX_PERIODS):
         found, begins = _period(rule, start, index)
         empty = 0 if found else empty + 1
         if begins is None or begins > last or empty > MAX_EMPTY[rule.freq]:
@@ -162,6 +169,20 @@ def between(rule: Rule, start: datetime, low: datetime, high: datetime) -> Itera
                 yield moment
             if seen == rule.count:
                 return
+        index = index + 1 if found else _following(rule, start, index, begins)
+
+
+def _following(rule: Rule, start: datetime, index: int, begins: datetime) -> int:
+    """The period to look at after an empty one: within a day that is none of the rule's, or an hour, none is left."""
+    if rule.freq not in _WITHIN_DAY:
+        return index + 1
+    if not _meets(rule, begins.date()):
+        rest = timedelta(days=1) - (begins - datetime.combine(begins.date(), time.min))
+    elif rule.freq != "HOURLY" and rule.by_hour and begins.hour not in rule.by_hour:
+        rest = timedelta(hours=1) - timedelta(minutes=begins.minute, seconds=begins.second)
+    else:
+        return index + 1
+    return index + max(1, -(-rest // (_WITHIN_DAY[rule.freq] * rule.interval)))
 
 
 def last_of(rule: Rule, start: datetime) -> datetime | None:
@@ -176,8 +197,10 @@ def last_of(rule: Rule, start: datetime) -> datetime | None:
     if until <= start:
         return start
     # Look back in growing steps rather than through a daily series of ten years.
-    for days in (40, 400, 4000, 40_000):
-        low = max(start, until - timedelta(days=days * rule.interval)) if days * rule.interval < 700_000 else start
+    unit = _WITHIN_DAY.get(rule.freq, timedelta(days=1))
+    for steps in (40, 400, 4000, 40_000):
+        back = steps * rule.interval * unit if steps * rule.interval < 700_000 else datetime.max - datetime.min
+        low = max(start, until - back) if back < until - start else start
         if found := list(between(rule, start, low, until)):
             return found[-1]
         if low == start:
@@ -248,18 +271,22 @@ def _show_until(rule: Rule) -> str:
 def _with_defaults(rule: Rule, start: datetime) -> Rule:
     """What DTSTART says where the rule says nothing. RFC 5545 3.3.10, last paragraphs."""
     added: dict[str, tuple[object, ...]] = {}
-    if not (rule.by_month_day or rule.by_day or rule.by_year_day):
+    if rule.by_week_no and not (rule.by_month_day or rule.by_day or rule.by_year_day):
+        added = {"by_day": ((0, start.weekday()),)}
+    elif not (rule.by_month_day or rule.by_day or rule.by_year_day):
         if rule.freq == "YEARLY":
             added = {"by_month": rule.by_month or (start.month,), "by_month_day": (start.day,)}
         elif rule.freq == "MONTHLY":
             added = {"by_month_day": (start.day,)}
         elif rule.freq == "WEEKLY":
             added = {"by_day": ((0, start.weekday()),)}
+    # What is finer than the period comes from DTSTART; the period's own part and coarser ones are filters.
+    fine = ("HOURLY", "MINUTELY", "SECONDLY").index(rule.freq) + 1 if rule.freq in _WITHIN_DAY else 0
     return replace(
         rule,
-        by_hour=tuple(sorted(set(rule.by_hour))) or (start.hour,),
-        by_minute=tuple(sorted(set(rule.by_minute))) or (start.minute,),
-        by_second=tuple(sorted({min(s, 59) for s in rule.by_second})) or (start.second,),
+        by_hour=tuple(sorted(set(rule.by_hour))) or ((start.hour,) if fine < 1 else ()),
+        by_minute=tuple(sorted(set(rule.by_minute))) or ((start.minute,) if fine < 2 else ()),
+        by_second=tuple(sorted({min(s, 59) for s in rule.by_second})) or ((start.second,) if fine < 3 else ()),
         **added,  # type: ignore[arg-type]
     )
 
@@ -277,6 +304,8 @@ def _period_of(rule: Rule, start: datetime, moment: datetime) -> int:
         passed = (moment.year - start.year) * 12 + moment.month - start.month
     elif rule.freq == "WEEKLY":
         passed = (_week_begins(rule, moment.date()) - _week_begins(rule, start.date())) // 7
+    elif rule.freq in _WITHIN_DAY:
+        passed = (moment - _begun(rule, start)) // _WITHIN_DAY[rule.freq]
     else:
         passed = moment.toordinal() - start.toordinal()
     return passed // rule.interval
@@ -285,6 +314,8 @@ def _period_of(rule: Rule, start: datetime, moment: datetime) -> int:
 def _period(rule: Rule, start: datetime, index: int) -> tuple[list[datetime], datetime | None]:
     """The occurrences within period `index`, and when it begins; None for a period beyond the year 9999."""
     step = index * rule.interval
+    if rule.freq in _WITHIN_DAY:
+        return _period_within_day(rule, start, step)
     if step > _MAX_ORDINAL:
         return [], None
     if rule.freq == "YEARLY":
@@ -305,10 +336,43 @@ def _period(rule: Rule, start: datetime, index: int) -> tuple[list[datetime], da
     days = [day for day in map(date.fromordinal, range(first, min(end, _MAX_ORDINAL))) if _meets(rule, day)]
     times = [time(h, m, s) for h, m, s in product(rule.by_hour, rule.by_minute, rule.by_second)]
     found = [datetime.combine(day, at) for day in days for at in times]
-    if rule.by_set_pos:
-        places = {pos - 1 if pos > 0 else len(found) + pos for pos in rule.by_set_pos}
-        found = [moment for place, moment in enumerate(found) if place in places]
-    return found, datetime.combine(date.fromordinal(first), time.min)
+    return _placed(rule, found), datetime.combine(date.fromordinal(first), time.min)
+
+
+def _begun(rule: Rule, start: datetime) -> datetime:
+    """The beginning of the hour, minute or second of `start`."""
+    if rule.freq == "HOURLY":
+        return start.replace(minute=0, second=0, microsecond=0)
+    return start.replace(second=0 if rule.freq == "MINUTELY" else start.second, microsecond=0)
+
+
+def _period_within_day(rule: Rule, start: datetime, step: int) -> tuple[list[datetime], datetime | None]:
+    """The occurrences within the hour, minute or second that is `step` of them after that of `start`."""
+    try:
+        begins = _begun(rule, start) + step * _WITHIN_DAY[rule.freq]
+    except OverflowError:
+        return [], None
+    if not _meets(rule, begins.date()) or (rule.by_hour and begins.hour not in rule.by_hour):
+        return [], begins
+    minutes, seconds = rule.by_minute, rule.by_second
+    if rule.freq != "HOURLY":
+        if minutes and begins.minute not in minutes:
+            return [], begins
+        minutes = (begins.minute,)
+    if rule.freq == "SECONDLY":
+        if seconds and begins.second not in seconds:
+            return [], begins
+        seconds = (begins.second,)
+    found = [begins.replace(minute=m, second=s) for m, s in product(minutes, seconds)]
+    return _placed(rule, found), begins
+
+
+def _placed(rule: Rule, found: list[datetime]) -> list[datetime]:
+    """What BYSETPOS leaves of the occurrences within one period."""
+    if not rule.by_set_pos:
+        return found
+    places = {pos - 1 if pos > 0 else len(found) + pos for pos in rule.by_set_pos}
+    return [moment for place, moment in enumerate(found) if place in places]
 
 
 _MAX_ORDINAL = date.max.toordinal()
@@ -334,12 +398,25 @@ def _meets(rule: Rule, day: date) -> bool:
         of_year = day.timetuple().tm_yday
         if of_year not in rule.by_year_day and of_year - length - 1 not in rule.by_year_day:
             return False
+    if rule.by_week_no and not _in_week(rule, day):
+        return False
     return not rule.by_day or any(wd == day.weekday() and _nth(rule, day, n) for n, wd in rule.by_day)
+
+
+def _in_week(rule: Rule, day: date) -> bool:
+    """Whether the week of `day` has one of the numbers; week 1 is the first with four days in its year. RFC 5545
+    3.3.10 BYWEEKNO."""
+    first = _week_begins(rule, day)
+    year = date.fromordinal(min(max(first + 3, 1), _MAX_ORDINAL)).year
+    one = _week_begins(rule, date(year, 1, 4))
+    following = _week_begins(rule, date(year + 1, 1, 4)) if year < 9999 else one + 53 * 7
+    number, weeks = (first - one) // 7 + 1, (following - one) // 7
+    return number in rule.by_week_no or number - weeks - 1 in rule.by_week_no
 
 
 def _nth(rule: Rule, day: date, n: int) -> bool:
     """Whether `day` is the n-th of its weekday in its month, or in its year where the rule names no month."""
-    if n == 0 or rule.freq in ("WEEKLY", "DAILY"):
+    if n == 0 or rule.freq not in ("MONTHLY", "YEARLY") or rule.by_week_no:
         return True
     if rule.freq == "MONTHLY" or rule.by_month:
         place, length = day.day, calendar.monthrange(day.year, day.month)[1]

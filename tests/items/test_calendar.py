@@ -516,15 +516,18 @@ def test_online_meeting_link() -> None:
 # -- Series that EAS cannot say
 
 
-def test_unsayable_series_is_shown_as_its_next_occurrence() -> None:
-    data = event("DTSTART;TZID=Europe/Berlin:20250101T100000", "DURATION:PT1H", "RRULE:FREQ=MONTHLY;BYDAY=1MO,3MO",
+def test_unsayable_series_is_shown_as_a_pattern_with_exceptions() -> None:
+    data = event("DTSTART;TZID=Europe/Berlin:20250106T100000", "DURATION:PT1H", "RRULE:FREQ=MONTHLY;BYDAY=1MO,3MO",
                  "SUMMARY:Tour")  # fmt: skip
     shown = show(data)
-    assert shown.recurrence is None
-    assert shown.start_time == datetime(2026, 4, 6, 8, tzinfo=UTC)
+    assert shown.recurrence is not None
+    assert shown.recurrence.type is RecurrenceType.WEEKLY
+    assert shown.start_time == datetime(2025, 1, 6, 9, tzinfo=UTC)
+    assert all(exception.deleted for exception in shown.exceptions)
     renamed = calendar.to_native(replace(shown, subject="x"), ALL, data, frozenset(), ME, V, uid="x")
     assert b"RRULE:FREQ=MONTHLY;BYDAY=1MO,3MO" in renamed
-    assert b"DTSTART;TZID=Europe/Berlin:20250101T100000" in renamed
+    assert b"DTSTART;TZID=Europe/Berlin:20250106T100000" in renamed
+    assert b"EXDATE" not in renamed
     assert b"SUMMARY:x" in renamed
     with pytest.raises(Refused):
         change(data, start_time=shown.start_time + timedelta(hours=1), end_time=shown.end_time + timedelta(hours=1))  # type: ignore[operator]
@@ -533,7 +536,7 @@ def test_unsayable_series_is_shown_as_its_next_occurrence() -> None:
 def test_unsayable_series_that_was_shown_earlier_may_be_renamed_later() -> None:
     data = event("DTSTART;TZID=Europe/Berlin:20250101T100000", "RRULE:FREQ=MONTHLY;BYDAY=1MO,3MO")
     shown = show(data)
-    later = replace(ME, now=NOW + timedelta(days=100))
+    later = replace(ME, now=NOW + timedelta(days=700))
     renamed = calendar.to_native(replace(shown, subject="x"), ALL, data, frozenset(), later, V, uid="x")
     assert b"RRULE:FREQ=MONTHLY;BYDAY=1MO,3MO" in renamed
 
@@ -556,7 +559,7 @@ def test_rrule_that_nobody_understands_survives() -> None:
         ((*TIMED, "RRULE:FREQ=WEEKLY;UNTIL=20260501T000000Z"), END + timedelta(days=14)),
         ((*TIMED, "RRULE:FREQ=WEEKLY"), None),
         ((*TIMED, "RRULE:FREQ=FOO"), None),
-        ((*TIMED, "RRULE:FREQ=HOURLY;COUNT=3"), None),
+        ((*TIMED, "RRULE:FREQ=HOURLY;COUNT=3"), END + timedelta(hours=2)),
         ((*TIMED, "RDATE;TZID=Europe/Berlin:20270415T100000"), datetime(2027, 4, 15, 9, tzinfo=UTC)),
     ],
 )

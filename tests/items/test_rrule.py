@@ -118,7 +118,8 @@ def test_impossible_rule_ends() -> None:
         ("FREQ=YEARLY;UNTIL=20300101T000000", datetime(2029, 3, 9, 10)),
         ("FREQ=WEEKLY;UNTIL=20200101T000000", START),
         ("FREQ=DAILY", None),
-        ("FREQ=HOURLY;COUNT=3", None),
+        ("FREQ=HOURLY;COUNT=3", datetime(2024, 3, 9, 12)),
+        ("FREQ=SECONDLY;UNTIL=20240310T100000", datetime(2024, 3, 10, 10)),
         ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30;COUNT=3", None),
     ],
 )
