@@ -178,7 +178,7 @@ async def test_a_lost_answer_to_the_acknowledgement_is_given_again(wire: Wires) 
         ("3", {}, "1"),
         ("3", {"enforced": True}, "139"),
         ("4", {}, "1"),
-        ("4", {"allow_external": False}, "145"),  # R461, R686, R687, R697
+        ("4", {"allow_external": False}, "145"),  # R461, R686, R687, R697, [MS-ASCMD] R4917
     ],
 )
 async def test_what_the_device_made_of_the_policy_counts(

@@ -230,7 +230,7 @@ async def test_a_list_is_merged(wire: Wires, world: Any) -> None:
     crowd = [f"m{n}@elsewhere.example" for n in range(21)]
     await world.admin.add_group("crowd@example.com", "Crowd", crowd)
     got = await ask(anna, "crowd@example.com", options=(span(f"{day}12:00:00.000Z"),))
-    assert got.text(*RECIPIENT, "Availability", "Status") == "161"
+    assert got.text(*RECIPIENT, "Availability", "Status") == "161"  # [MS-ASCMD] R4946
     assert got.find(*RECIPIENT, "Availability", "MergedFreeBusy") is None
 
 
@@ -241,7 +241,7 @@ async def test_only_so_many_calendars_are_looked_into(wire: Wires, world: Any) -
         await world.admin.add_group(f"team{number}@example.com", f"Team {number}", members)
     to = [f"team{number}@example.com" for number in range(6)]
     got = await ask(wire(), *to, options=(span("2026-11-20T12:00:00.000Z", "2026-11-20T13:00:00.000Z"),))
-    assert [s.text for s in got.all(*RECIPIENT, "Availability", "Status")] == ["1"] * 5 + ["160"]
+    assert [s.text for s in got.all(*RECIPIENT, "Availability", "Status")] == ["1"] * 5 + ["160"]  # [MS-ASCMD] R4944
 
 
 async def test_times_that_nobody_may_know(wire: Wires, world: Any) -> None:

@@ -152,10 +152,10 @@ async def test_photos_within_limits(wire: Wires, world: Any) -> None:
             found += [p.text for p in got.all(*STORE, "Result", "Properties", "Picture", "Status")]
         return found
 
-    assert await statuses() == ["1", "173", "1"]
+    assert await statuses() == ["1", "173", "1"]  # [MS-ASCMD] R4970
     assert await statuses(e("MaxSize", str(len(JPEG)))) == ["1", "173", "1"]
-    assert await statuses(e("MaxSize", str(len(JPEG) - 1))) == ["174", "173", "174"]
-    assert await statuses(e("MaxPictures", "0")) == ["175", "173", "175"]
+    assert await statuses(e("MaxSize", str(len(JPEG) - 1))) == ["174", "173", "174"]  # [MS-ASCMD] R4972
+    assert await statuses(e("MaxPictures", "0")) == ["175", "173", "175"]  # [MS-ASCMD] R4974
     assert await statuses(version="14.0") == []
     got = await ask(wire(), gal("anna", e("Picture")))
     assert got.all(*STORE, "Result", "Properties", "Picture", "Data")[0].content == JPEG
