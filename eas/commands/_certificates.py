@@ -71,7 +71,7 @@ def parse_der(der: bytes) -> x509.Certificate | None:
         certificate.extensions  # noqa: B018 - read now, so that no fault shows later
         certificate.public_key()
         certificate.issuer, certificate.subject  # noqa: B018
-    except (ValueError, UnsupportedAlgorithm, TypeError, x509.DuplicateExtension):
+    except (ValueError, UnsupportedAlgorithm, TypeError, x509.DuplicateExtension, x509.InvalidVersion):
         return None
     return certificate
 

@@ -93,7 +93,7 @@ def parse(content: bytes) -> x509.CertificateRevocationList | None:
     try:
         found = load(content)
         found.extensions, found.issuer, found.last_update_utc  # noqa: B018 - read now, so that no fault shows later
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension):
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion):
         return None
     return found
 

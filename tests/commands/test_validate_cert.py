@@ -17,6 +17,8 @@ from certificates_kit import MAIL, NOW, base64, certificate, living, revocations
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from wire import Wire, e
 
 from eas.commands._certificates import MAX_DER, Status, judge, parse, parse_der
@@ -349,6 +351,39 @@ def test_a_list_as_text_is_read_too() -> None:
     found = parse_list(pem)
     assert found is not None
     assert found == parse_list(der)
+
+
+CHANGES = st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=3)
+
+
+def changed(der: bytes, changes: list[tuple[int, int]]) -> bytes:
+    made = bytearray(der)
+    for at, value in changes:
+        made[at % len(made)] = value
+    return bytes(made)
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+@settings(max_examples=150, deadline=None)
+@given(CHANGES)
+def test_whatever_octets_a_certificate_has_it_gets_a_verdict(changes: list[tuple[int, int]]) -> None:
+    found = judge(parse_der(changed(LEAF.public_bytes(Encoding.DER), changes)), (), (ROOT,), NOW)
+    assert isinstance(found, Status | tuple)
+
+
+def test_a_certificate_of_no_version_is_none() -> None:
+    der = bytearray(LEAF.public_bytes(Encoding.DER))
+    at = der.index(b"\xa0\x03\x02\x01\x02") + 4
+    der[at] = 29
+    assert parse_der(bytes(der)) is None
+
+
+@settings(max_examples=150, deadline=None)
+@given(CHANGES)
+async def test_whatever_octets_a_list_has_nobody_is_cleared_by_it(changes: list[tuple[int, int]]) -> None:
+    content = changed(revocations("root", LEAF), changes)
+    found = await Revocation(Published({"http://crl/1": content}), NOW).of_chain((LEAF, ROOT), strict=True)
+    assert found in (Status.REVOKED, Status.REVOCATION_UNKNOWN)
 
 
 @pytest.mark.parametrize("body", [request(), request(*["x"] * 101), e("ValidateCert:ValidateCert"), e("Ping:Ping")])
