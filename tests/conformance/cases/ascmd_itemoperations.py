@@ -150,7 +150,7 @@ async def items_in_the_order_asked_for(lab: Lab) -> None:
     assert told[:2] == [text_of(inbox.items[id], "Email:Subject") for id in ids]
 
 
-@case("MS-ASCMD", "R3716 R2301 R5503 R2130", FROM_12)
+@case("MS-ASCMD", "R3716 R2301 R5503 R2130 R5422 R5423", FROM_12)
 async def an_attachment_in_the_answer(lab: Lab) -> None:
     inbox, id = await arrived(lab, lab.unique(), files={"plan.bin": FILE})
     file = reference_of(inbox.items[id])

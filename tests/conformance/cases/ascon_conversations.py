@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from typing import Any
 
@@ -25,6 +26,7 @@ from search_kit import (
 )
 from wire import Got, e
 
+from eas.protocol import http
 from eas.protocol.wbxml import Element
 
 
@@ -104,7 +106,8 @@ async def what_cannot_be_moved(lab: Lab) -> None:
 
 @case(
     "MS-ASCON",
-    "R68 R118 R130 R143 R166 R172 R213 R214 R215 R216 R327 R501 R502 R503 R5033 MS-ASCMD:R201 MS-ASCMD:R3465",
+    "R5 R7 R68 R69 R70 R118 R126 R130 R139 R142 R143 R166 R172 R213 R214 R215 R216 R327 R501 R502 R503 R5033 "
+    "MS-ASCMD:R201 MS-ASCMD:R3465",
     FROM_14,
 )
 async def a_conversation_is_moved_for_ever(lab: Lab) -> None:
@@ -123,7 +126,10 @@ async def a_conversation_is_moved_for_ever(lab: Lab) -> None:
     assert got.text("Response", "Move", "Status") == "1"
     answered = got.find("Response", "Move", "ConversationId")
     assert answered is not None
-    assert answered.content == known
+    assert answered.content == known  # opaque
+    (move,) = got.all("Response", "Move")
+    assert sorted(child.tag for child in move.elements) == ["ItemOperations:ConversationId", "ItemOperations:Status"]
+    assert got.headers["content-type"] == http.WBXML
     box = Drawer(talker=lab.talker(), collection=target)
     assert len(await box.holding(subject, 3)) == 3
     await inbox.pull()
@@ -173,6 +179,61 @@ async def a_conversation_is_found_in_all_folders(lab: Lab) -> None:
     assert got.find(*STORE, "Result", "Properties") is None
 
 
+def index_of(data: Element) -> bytes:
+    found = data.child("Email2:ConversationIndex")
+    assert found is not None
+    assert isinstance(found.content, bytes)  # opaque
+    return found.content
+
+
+def moment_of(header: bytes) -> datetime:
+    """Bits 55 to 16 of a FILETIME, big endian; those above them are 1 from 1829 to 2057."""
+    ticks = 1 << 56 | int.from_bytes(header, "big") << 16
+    return datetime(1601, 1, 1, tzinfo=UTC) + timedelta(microseconds=ticks // 10)
+
+
+@case(
+    "MS-ASCON",
+    "R76 R81 R86 R87 R88 R90 R91 R92 R93 R95 R97 R98 R259 R304 R305 R306 R307 R308 R309 R400 R77 MS-ASDTYPE:R97",
+    FROM_14,
+)
+async def answers_and_forwards_lengthen_the_index(lab: Lab) -> None:
+    subject = lab.unique()
+    await mail_to_me(lab, subject)
+    mine = await drawer(lab)
+    (id, data), = (await mine.holding(subject)).items()
+    known, first = conversation_of(data), index_of(data)
+    assert len(first) == 5
+    received = datetime.fromisoformat(text_of(data, "Email:DateReceived"))
+    assert abs(moment_of(first) - received) < timedelta(minutes=5)
+    theirs = await drawer(lab, INBOX, lab.other)
+
+    async def answer(box: Drawer, id: str, command: str, to: str) -> None:
+        raw = composed(f"Re: {subject}", "More of it.", to=to)
+        source = e("Source", e("FolderId", box.collection), e("ItemId", id))
+        sent = await box.talker.post(command, e(
+            f"ComposeMail:{command}", e("ClientId", token_hex(8)), source, e("Mime", raw)
+        ))
+        assert (sent.http, sent.body) == (200, b""), sent
+
+    await answer(mine, id, "SmartReply", lab.other.address)
+    (id, data), = (await theirs.holding(f"Re: {subject}")).items()
+    second = index_of(data)
+    assert conversation_of(data) == known
+    await answer(theirs, id, "SmartForward", lab.me.address)
+    (_, data), = (await mine.holding(f"Re: {subject}")).items()
+    third = index_of(data)
+    assert conversation_of(data) == known
+    assert (len(second), len(third)) == (10, 15)
+    assert second[:5] == third[:5] == first
+    assert third[5:10] == second[5:]
+    # A level: one bit for the unit, then how long after the first time it was; here less than an hour.
+    for level in (third[5:10], third[10:]):
+        delay = int.from_bytes(level[:4], "big")
+        assert not delay >> 31
+        assert timedelta(microseconds=((delay & 0x7FFF_FFFF) << 18) // 10) < timedelta(hours=1)
+
+
 @case("MS-ASCON", "R192 R194 R195 R196 R77", FROM_14)
 async def a_sent_message_has_a_conversation(lab: Lab) -> None:
     subject = lab.unique()
@@ -209,7 +270,7 @@ WANTED: tuple[tuple[tuple[Element, ...], set[str]], ...] = (
 )
 
 
-@case("MS-ASCON", "R39 R236 R239 R240 R241 R243 R245 R246 R247 R248 R340 R504 R505", FROM_14_1)
+@case("MS-ASCON", "R39 R46 R47 R236 R239 R240 R241 R243 R245 R246 R247 R248 R340 R504 R505", FROM_14_1)
 async def parts_of_messages_by_item_operations(lab: Lab) -> None:
     subject = lab.unique()
     await mail_to_me(lab, subject, "Words that are long enough to be cut.", html="<p>Words that are long enough.</p>")
@@ -229,7 +290,7 @@ async def parts_of_messages_by_item_operations(lab: Lab) -> None:
     assert (await fetched(part_preference(type=1))).status == "164"
 
 
-@case("MS-ASCON", "R40 R235 R239 R240 R241 R243 R245 R246 R247 R248 R339", FROM_14_1)
+@case("MS-ASCON", "R40 R46 R47 R235 R239 R240 R241 R243 R245 R246 R247 R248 R339", FROM_14_1)
 async def parts_of_messages_by_search(lab: Lab) -> None:
     subject, talker = lab.unique(), lab.talker()
     await mail_to_me(lab, subject, "Words that are long enough to be cut.", html="<p>Words that are long enough.</p>")
@@ -248,6 +309,10 @@ async def parts_of_messages_by_search(lab: Lab) -> None:
 def _check_cut(shown: Element) -> None:
     part = shown.child("AirSyncBase:BodyPart")
     assert part is not None
+    assert isinstance(part.content, tuple)
+    assert {child.tag for child in part.elements} <= {
+        f"AirSyncBase:{name}" for name in ("Status", "Type", "EstimatedDataSize", "Truncated", "Data", "Preview")
+    }
     assert (text_of(part, "AirSyncBase:Status"), text_of(part, "AirSyncBase:Type")) == ("1", "2")
     assert text_of(part, "AirSyncBase:Truncated") == "1"
     assert int(text_of(part, "AirSyncBase:EstimatedDataSize")) > 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
 from datetime import datetime
 
@@ -178,3 +179,30 @@ async def documents_are_fetched(lab: Lab) -> None:
     got = await fetch(lab, two)
     assert [text_of(one, "ItemOperations:Status") for one in got.all("Response", "Fetch")] == ["1", "6", "1"]
     assert [b64decode(one.text) for one in got.all("Response", "Fetch", "Properties", "Data")] == [INNER, PLAN]
+
+
+#: [MS-ASWBXML] Code Page 19: DocumentLibrary.
+TOKENS = {"LinkId": 0x05, "DisplayName": 0x06, "IsFolder": 0x07, "CreationDate": 0x08, "LastModifiedDate": 0x09,
+          "IsHidden": 0x0A, "ContentLength": 0x0B, "ContentType": 0x0C}
+PAGE, STRING = b"\x00\x13", 0x03
+
+
+@case(
+    "MS-ASDOC",
+    "R4 R5 R110 R114 MS-ASDTYPE:R12 MS-ASDTYPE:R15 MS-ASDTYPE:R16 MS-ASDTYPE:R20 MS-ASDTYPE:R87 MS-ASDTYPE:R88 "
+    "MS-ASDTYPE:R91 MS-ASDTYPE:R123 MS-ASWBXML:R29 MS-ASWBXML:R554 MS-ASWBXML:R555 MS-ASWBXML:R556 MS-ASWBXML:R557 "
+    "MS-ASWBXML:R558 MS-ASWBXML:R559 MS-ASWBXML:R560 MS-ASWBXML:R561",
+    FROM_12,
+)
+async def documents_octet_by_octet(lab: Lab) -> None:
+    got = await search(lab, asking(link_to(lab, "plan.txt")))
+    assert got.headers["content-type"] == http.WBXML
+    (found,) = documents(got).values()
+    assert PAGE in got.body
+    inside = got.body.partition(PAGE)[2]
+    for name, token in TOKENS.items():
+        assert bytes((token | 0x40, STRING)) + found[name].encode() + b"\0" in inside, name
+    for name in ("CreationDate", "LastModifiedDate"):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", found[name])
+    for name in ("IsFolder", "IsHidden"):
+        assert 0 <= int(found[name]) <= 255
