@@ -5,6 +5,8 @@ server makes of devices that do not follow:
 
     {"enforced": true, "allow_partial": false,
      "settings": {"DevicePasswordEnabled": true, "MinDevicePasswordLength": 6}}
+
+One setting is not told to devices: DevicePolicyRefreshInterval, the hours after which they have to fetch it again.
 """
 
 from __future__ import annotations

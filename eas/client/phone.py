@@ -141,8 +141,8 @@ class Phone:
         response = await self.connection.ask("Provision", request, provisioning.Response)
         if response is None:
             raise BadAnswer("Provision: the answer is empty")
-        if response.remote_wipe:
-            await self._wipe()
+        if response.remote_wipe or response.account_only_wipe:
+            await self._wipe(account_only=bool(response.account_only_wipe))
         if response.status is not provisioning.Status.SUCCESS:
             raise Refusal("Provision", response.status)
         if not response.policies:
@@ -152,12 +152,16 @@ class Phone:
             raise Refusal("Provision", given.status, "of the policy")
         return given
 
-    async def _wipe(self) -> None:
-        """Do as we are told: forget everything, say so, stop. [MS-ASPROV] RemoteWipe."""
+    async def _wipe(self, *, account_only: bool) -> None:
+        """Do as we are told: forget everything, say so, stop. The one account is all that there is. [MS-ASPROV]
+        RemoteWipe, AccountOnlyRemoteWipe."""
         self.state.forget()
         self.state.wiped = True
         self.save()
-        report = provisioning.Request(remote_wipe=provisioning.WipeReport(status=1))
+        done = provisioning.WipeReport(status=1)
+        report = provisioning.Request(
+            account_only_wipe=done if account_only else None, remote_wipe=None if account_only else done
+        )
         await self.connection.ask("Provision", report, provisioning.Response)
         raise Wiped("the server had this device wiped")
 
