@@ -7,16 +7,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import structlog
 from wire import Wire, e, sync
 
 from eas.engine.model import FolderType
 from eas.protocol import wbxml
+from eas.protocol.version import Version
 
 #: Takes more than a few seconds.
 pytestmark = pytest.mark.long
 
 #: Requests that are made of the samples, each with something changed. A fixed seed: the same ones every time.
-COUNT, SEED = 600, 20261120
+COUNT, ITEMS, SEED = 700, 12, 20261120
 
 
 def samples(collection: str) -> dict[str, Any]:
@@ -68,8 +70,40 @@ def samples(collection: str) -> dict[str, Any]:
                 "Availability", e("StartTime", "2026-01-01T00:00:00.000Z"), e("EndTime", "2026-01-02T00:00:00.000Z")))),
         "ValidateCert": e("ValidateCert:ValidateCert", e("Certificates", e("Certificate", "MIIB")), e("CheckCRL", "1")),
         "MeetingResponse": e("MeetingResponse:MeetingResponse", e(
-            "Request", e("UserResponse", "1"), e("CollectionId", collection), e("RequestId", "1:1"))),
+            "Request", e("UserResponse", "1"), e("CollectionId", collection), e("RequestId", "1:1"), e(
+                "SendResponse", e("AirSyncBase:Body", e("Type", "1"), e("Data", "x"))))),
+        "SendMail": e("ComposeMail:SendMail", e("ClientId", "c"), e("SaveInSentItems"), e("Mime", LETTER)),
+        "SmartReply": e("ComposeMail:SmartReply", e("ClientId", "c"), e(
+            "Source", e("FolderId", collection), e("ItemId", f"{collection}:1")), e("ReplaceMime"), e("Mime", LETTER)),
+        "SmartForward": e("ComposeMail:SmartForward", e("ClientId", "c"), e(
+            "Source", e("LongId", f"{collection}:1"), e("InstanceId", "2026-01-01T00:00:00.000Z")), e("Mime", LETTER)),
+        "Find": e("Find:Find", e("SearchId", "5a7f5d46-8b45-4b0c-9a6d-3f2ef7d3d1a0"), e(
+            "ExecuteSearch", e("MailBoxSearchCriterion", e(
+                "Query", e("AirSync:Class", "Email"), e("AirSync:CollectionId", collection), e("FreeText", "from:x")),
+                e("Options", e("Range", "0-9"), e("DeepTraversal"))))),
+        "Notify": e("AirNotify:Notify", e("DeviceInfo", e("Enable", "1"))),
     }  # fmt: skip
+
+
+LETTER = b"From: anna@example.com\r\nTo: ben@example.com\r\nSubject: x\r\n\r\nx\r\n"
+#: Classes and their items as devices write them: what a Sync with commands may bring.
+WRITTEN = {
+    FolderType.CONTACTS: (e("Contacts:FirstName", "x"), e("Contacts:Body", "x"), e("Contacts:CompressedRTF", "x"),
+                          e("AirSyncBase:Body", e("Type", "1"), e("Data", "x"))),
+    FolderType.CALENDAR: (e("Calendar:Subject", "x"), e("Calendar:StartTime", "20260101T000000Z"),
+                          e("Calendar:EndTime", "20260101T010000Z"), e("Calendar:Body", "x"),
+                          e("Calendar:CompressedRTF", "x"), e("Calendar:Recurrence", e("Type", "1"), e(
+                              "DayOfWeek", "2"))),
+    FolderType.TASKS: (e("Tasks:Subject", "x"), e("Tasks:Complete", "0"), e("Tasks:CompressedRTF", "x")),
+    FolderType.INBOX: (e("Email:Read", "1"), e("Email:Flag", e("Status", "2"))),
+}
+
+
+def written(collection: str, type: FolderType, key: str) -> Any:
+    """A Sync with an Add, a Change and a Delete."""
+    data = e("AirSync:ApplicationData", *WRITTEN[type])
+    return sync(key, collection, e("GetChanges", "0"), e("Commands", e("Add", e("ClientId", "c"), data), e(
+        "Change", e("ServerId", f"{collection}:1"), data), e("Delete", e("ServerId", f"{collection}:2"))))
 
 
 TEXTS = (
@@ -107,7 +141,7 @@ async def test_no_request_makes_the_server_fail(wire: Callable[..., Wire], world
     app = getattr(world.app.asgi, "unchecked", world.app.asgi)
     chance = random.Random(SEED)
     asked = samples(await world.folder(FolderType.INBOX))
-    devices = [wire(app=app, version=version, device=f"WIRE{version[-3:-2]}") for version in ("12.1", "14.0", "14.1")]
+    devices = [wire(app=app, version=version.text, device=f"WIRE{version}") for version in Version]
     for number in range(COUNT):
         command = chance.choice(list(asked))
         device = chance.choice(devices)
@@ -117,6 +151,43 @@ async def test_no_request_makes_the_server_fail(wire: Callable[..., Wire], world
         assert got.http < 500, shown
         if got.http == 200 and got.body:
             assert "110" not in [node.text for node in got.root.elements], shown
+
+
+async def test_no_item_makes_the_server_fail(wire: Callable[..., Wire], world: Any) -> None:
+    """As above, with what devices write, under a key that is good."""
+    app = getattr(world.app.asgi, "unchecked", world.app.asgi)
+    chance = random.Random(SEED)
+    for version in Version:
+        device = wire(app=app, version=version.text, device=f"WIRE{version}")
+        for type in WRITTEN:
+            id = await world.folder(type)
+            first = await device.post("Sync", sync("0", id))
+            key = first.text("Collections", "Collection", "SyncKey")
+            for number in range(ITEMS):
+                body = changed(written(id, type, key), chance)
+                got = await device.post("Sync", body)
+                shown = f"{number}: {type} in {version}: {body!r}"
+                assert got.http < 500, shown
+                if got.http == 200 and got.body:
+                    assert "110" not in [node.text for node in got.root.elements], shown
+
+
+@pytest.mark.parametrize("version", ["2.5", "12.0", "12.1"])
+async def test_no_message_makes_the_server_fail(wire: Callable[..., Wire], world: Any, version: str) -> None:
+    """Bodies that are messages, with whatever in them and in the parameters beside."""
+    app = getattr(world.app.asgi, "unchecked", world.app.asgi)
+    chance, device = random.Random(SEED), wire(app=app, version=version)
+    for number in range(ITEMS):
+        message = bytearray(LETTER)
+        for _ in range(chance.randrange(4)):
+            message[chance.randrange(len(message))] = chance.randrange(256)
+        command = chance.choice(("SendMail", "SmartReply", "SmartForward"))
+        parameters = {name: chance.choice(TEXTS) for name in ("CollectionId", "ItemId", "LongId", "Occurrence")}
+        with structlog.testing.capture_logs() as lines:
+            await device.post(command, bytes(message), content_type="message/rfc822", **parameters)
+        # Its HTTP status may be 500, which stands for more than faults there.
+        shown = f"{number}: {command} {parameters} {message!r}"
+        assert [line for line in lines if line["log_level"] == "error"] == [], shown
 
 
 async def test_no_query_makes_the_server_fail(wire: Callable[..., Wire]) -> None:
