@@ -276,7 +276,7 @@ class Turn:
         delta = await self.feed.delta(None if listed_anew else self.base.token, _horizon(options, edge))
         crossed: Sequence[ItemId] = ()
         if not listed_anew and old is not None and edge is not None and old < edge:
-            crossed = list(await self.feed.crossed(old, edge, conversations=options.conversations))
+            crossed = await self._aged(old, edge, options)
         read = Read(token=delta.token, edge=edge, doubt="")
         if not (self.base.pending or delta.complete or delta.touched or delta.outside or delta.gone or crossed):
             return read
@@ -290,6 +290,15 @@ class Turn:
         if held := [id for id in crossed if self.known.version(id) is not None]:
             self.pending = self.pending.with_news(held, ())
         return read
+
+    async def _aged(self, old: datetime, edge: datetime, options: CollectionOptions) -> Sequence[ItemId]:
+        """What may be outside now that the edge has moved, as it does once a day. A conversation leaves with its last
+        message within the filter, be that aged or long deleted; so with conversations all is looked at that the device
+        holds. [MS-ASCON] Filtering R223"""
+        if not options.conversations:
+            return list(await self.feed.crossed(old, edge))
+        await self._load()
+        return list(self.known.ids())
 
     async def _settle_quietly(self, head: Head, window: Window) -> bool:
         """Nothing visible happened: move the token without a new key, so that the same delta is not read for ever."""

@@ -102,9 +102,8 @@ class Feed(Protocol):
 
     async def look(self, ids: Collection[ItemId], horizon: Horizon) -> Look: ...
 
-    async def crossed(self, old: datetime, new: datetime, *, conversations: bool = False) -> Collection[ItemId]:
-        """The items that reach beyond edge `old` and not beyond the later edge `new`; if asked also those older ones
-        that are of their conversations."""
+    async def crossed(self, old: datetime, new: datetime) -> Collection[ItemId]:
+        """The items that reach beyond edge `old` and not beyond the later edge `new`."""
         ...
 
     def fetch(self, ids: Sequence[ItemId], wanted: Wanted | None) -> AsyncIterator[Item]:

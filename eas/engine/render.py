@@ -141,9 +141,12 @@ _NOTHING_OF_TEXT = BodyPreference(type=BodyType.TEXT, truncation_size=0)
 
 
 def preview_only(wanted: Wanted) -> Wanted:
-    """For mail that is there only for its conversation's sake. [MS-ASCMD] ConversationMode (Sync) R2108"""
+    """For mail that is there only for its conversation's sake: no body, but a BodyPart if that is asked for.
+    [MS-ASCMD] ConversationMode (Sync) R2108; [MS-ASCON] R242"""
     preferences = tuple(
         replace(preference, truncation_size=0, all_or_none=None)
         for preference in wanted.preferences if preference.type is not BodyType.MIME
     )
-    return Wanted(preferences=preferences or (_NOTHING_OF_TEXT,))
+    if not preferences and wanted.part_preference is None:
+        preferences = (_NOTHING_OF_TEXT,)
+    return replace(wanted, preferences=preferences, mime_support=0)

@@ -730,7 +730,7 @@ async def test_folders_of_others_do_not_exist(wire: Wires, room: Mailroom) -> No
 
 
 async def test_notes_do_not_exist_in_old_versions(wire: Wires, room: Mailroom) -> None:
-    """[MS-ASNOTE]: R6298"""
+    """[MS-ASCMD] R6298"""
     notes = (await room.folder("anna", FolderType.NOTES)).id
     for version in VERSIONS:
         (answer,) = told(await wire(version=version).post("Sync", request(collection(notes, "0"))))

@@ -72,7 +72,7 @@ async def whole(one: Box, *more: Any) -> list[tuple[str, str]]:
 
 @FROM_14
 async def test_old_mail_comes_with_its_conversation(wire: Wires, room: Mailroom, version: str) -> None:
-    """[MS-ASCMD] R2107, R2109, R2110, R2111, R2112"""
+    """[MS-ASCMD] R2107, R2109, R2110, R2111, R2112, R5876; [MS-ASCON] R330"""
     thread, other = await _thread(room, "talk", 40, 20, 0), await _thread(room, "past", 40, 20)
     inbox = await box(wire(version=version), room, FolderType.INBOX)
     await inbox.sure(MODE, filtered(3))
@@ -85,11 +85,11 @@ async def test_old_mail_comes_with_its_conversation(wire: Wires, room: Mailroom,
 
 
 async def test_the_estimate_counts_them(wire: Wires, room: Mailroom) -> None:
-    """[MS-ASCMD] R2096, R2097, R2098; [MS-ASCON] R332, R211"""
+    """[MS-ASCMD] R2096, R2097, R2098; [MS-ASCON] R332, R211, R261, R343, R116"""
     await _thread(room, "talk", 40, 20, 0)
     inbox = await box(wire(), room, FolderType.INBOX)
     await inbox.sure()
-    for mode, count in (("1", "3"), ("0", "1")):
+    for mode, count in (("1", "3"), ("0", "1"), ("", "3")):
         got = await inbox.wire.post("GetItemEstimate", e("GetItemEstimate:GetItemEstimate", e("Collections", e(
             "Collection", e("AirSync:SyncKey", inbox.key), e("CollectionId", inbox.id),
             e("AirSync:ConversationMode", mode), filtered(3),
@@ -119,13 +119,31 @@ async def test_of_old_mail_only_the_preview_comes(wire: Wires, room: Mailroom, v
 async def test_days_go_by_and_a_conversation_leaves_as_a_whole(
     wire: Wires, room: Mailroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    thread = await _thread(room, "talk", 20, 6)
+    """[MS-ASCON] R223, R228: also one whose newest message was deleted, though not before a day ends."""
+    thread, other = await _thread(room, "talk", 20, 6), await _thread(room, "past", 20, 0)
     inbox = await box(wire(), room, FolderType.INBOX)
     await inbox.sure(MODE, filtered(3))
-    assert len(await whole(inbox)) == 2
+    assert len(await whole(inbox)) == 4
+    await inbox.go(e("AirSync:DeletesAsMoves", "0"), commands(delete(other[0])))
+    assert await whole(inbox) == []
     later = SystemClock().now() + timedelta(days=3)
     monkeypatch.setattr(SystemClock, "now", lambda self: later)
-    assert sorted(await whole(inbox)) == sorted(("SoftDelete", id) for id in thread.values())
+    left = (*thread.values(), other[20])
+    assert sorted(await whole(inbox)) == sorted(("SoftDelete", id) for id in left)
+    assert await inbox.go() is None
+
+
+async def test_old_mail_has_its_body_part(wire: Wires, room: Mailroom) -> None:
+    """[MS-ASCON] R242"""
+    thread = await _thread(room, "talk", 40, 0)
+    inbox = await box(wire(), room, FolderType.INBOX)
+    await inbox.sure(MODE, filtered(3, e("AirSyncBase:BodyPartPreference", e("Type", "2"))))
+    answer = await inbox.sure()
+    for day, id in thread.items():
+        part = answer.data(id).child("AirSyncBase:BodyPart")
+        assert part is not None
+        assert f"Text of {day}." in str(part)
+        assert answer.data(id).child("AirSyncBase:Body") is None
 
 
 async def test_what_happens_to_old_mail_is_told(wire: Wires, room: Mailroom) -> None:

@@ -67,6 +67,12 @@ def _check(element: Element, path: Path, shapes: Mapping[Path, Shape], seen: set
         _check(child, (*path, _local(child.tag)), shapes, seen)
 
 
+def statuses(element: Element) -> set[str]:
+    """Every Status in an answer, wherever it stands, but for those of items' contents."""
+    found = {child.text for child in element.elements if _local(child.tag) == "Status"}
+    return found.union(*(statuses(child) for child in element.elements if _local(child.tag) != "ApplicationData"))
+
+
 def _local(tag: str) -> str:
     return tag.partition(":")[2]
 

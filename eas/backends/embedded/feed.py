@@ -142,15 +142,14 @@ class EmbeddedFeed:
 
         return await self._groupware.read(work)
 
-    async def crossed(self, old: datetime, new: datetime, *, conversations: bool = False) -> Collection[ItemId]:
+    async def crossed(self, old: datetime, new: datetime) -> Collection[ItemId]:
         statement = select(ItemRow.id).where(
             ItemRow.folder_id == self._number, ItemRow.until > millis(old), ItemRow.until <= millis(new)
         )
 
         def work(connection: Connection) -> frozenset[ItemId]:
             self._readable(connection)
-            found = frozenset(connection.execute(statement).scalars())
-            return found | set(drawn.siblings(connection, self._number, found, millis(new)) if conversations else ())
+            return frozenset(connection.execute(statement).scalars())
 
         return await self._groupware.read(work)
 

@@ -21,7 +21,7 @@ from boxes_kit import (
     second,
 )
 from lab import FROM_12_1, FROM_14, Lab, case
-from shapes_kit import BYTE, CONTAINER, NUMBER, TEXT, Shape, check, ids_of
+from shapes_kit import BYTE, CONTAINER, NUMBER, TEXT, Shape, check, ids_of, statuses
 from wire import Got, e
 
 from eas.protocol.version import COLLECTION_CLASS, Version
@@ -86,7 +86,7 @@ SHAPES = {
 }
 
 
-@case("MS-ASCMD", "R171 R4134 " + ids_of(SHAPES))
+@case("MS-ASCMD", "R171 R4134 R4131 " + ids_of(SHAPES))
 async def what_there_is_to_be_synchronised_is_counted(lab: Lab) -> None:
     one = await (await box(lab, CONTACTS)).begin()
     before = await second(lab, one)
@@ -101,6 +101,7 @@ async def what_there_is_to_be_synchronised_is_counted(lab: Lab) -> None:
     for answer in before.answers:
         if answer.tag == ROOT:
             check(answer, SHAPES, seen)
+            assert statuses(answer) <= {"1", "2", "3", "4"}  # R4131
     assert SHAPES.keys() - seen <= {(*IN, "Collection", "Class")}
     assert ((*IN, "Collection", "Class") in seen) == (lab.version in COLLECTION_CLASS)
 

@@ -17,7 +17,7 @@ from boxes_kit import (
     task,
 )
 from lab import FROM_12_1, FROM_14, Lab, case
-from shapes_kit import BYTE, CONTAINER, EMPTY, NUMBER, TEXT, Shape, check, ids_of
+from shapes_kit import BYTE, CONTAINER, EMPTY, NUMBER, TEXT, Shape, check, ids_of, statuses
 from wire import e
 
 from eas.protocol.version import COLLECTION_CLASS
@@ -107,7 +107,12 @@ MAY_LACK = {
 }
 
 
-@case("MS-ASCMD", ids_of({path: shape for path, shape in SHAPES.items() if path not in MAY_LACK}), FROM_12_1)
+#: [MS-ASCMD] Status (Sync) R4420
+STATUSES = {"1", "3", "4", "5", "6", "7", "8", "9", "12", "13", "14", "15", "16"}
+IDS = ids_of({path: shape for path, shape in SHAPES.items() if path not in MAY_LACK})
+
+
+@case("MS-ASCMD", f"{IDS} R4420", FROM_12_1)
 async def every_element_of_an_answer_has_its_place_and_form(lab: Lab) -> None:
     answers = []
     contacts = await (await box(lab, CONTACTS)).begin()
@@ -133,6 +138,7 @@ async def every_element_of_an_answer_has_its_place_and_form(lab: Lab) -> None:
     seen: set[tuple[str, ...]] = set()
     for answer in answers:
         check(answer, SHAPES, seen)
+        assert statuses(answer) <= STATUSES
     assert not SHAPES.keys() - seen - MAY_LACK, SHAPES.keys() - seen
     assert ((*OF, "Class") in seen) == (lab.version in COLLECTION_CLASS)
     await tasks.go(commands(delete(done)))
