@@ -30,7 +30,8 @@ def mail_of(notice: Notice, name: str, viewer: Viewer, *, body: Source | None = 
     """The message from the viewer. `name` is the local part of its Message-ID; `viewer.now` its Date. `body` stands in
     the place of the meeting's own description (the words that go with an answer). Raises Unreadable."""
     event = open_event(notice.calendar, zone_or_utc(viewer.zone))
-    sender = Address(viewer.name, viewer.addresses[0])
+    own = next((a for a in viewer.addresses if participants.same(a, notice.sender)), viewer.addresses[0])
+    sender = Address(viewer.name, own)
     domain = sender.address.rpartition("@")[2] or "localhost"
     message_id = f"<{name}@{domain}>"
     title = clean(VEVENT["subject"].load(event.main) or "").strip()

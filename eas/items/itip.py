@@ -108,20 +108,21 @@ def has_occurrence(ics: bytes, instance: datetime, viewer: Viewer) -> bool:
     return True
 
 
-def apply_reply(stored: bytes, reply: bytes) -> bytes:
-    """The organizer's event with what an attendee answered. Unchanged for replies to something else, to a former state
+def apply_reply(stored: bytes, reply: bytes, authors: Collection[str] | None = None) -> bytes:
+    """The organizer's event with what an attendee answered, as far as it is one of `authors` (lower case; None: whoever
+    it is): nobody answers for others. Unchanged for replies to something else, to a former state
     (SEQUENCE), overtaken by a later one of the same attendee (DTSTAMP), or of somebody who was not invited. Raises
     Unreadable."""
-    return _answered(stored, reply, proposals=False)
+    return _answered(stored, reply, authors, proposals=False)
 
 
-def apply_counter(stored: bytes, counter: bytes) -> bytes:
+def apply_counter(stored: bytes, counter: bytes, authors: Collection[str] | None = None) -> bytes:
     """The organizer's event with the times that an attendee would like better noted beside the attendee, whose answer
     is tentative unless the message says otherwise. Raises Unreadable."""
-    return _answered(stored, counter, proposals=True)
+    return _answered(stored, counter, authors, proposals=True)
 
 
-def _answered(stored: bytes, message_: bytes, *, proposals: bool) -> bytes:
+def _answered(stored: bytes, message_: bytes, authors: Collection[str] | None, *, proposals: bool) -> bytes:
     event, message = open_event(stored, UTC), open_event(message_, UTC)
     if uid(event) != uid(message):
         return stored
@@ -133,6 +134,8 @@ def _answered(stored: bytes, message_: bytes, *, proposals: bool) -> bytes:
         span = read_span(told, message.zones)
         times = (span.start.instant, span.end.instant) if noted and span.start.instant < span.end.instant else None
         for line in told.find("ATTENDEE"):
+            if authors is not None and participants.address_of(line).lower() not in authors:
+                continue
             partstat = (line.param("PARTSTAT") or "").upper()
             if proposals and partstat not in _PARTSTAT.values():
                 partstat = "TENTATIVE"

@@ -41,12 +41,14 @@ ANSWERED = {"ACCEPTED": "Accepted: ", "TENTATIVE": "Tentative: ", "DECLINED": "D
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """One message to be sent: its method, whom it is for, its iCalendar object. `prefix` stands before the subject."""
+    """One message to be sent: its method, whom it is for, its iCalendar object. `prefix` stands before the subject.
+    `sender` is the address of the viewer by which the meeting knows them, "" for the first one."""
 
     method: str
     recipients: tuple[Address, ...]
     calendar: bytes
     prefix: str = ""
+    sender: str = ""
 
 
 def people(component: Component, viewer: Viewer) -> dict[str, Address]:
@@ -75,7 +77,10 @@ def is_cancelled(component: Component) -> bool:
 def request(event: Event, components: Iterable[Component], to: Collection[Address], viewer: Viewer) -> Notice:
     """An invitation, or an update of it."""
     made = [_asking(component, viewer) for component in components]
-    return Notice(method="REQUEST", recipients=tuple(to), calendar=_object(event, "REQUEST", made))
+    return Notice(
+        method="REQUEST", recipients=tuple(to), calendar=_object(event, "REQUEST", made),
+        sender=participants.organizer(event.main)[1],
+    )
 
 
 def cancel(
@@ -102,7 +107,8 @@ def cancel(
     set_value(made, "SEQUENCE", str(sequence(component) + raised))
     made.items = [i for i in made.items if not (isinstance(i, Component) and i.name == "VALARM")]
     return Notice(
-        method="CANCEL", recipients=tuple(to), calendar=_object(event, "CANCEL", [made]), prefix=CANCELED
+        method="CANCEL", recipients=tuple(to), calendar=_object(event, "CANCEL", [made]), prefix=CANCELED,
+        sender=participants.organizer(component)[1],
     )
 
 
@@ -132,6 +138,7 @@ def reply(
     return Notice(
         method=method, recipients=(Address("" if name == host else name, host),),
         calendar=_object(event, method, [made]), prefix=PROPOSED if proposed else ANSWERED[partstat],
+        sender=_own_address(component, viewer),
     )
 
 
@@ -146,7 +153,8 @@ def forwarded(
         if box.address.lower() not in held:
             made.add(participants.invited(box.address, box.name))
     passed = Notice(
-        method="REQUEST", recipients=tuple(to), calendar=_object(event, "REQUEST", [made]), prefix="FW: "
+        method="REQUEST", recipients=tuple(to), calendar=_object(event, "REQUEST", [made]), prefix="FW: ",
+        sender=_own_address(component, viewer),
     )
     name, host = participants.organizer(component)
     if "@" not in host or participants.is_viewer(host, viewer):
@@ -157,7 +165,7 @@ def forwarded(
         told.add(participants.invited(box.address, box.name))
     return passed, Notice(
         method=FORWARD, recipients=(Address("" if name == host else name, host),),
-        calendar=_object(event, FORWARD, [told]), prefix=FORWARDED,
+        calendar=_object(event, FORWARD, [told]), prefix=FORWARDED, sender=passed.sender,
     )
 
 
@@ -172,6 +180,11 @@ def _propose(made: Component, event: Event, proposed: tuple[datetime, datetime])
     set_value(made, "DURATION", None)
     for name, instant in zip(("DTSTART", "DTEND"), proposed, strict=True):
         set_line(made, Line(name, utc_value(instant)))
+
+
+def _own_address(component: Component, viewer: Viewer) -> str:
+    held = participants.own_line(component, viewer)
+    return participants.address_of(held) if held else ""
 
 
 def _own_line(component: Component, partstat: str, viewer: Viewer) -> Line:

@@ -445,6 +445,86 @@ async def test_a_reply_updates_the_organizers_copy(world: EmbeddedWorld) -> None
     assert (participants.address_of(line), line.param("PARTSTAT")) == ("anna@example.com", "ACCEPTED")
 
 
+async def partstats(world: EmbeddedWorld, name: str) -> dict[str, str | None]:
+    [stored] = await events(world, name)
+    lines = parse(stored).components("VEVENT")[0].find("ATTENDEE")
+    return {participants.address_of(line): line.param("PARTSTAT") for line in lines}
+
+
+TWO_ASKED = (*BEN_ASKS, "ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:carla@example.com")
+
+
+async def bens_meeting(world: EmbeddedWorld) -> None:
+    feed = await feed_of(world.mailbox("ben"), FolderType.CALENDAR)
+    await feed.create(event("u1", START, 1, *TWO_ASKED), Chosen(name="u1.ics"))
+
+
+async def test_nobody_answers_for_others(world: EmbeddedWorld) -> None:
+    await bens_meeting(world)
+    both = event(
+        "u1", START, 1, "ORGANIZER:mailto:ben@example.com", "ATTENDEE;PARTSTAT=ACCEPTED:mailto:anna@example.com",
+        "ATTENDEE;PARTSTAT=DECLINED:mailto:carla@example.com", method="REPLY",
+    )
+    await send_invitation(world, "REPLY", both, "r1@x", sender="anna")
+    assert await partstats(world, "ben") == {"anna@example.com": "ACCEPTED", "carla@example.com": "NEEDS-ACTION"}
+
+
+@pytest.mark.parametrize(("sender", "counts"), [("anna", True), ("carla", False)])
+async def test_a_proposal_counts_from_who_makes_it(world: EmbeddedWorld, sender: str, counts: bool) -> None:
+    await bens_meeting(world)
+    attendee = "ATTENDEE;PARTSTAT=TENTATIVE:mailto:anna@example.com"
+    counter = event(
+        "u1", START + timedelta(hours=2), 1, "ORGANIZER:mailto:ben@example.com", attendee, method="COUNTER"
+    )
+    raw = invitation(counter, "COUNTER", sender=f"{sender}@example.com", to="ben@example.com", message_id="c@x")
+    await world.embedded.office.take(f"{sender}@example.com", ["ben@example.com"], raw)
+    [stored] = await events(world, "ben")
+    assert (b"X-EAS-PROPOSEDSTART" in stored.replace(b"\r\n ", b"")) is counts
+    assert (await partstats(world, "ben"))["anna@example.com"] == ("TENTATIVE" if counts else "NEEDS-ACTION")
+
+
+@pytest.mark.parametrize(("sender", "counts"), [("anna@example.com", True), ("eve@elsewhere.example", False)])
+async def test_an_invitee_brings_others_and_a_stranger_does_not(
+    world: EmbeddedWorld, sender: str, counts: bool
+) -> None:
+    await bens_meeting(world)
+    told = event(
+        "u1", START, 1, "ORGANIZER:mailto:ben@example.com", "ATTENDEE:mailto:dora@example.com", method="X-FORWARD"
+    )
+    raw = invitation(told, "X-FORWARD", sender=sender, to="ben@example.com", message_id="f@x")
+    await world.embedded.office.take(sender, ["ben@example.com"], raw)
+    assert ("dora@example.com" in await partstats(world, "ben")) is counts
+
+
+async def test_a_meeting_is_not_taken_over_by_a_message_about_it(world: EmbeddedWorld) -> None:
+    """Anna organizes; Ben sends her what pretends that he does."""
+    feed = await feed_of(world.mailbox("anna"), FolderType.CALENDAR)
+    hers = event("u1", START, 1, "ORGANIZER:mailto:anna@example.com", "ATTENDEE:mailto:ben@example.com")
+    await feed.create(hers, Chosen(name="u1.ics"))
+    for method in ("REQUEST", "CANCEL"):
+        taken = event("u1", START + timedelta(hours=5), 1, "SEQUENCE:9", *BEN_ASKS, method=method)
+        await send_invitation(world, method, taken, f"{method}@x")
+    assert await events(world, "anna") == [hers]
+
+
+@pytest.mark.parametrize(("sequence", "there"), [(0, False), (2, True)])
+async def test_a_cancellation_may_overtake_its_invitation(world: EmbeddedWorld, sequence: int, there: bool) -> None:
+    """A later invitation counts again. RFC 5546 2.1.5"""
+    cancelled = event("u1", START, 1, "SEQUENCE:1", "STATUS:CANCELLED", *BEN_ASKS, method="CANCEL")
+    await send_invitation(world, "CANCEL", cancelled, "i1@x")
+    assert await events(world, "anna") == []
+    asked = event("u1", START, 1, f"SEQUENCE:{sequence}", *BEN_ASKS, method="REQUEST")
+    await send_invitation(world, "REQUEST", asked, "i2@x")
+    assert bool(await events(world, "anna")) is there
+
+
+async def test_a_cancellation_by_a_stranger_overtakes_nothing(world: EmbeddedWorld) -> None:
+    cancelled = event("u1", START, 1, "SEQUENCE:1", "STATUS:CANCELLED", *BEN_ASKS, method="CANCEL")
+    await send_invitation(world, "CANCEL", cancelled, "i1@x", sender="carla")
+    await send_invitation(world, "REQUEST", event("u1", START, 1, *BEN_ASKS, method="REQUEST"), "i2@x")
+    assert len(await events(world, "anna")) == 1
+
+
 @pytest.mark.parametrize(
     "ics", [b"", b"nonsense", b"BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nEND:VCALENDAR\r\n", b"\xff\xfe\x00"]
 )

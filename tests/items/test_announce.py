@@ -246,3 +246,11 @@ def test_restating_twice_is_restating_once(before: bytes, after: bytes) -> None:
     once = restated(before, after, ANNA)
     assert restated(before, once, ANNA) == once
     assert announce.notices(once, once, ANNA) == ()
+
+
+def test_who_is_invited_by_an_alias_answers_by_it() -> None:
+    """Else the organizer would not know the answer for theirs."""
+    (notice,) = notices(ics(vevent(host=DORA, to=("A@example.com",))), None, ANNA)
+    assert imip.mail_of(notice, "n", ANNA).sender == "a@example.com"
+    (asked,) = notices(None, ics(vevent(host="a@example.com")), ANNA)
+    assert imip.mail_of(asked, "n", ANNA).sender == "a@example.com"

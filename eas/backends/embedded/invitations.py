@@ -8,17 +8,18 @@ What the mail says besides is for its reader. RFC 5546, RFC 6047.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, insert, select
 
 from eas.engine.errors import VersionConflict
 from eas.engine.model import FolderType, User
 from eas.items import headers, itip, itip_build, mime, participants
-from eas.items.contentline import parse, serialize
+from eas.items.contentline import Component, parse, serialize
 from eas.items.event import open_event
-from eas.items.ical import set_value
+from eas.items.ical import read_utc, set_value, utc_value
 from eas.items.meeting import organizer_of, uid_of
 from eas.items.mime import cut_from, decode_section, layout
 from eas.items.native import Viewer
@@ -26,11 +27,11 @@ from eas.items.timezone import zone_or_utc
 
 from . import items, prepare
 from .accounts import load_user
-from .codec import digest, load_structure
+from .codec import digest, load_structure, millis
 from .delivery import Arrived
 from .groupware import Groupware, Writing
 from .prepare import folded, uid_key
-from .tables import ContentRow, FolderRow, ItemRow
+from .tables import ContentRow, DeliveredRow, FolderRow, ItemRow
 
 #: How often a write is tried again when somebody else changes the appointment meanwhile.
 _ATTEMPTS = 4
@@ -73,7 +74,9 @@ class Invitations:
         if stored is None:
             if method == "REQUEST" and not participants.is_organizer(event.main, viewer):
                 content = prepare.record("Calendar", _tentative(message))
-                await self._groupware.write(lambda tx: _put(tx, user.id, uid, content))
+                await self._groupware.write(lambda tx: _put(tx, user.id, uid, content, _mark(event.main, uid)))
+            elif method == "CANCEL" and folded(organizer_of(message)) in authors:
+                await self._groupware.write(lambda tx: _remember(tx, user.id, _mark(event.main, uid)))
             return
         changed = _changed(stored.data, message, method, viewer, authors)
         if changed != stored.data:
@@ -89,16 +92,17 @@ def _changed(stored: bytes, message: bytes, method: str, viewer: Viewer, authors
         if folded(organizer_of(message)) not in authors:
             return stored
         return _OF_ORGANIZER[method](stored, message, viewer)
-    if method not in (*_OF_INVITEE, itip_build.FORWARD) or not participants.is_viewer(organizer_of(stored), viewer):
+    if method not in _OF_INVITEE or not participants.is_viewer(organizer_of(stored), viewer):
         return stored
-    if method == itip_build.FORWARD:
-        return itip.apply_forward(stored, message, authors)
-    told = {folded(participants.address_of(line)) for line in open_event(message, UTC).main.find("ATTENDEE")}
-    return _OF_INVITEE[method](stored, message) if told & authors else stored
+    return _OF_INVITEE[method](stored, message, authors)
 
 
-_OF_ORGANIZER = {"REQUEST": itip.apply_request, "CANCEL": itip.apply_cancel}
-_OF_INVITEE = {"REPLY": itip.apply_reply, "COUNTER": itip.apply_counter}
+_OF_ORGANIZER: Mapping[str, Callable[[bytes, bytes, Viewer], bytes]] = {
+    "REQUEST": itip.apply_request, "CANCEL": itip.apply_cancel,
+}
+_OF_INVITEE: Mapping[str, Callable[[bytes, bytes, Collection[str]], bytes]] = {
+    "REPLY": itip.apply_reply, "COUNTER": itip.apply_counter, itip_build.FORWARD: itip.apply_forward,
+}
 
 
 def _calendar_of(arrived: Arrived) -> bytes | None:
@@ -138,10 +142,43 @@ def _tentative(message: bytes) -> bytes:
     return serialize(calendar)
 
 
-def _put(tx: Writing, user_id: str, uid: str, content: prepare.Prepared) -> None:
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A state of a meeting: `state` grows with SEQUENCE and DTSTAMP, and is digits that begin with 0 or 1."""
+
+    meeting: str
+    state: str
+
+
+def _mark(main: Component, uid: str) -> _Mark:
+    """Of a message about an occurrence: of that occurrence."""
+    line = main.first("RECURRENCE-ID")
+    named = "\0".join((uid, folded(participants.organizer(main)[1]), line.value if line else ""))
+    at = read_utc(main, "DTSTAMP") or datetime.min.replace(tzinfo=UTC)
+    count = min(max(itip_build.sequence(main), 0), 10**9)
+    return _Mark("cancelled" + digest(named.encode("utf-8", "replace"))[:24], f"{count:010}{utc_value(at)[:15]}")
+
+
+def _remember(tx: Writing, user_id: str, mark: _Mark) -> None:
+    """That a meeting was called off before its invitation came, which mail may do."""
+    key = {"user_id": user_id, "key": mark.meeting + mark.state}
+    if tx.connection.execute(select(DeliveredRow.at).filter_by(**key)).first() is None:
+        tx.connection.execute(insert(DeliveredRow).values(**key, at=millis(tx.now)))
+
+
+def _called_off(tx: Writing, user_id: str, mark: _Mark) -> bool:
+    """Whether a cancellation of this state, or a later one, has come before."""
+    statement = select(DeliveredRow.at).where(
+        DeliveredRow.user_id == user_id, DeliveredRow.key >= mark.meeting + mark.state,
+        DeliveredRow.key < mark.meeting + "9",
+    )
+    return tx.connection.execute(statement.limit(1)).first() is not None
+
+
+def _put(tx: Writing, user_id: str, uid: str, content: prepare.Prepared, mark: _Mark) -> None:
     """The name follows from the UID: of two copies of an invitation, one makes the appointment."""
     statement = select(FolderRow.id).where(FolderRow.owner == user_id, FolderRow.type == int(FolderType.CALENDAR))
     folder = tx.connection.execute(statement).scalar_one_or_none()
-    if folder is not None:
+    if folder is not None and not _called_off(tx, user_id, mark):
         name = digest(uid.encode("utf-8", "replace"))[:40]
         items.create(tx, folder, content, f"invitation-{name}.ics")
