@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import httpx
@@ -212,6 +213,20 @@ async def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
         await there.listing(BASE, None, 0, 9)
     with pytest.raises(TooLarge):
         await there.read(f"{BASE}/big", None, 0, None)
+
+
+class Dripping(httpx.AsyncByteStream):
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(0.01)
+            yield b"x"
+
+
+async def test_a_server_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webdav, "ALL_SECONDS", 0.1)
+    there = documents(BASE, transport=httpx.MockTransport(lambda request: httpx.Response(200, stream=Dripping())))
+    with pytest.raises(TimedOut):
+        await there.read(f"{BASE}/x", None, 0, None)
 
 
 async def test_a_server_that_knows_no_ranges() -> None:

@@ -7,6 +7,7 @@ nowhere else. Whatever a listing names that does not lie directly in what was as
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,8 +30,8 @@ from eas.engine.errors import (
 )
 from eas.items.documents import UNKNOWN_TYPE, Content, Document, Link, Login, is_segment
 
-#: Seconds: a device waits half a minute for a search.
-CONNECT_SECONDS, READ_SECONDS = 5.0, 15.0
+#: Seconds: a device waits half a minute for a search, and somewhat longer for a large document.
+CONNECT_SECONDS, READ_SECONDS, ALL_SECONDS = 5.0, 15.0, 90.0
 #: Octets of a listing: some ten thousand entries.
 MAX_LISTING = 16 << 20
 #: Octets of a document in one answer, which is built in memory. Larger ones are fetched by ranges.
@@ -94,6 +95,7 @@ class WebDav:
         timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
         try:
             async with (
+                asyncio.timeout(ALL_SECONDS),  # one that sends an octet now and then is not waited for
                 httpx.AsyncClient(
                     transport=self.transport, timeout=timeout, follow_redirects=False, trust_env=False
                 ) as client,
@@ -106,7 +108,7 @@ class WebDav:
                 yield response
         except httpx.ConnectTimeout as error:
             raise Unreachable("the document server does not answer") from error
-        except httpx.TimeoutException as error:
+        except (httpx.TimeoutException, TimeoutError) as error:
             raise TimedOut("the document server takes too long") from error
         except httpx.ConnectError as error:
             raise Unreachable("the document server cannot be connected to") from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from sqlalchemy import ColumnElement, Connection, and_, false, or_, select, true
+from sqlalchemy import ColumnElement, Connection, and_, false, literal, null, or_, select, true
 
 from eas.engine.ports import MailQuery
 from eas.items import email, headers, kql, mime
@@ -125,6 +125,22 @@ def _possible(node: kql.Node) -> ColumnElement[bool]:
             return true()
 
 
+_NOTHING_INSIDE = (literal(b"").label("header"), null().label("structure"))
+
+
+def _looks_inside(node: kql.Node) -> bool:
+    """Whether header and structure are needed: without them a whole mailbox is looked through quickly."""
+    match node:
+        case kql.Every(nodes) | kql.Some(nodes):
+            return any(map(_looks_inside, nodes))
+        case kql.Not(inner):
+            return _looks_inside(inner)
+        case kql.Text(property, _):
+            return property not in (Property.ANYWHERE, Property.CATEGORY)
+        case _:
+            return isinstance(node, kql.HasAttachment | kql.Importance)
+
+
 def _matching(
     connection: Connection, hits: Sequence[tuple[int, int]], node: kql.Node
 ) -> set[tuple[int, int]]:
@@ -132,12 +148,13 @@ def _matching(
     for folder, id in hits:
         by_folder.setdefault(folder, []).append(id)
     left = set[tuple[int, int]]()
+    inside = (ContentRow.header, ContentRow.structure) if _looks_inside(node) else _NOTHING_INSIDE
     for folder, ids in by_folder.items():
         for at in range(0, len(ids), BATCH):
             statement = (
                 select(
                     ItemRow.folder_id, ItemRow.id, ItemRow.received, ItemRow.flags, FolderRow.item_class,
-                    ContentRow.search, ContentRow.header, ContentRow.structure,
+                    ContentRow.search, *inside,
                 )
                 .join(ContentRow, ContentRow.id == ItemRow.content_id)
                 .join(FolderRow, FolderRow.id == ItemRow.folder_id)
