@@ -307,6 +307,21 @@ def test_quirks_of_a_device_are_shown_and_switched(office: Eas) -> None:
     assert "no quirk sleep" in office("device", "quirk", "anna", "PHONE1", "sleep", "on", code=1).stderr
 
 
+def test_the_recovery_password_of_a_device_is_told(office: Eas) -> None:
+    office.with_phone(set_up)
+    assert "no recovery password" in office("device", "recovery-password", "anna", "PHONE1", code=1).stderr
+    asyncio.run(leave_password(office.data, "open sesame"))
+    assert office("device", "recovery-password", "anna", "PHONE1").stdout.strip() == "open sesame"
+
+
+async def leave_password(data: Path, password: str) -> None:
+    """[MS-ASCMD] R3660: kept for the user to be told."""
+    async with app.build(config.load(None, {"data": str(data)}, {})) as parts:
+        device = Wire(app=parts.asgi, password="secret", device="PHONE1", version="14.1")
+        stated = e("DevicePassword", e("Set", e("Password", password)))
+        assert (await device.post("Settings", e("Settings:Settings", stated))).text("DevicePassword", "Status") == "1"
+
+
 def test_only_a_device_that_can_wipe_the_account_alone_is_told_to(office: Eas) -> None:
     office.with_phone(set_up)
     refused = office("device", "wipe", "anna", "PHONE1", "--account-only", code=1).stderr

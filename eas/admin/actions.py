@@ -400,6 +400,14 @@ async def cancel_wipe(site: Site, who: str, device_id: str) -> None:
     await site.store.cancel_wipe(user_id, device_id)
 
 
+async def recovery_password(site: Site, who: str, device_id: str) -> str:
+    """With which a device can be unlocked whose own password was forgotten. [MS-ASCMD] DevicePassword"""
+    _, found = await _find_device(site, who, device_id)
+    if not found.recovery_password:
+        raise NotFound(f"{device_id} has left no recovery password")
+    return found.recovery_password
+
+
 async def set_quirk(site: Site, who: str, device_id: str, name: str, switched: bool | None) -> None:
     """Switch a quirk on or off for a device; None leaves it to the table again."""
     user_id, found = await _find_device(site, who, device_id)

@@ -86,6 +86,15 @@ def allow(
     _do(actions.allow_device, "allowed", user, device, as_json, config, data)
 
 
+@app.command("recovery-password")
+def recovery_password(
+    user: UserName, device: DeviceName, as_json: AsJson = False, config: ConfigFile = None, data: DataFolder = None
+) -> None:
+    """The password with which a locked device can be opened, if it has left one."""
+    found = act(config, data, lambda site: actions.recovery_password(site, user, device))
+    done(found, as_json, user=user, device=device)
+
+
 class Switch(StrEnum):
     ON = "on"
     OFF = "off"
