@@ -27,6 +27,7 @@ class Quirk(StrEnum):
     EMPTY_IDS = "empty-ids"
     EMPTY_RTF = "empty-rtf"
     WHOLE_BODIES = "whole-bodies"
+    SIGNED_AS_MIME = "signed-as-mime"
     ANNIVERSARIES_WITHOUT_LENGTH = "anniversaries-without-length"
     BIRTHDAYS_AT_8 = "birthdays-at-8"
     BIRTHDAYS_AT_11 = "birthdays-at-11"
@@ -126,6 +127,16 @@ TABLE: tuple[Row, ...] = (
         quirk=Quirk.WHOLE_BODIES, agent=r"^Android-Mail/|^Gmail",
         does="Bodies are sent whole, whatever TruncationSize the device asks for; the policy's limits still hold.",
         evidence="Gmail asks for 200,000 bytes and never fetches the rest of what was cut (Horde, doc/clients.md).",
+    ),
+    Row(
+        quirk=Quirk.SIGNED_AS_MIME, agent=r"^Apple-[^/]+/(?:1[6-9]\d\d|[2-9]\d\d\d)\b",
+        does="A device that asks for MIMESupport 1 and no MIME body gets signed and encrypted messages as MIME.",
+        evidence="iOS from 12 on (agent .../1600) asks for HTML and verifies what is signed in MIME only (Z-Push 172).",
+    ),
+    Row(
+        quirk=Quirk.SIGNED_AS_MIME, type=r"^BlackBerry|^BB10",
+        does="A device that asks for MIMESupport 1 and no MIME body gets signed and encrypted messages as MIME.",
+        evidence="BlackBerry 10 needs the whole message to verify it.",
     ),
     Row(
         quirk=Quirk.ANNIVERSARIES_WITHOUT_LENGTH, agent=NOKIA,

@@ -19,6 +19,9 @@ DAYS = frozenset(("Contacts:Birthday", "Contacts:Anniversary"))
 CUTS = frozenset(("AirSyncBase:TruncationSize", "AirSync:MIMETruncation", "AirSync:Truncation"))
 #: What follows the first name in an entry of the address list. [MS-ASCMD] Properties (Search)
 AFTER_FIRST_NAME = frozenset(("GAL:LastName", "GAL:HomePhone", "GAL:MobilePhone", "GAL:EmailAddress", "GAL:Picture"))
+#: Where a device says how it wants bodies, and how it says that it takes MIME.
+OPTIONS = frozenset(("AirSync:Options", "ItemOperations:Options", "Search:Options"))
+PREFERENCE, MIME = "AirSyncBase:BodyPreference", "4"
 #: Where an item's elements stand.
 ITEMS = frozenset(("AirSync:ApplicationData", "Search:Properties", "ItemOperations:Properties"))
 #: Recurs each year. [MS-ASCAL] Type
@@ -63,6 +66,17 @@ def _without_empty(*tags: str) -> Rule:
 
 def _without_cuts(element: Element) -> Element | None:
     return None if element.tag in CUTS else element
+
+
+def _with_mime(element: Element) -> Element:
+    """From 12.0 on MIMESupport counts for nothing without a BodyPreference of Type 4. [MS-ASCMD] MIMESupport"""
+    if element.tag not in OPTIONS:
+        return element
+    support = element.child("AirSync:MIMESupport")
+    types = [child.text for wanted in element.children(PREFERENCE) for child in wanted.children("AirSyncBase:Type")]
+    if support is None or support.text != "1" or not types or MIME in types:
+        return element
+    return Element(element.tag, (*element.elements, Element(PREFERENCE, (Element("AirSyncBase:Type", MIME),))))
 
 
 def _days_at(hour: int) -> Rule:
@@ -111,6 +125,7 @@ HEARD: Mapping[Quirk, Rule] = {
     Quirk.EMPTY_IDS: _without_empty("AirSync:ServerId", "FolderHierarchy:ServerId"),
     Quirk.EMPTY_RTF: _without_empty("Contacts:CompressedRTF", "Contacts:BodySize"),
     Quirk.WHOLE_BODIES: _without_cuts,
+    Quirk.SIGNED_AS_MIME: _with_mime,
     Quirk.ANNIVERSARIES_WITHOUT_LENGTH: _anniversary_as_day,
 }
 SAID: Mapping[Quirk, Rule] = {

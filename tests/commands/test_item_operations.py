@@ -316,6 +316,23 @@ async def test_a_signed_message_is_fetched_whole(
         assert found["Data"].encode() == (await room.messages("anna"))[0]
 
 
+@pytest.mark.parametrize(
+    ("agent", "kind"), [("Apple-iPhone11C2/1607.77", "4"), ("Apple-iPhone8C1/1507.77", "2"), ("Android/9", "2")]
+)
+async def test_ios_gets_what_is_signed_as_mime(wire: Wires, room: Mailroom, agent: str, kind: str) -> None:
+    """quirks.SIGNED_AS_MIME: it asks for HTML, and MIMESupport 1."""
+    signed = letter("Sealed", to="anna@example.com").replace(
+        b"Content-Type: text/plain; charset=utf-8\r\n\r\n",
+        b"Content-Type: multipart/signed; protocol=\"application/pkcs7-signature\"; micalg=sha-256; boundary=s\r\n\r\n"
+        b"--s\r\nContent-Type: text/plain\r\n\r\n",
+    ) + b"--s\r\nContent-Type: application/pkcs7-signature; name=smime.p7s\r\n\r\nAAAA\r\n--s--\r\n"
+    options = (e("AirSync:MIMESupport", "1"), preference(2))
+    device = wire(agent=agent)
+    for raw, wanted in ((signed, kind), (letter("Plain", to="anna@example.com"), "2")):
+        mine = await room.deliver("anna", raw)
+        assert body(await operate(device, fetch(*by_id(mine), options=options)))["Type"] == wanted
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_schema_restricts_what_is_told(wire: Wires, room: Mailroom, version: str) -> None:
     """R3879; [MS-ASEMAIL] R63. Firefox OS asks for the body alone."""

@@ -22,7 +22,16 @@ def person(*parts: Element) -> Element:
     return e("Search:Properties", e("GAL:DisplayName", "Ben Miller"), *parts, e("GAL:EmailAddress", "ben@example.com"))
 
 
+def options(support: str, *types: str) -> Element:
+    wanted = [e("AirSyncBase:BodyPreference", e("Type", type)) for type in types]
+    return e("AirSync:Options", e("MIMESupport", support), *wanted)
+
+
 HEARD_ROWS = (
+    (Quirk.SIGNED_AS_MIME, options("1", "2"), options("1", "2", "4")),
+    *((Quirk.SIGNED_AS_MIME, same, same) for same in (
+        options("1", "4"), options("2", "2"), options("0", "2"), options("1"), e("AirSync:Options"),
+    )),
     (Quirk.EMPTY_PICTURE_KEEPS, item(e("Contacts:Title", "a"), e("Contacts:Picture")), item(e("Contacts:Title", "a"))),
     (Quirk.EMPTY_IDS, e("AirSync:Add", e("ServerId"), e("ClientId", "1")), e("AirSync:Add", e("ClientId", "1"))),
     (Quirk.EMPTY_IDS, e("AirSync:Change", e("ServerId", "1")), e("AirSync:Change", e("ServerId", "1"))),
