@@ -54,7 +54,9 @@ def requirements(folder: Path) -> dict[Id, Requirement]:
     for path in sorted(folder.glob("MS-*.csv")):
         with path.open(encoding="utf-8", newline="") as lines:
             for row in csv.DictReader(lines):
-                number = row["id"].rpartition("R")[2]
+                owner, _, number = row["id"].rpartition("R")
+                if owner:  # a row of another document, repeated here
+                    continue
                 title = TITLE.match(row["description"])
                 found[path.stem, number] = Requirement(
                     document=path.stem, number=number, title=title[1] if title else "",
