@@ -23,7 +23,7 @@ from eas.protocol.schema import (
     enum,
     message,
 )
-from eas.protocol.version import COLLECTION_CLASS, DEFAULT_COLLECTIONS, Version
+from eas.protocol.version import COLLECTION_CLASS, DEFAULT_COLLECTIONS, EMPTY_SYNC, Version
 from eas.protocol.wbxml import Element
 
 
@@ -153,15 +153,16 @@ COLLECTION = Codec(_collection, message(Collection).dump)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """`wait` in minutes, `heartbeat` in seconds. No collections at all: as the request before."""
+    """`wait` in minutes, `heartbeat` in seconds. No collections at all: as the request before. What comes with empty
+    requests, in 12.1, is passed over in older versions."""
 
     collections: tuple[Collection, ...] = elements(
         "AirSync:Collection", COLLECTION, within="AirSync:Collections"
     )
-    wait: int | None = element("AirSync:Wait", INT, default=None)
+    wait: int | None = element("AirSync:Wait", INT, since=EMPTY_SYNC.since, default=None)
     heartbeat: int | None = element("AirSync:HeartbeatInterval", INT, since=Version.V14_0, default=None)
-    window: int | None = element("AirSync:WindowSize", INT, default=None)
-    partial: bool | None = element("AirSync:Partial", PRESENCE, default=None)
+    window: int | None = element("AirSync:WindowSize", INT, since=EMPTY_SYNC.since, default=None)
+    partial: bool | None = element("AirSync:Partial", PRESENCE, since=EMPTY_SYNC.since, default=None)
 
 
 # -- The answer

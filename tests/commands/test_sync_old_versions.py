@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
 from mail_kit import Mailroom, letter
-from sync_kit import OLD_VERSIONS, Box, add, box, change, collection, commands, data, mail, request, told
+from sync_kit import OLD_VERSIONS, SOON, Box, add, box, change, collection, commands, data, mail, request, told
 from wire import Wire, e
 
 from eas.engine.model import FolderType
@@ -44,6 +45,16 @@ async def test_requests_without_collections_are_refused(wire: Wires, room: Mailr
     await _asked(contacts, "Contacts")
     assert (await contacts.wire.post("Sync")).status == "4"
     assert (await contacts.wire.post("Sync", request(more=(e("Partial"), e("WindowSize", "5"))))).status == "4"
+
+
+@OLD
+async def test_nothing_is_waited_for(wire: Wires, room: Mailroom, version: str) -> None:
+    contacts = await box(wire(version=version), room, FolderType.CONTACTS)
+    await _asked(contacts, "Contacts")
+    asked = request(collection(contacts.id, contacts.key, item_class="Contacts"), more=(e("Wait", "59"),))
+    async with asyncio.timeout(SOON):
+        (answer,) = told(await contacts.wire.post("Sync", asked))
+    assert answer.status == "1"
 
 
 @OLD

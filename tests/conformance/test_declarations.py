@@ -39,7 +39,11 @@ def _tags(spelling: Spelling) -> list[str]:
 
 
 #: Fields of requests that are read in all versions, since devices mix them up; nothing writes them.
-READ_IN_ALL = {"eas.commands.get_item_estimate.Collection.item_class"}
+READ_IN_ALL = {
+    "eas.commands.get_item_estimate.Collection.item_class",
+    # Devices of 12.0 and 12.1 that state no BodyPreference.
+    "eas.commands._sync_messages.Options.truncation", "eas.commands._sync_messages.Options.rtf_truncation",
+}
 #: Answers to a command that a device brings along from an older version: who asks in these tags can read them.
 ANSWERED_BEYOND = {"eas.commands.notify.Response.status", "eas.commands.notify.Response.carriers"}
 
