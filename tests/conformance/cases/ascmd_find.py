@@ -115,7 +115,8 @@ async def pages_of_one_search(lab: Lab) -> None:
 
 @case(
     "MS-ASCMD",
-    "R38391804 R38391805 R45251807 R65591908 R72171804 R72172509 R72172520 R61641061 R63510605 R65590806 R69581706",
+    "R10032019 R901100618 R6659100918 R38391804 R38391805 R45251807 R65591908 R72171804 R72172509 R72172520 "
+    "R61641061 R63510605 R65590806 R69581706",
     FROM_16_1,
 )
 async def a_message_among_the_results(lab: Lab) -> None:
@@ -293,3 +294,20 @@ async def pictures_within_limits(lab: Lab) -> None:
             (text_of(picture, "GAL:Status"), picture.child("GAL:Data") is not None)
             for picture in got.all("Response", "Result", "Properties", "Picture")
         ] == expected, limits
+
+
+@case("MS-ASCMD", "R3667", FROM_16_1)
+async def three_commands_have_pictures(lab: Lab) -> None:
+    talker, name = lab.talker(), lab.other.address
+    wanted = {
+        "Find": finding(gal(name, e("Picture"))),
+        "Search": e("Search:Search", e("Store", e("Name", "GAL"), e("Query", name), e("Options", e("Picture")))),
+        "ResolveRecipients": e("ResolveRecipients:ResolveRecipients", e("To", name), e("Options", e("Picture"))),
+    }
+    where = {
+        "Find": ("Response", "Result", "Properties"), "Search": ("Response", "Store", "Result", "Properties"),
+        "ResolveRecipients": ("Response", "Recipient"),
+    }
+    for command, request in wanted.items():
+        got = await talker.post(command, request)
+        assert [one.text for one in got.all(*where[command], "Picture", "Status")] == ["1"], command
