@@ -126,3 +126,14 @@ def test_tables_of_the_specification_say_the_same() -> None:
     for kind, tags in {"legacy": LEGACY, "unverified": UNVERIFIED}.items():
         assert {tag for tag, fact, _, _ in transcribed if fact.get("status") == kind} == tags
     assert {tag for tag, fact, _, _ in transcribed if fact.get("opaque")} == OPAQUE
+
+
+def test_tokens_of_the_document_library() -> None:
+    """[MS-ASDOC] Code Page 19: DocumentLibrary R554 R555 R556 R557 R558 R559 R560 R561"""
+    names = (
+        "LinkId", "DisplayName", "IsFolder", "CreationDate", "LastModifiedDate", "IsHidden", "ContentLength",
+        "ContentType",
+    )
+    assert {name: TOKEN_OF[f"DocumentLibrary:{name}"] for name in names} == {
+        name: (19, token) for token, name in enumerate(names, 0x05)
+    }
