@@ -15,8 +15,8 @@ from eas.items.body import Wanted
 from eas.items.native import Mail, Record
 
 DOMAIN = "example.com"
-VERSIONS = ("12.1", "14.0", "14.1")
-WBXML_VERSIONS = ("14.0", "14.1")
+VERSIONS = ("12.1", "14.0", "14.1", "16.1")
+WBXML_VERSIONS = ("14.0", "14.1", "16.1")
 
 
 def letter(
