@@ -250,6 +250,23 @@ async def test_elsewhere_there_are_no_text_messages(wire: Wires, room: Mailroom)
     assert answer.answered("Add")[0].get("ServerId", "").startswith(f"{contacts.id}:sms") is False
 
 
+# Several commands on one item ----------------------------------------------------------------------------------------
+
+
+@FROM_14
+async def test_two_commands_on_one_item_are_both_done(wire: Wires, room: Mailroom, version: str) -> None:
+    """Exchange has been seen to answer the second with Status 16; to do it costs no device a second request."""
+    id = await room.deliver("anna", letter())
+    inbox = await (await box(wire(version=version), room, FolderType.INBOX)).begin()
+    flag = e("Email:Flag", e("Status", "2"), e("FlagType", "for Follow Up"))
+    answer = await inbox.sure(commands(change(id, mail(e("Email:Read", "1"))), change(id, mail(flag))))
+    assert answer.answered("Change") == []
+    (found,) = await room.mails("anna")
+    assert found.flags.read
+    assert found.flags.follow_up is not None
+    assert await inbox.go() is None
+
+
 # Quirks --------------------------------------------------------------------------------------------------------------
 
 

@@ -20,8 +20,8 @@ _OTHER, _OTHER_CONTENT = aliased(ItemRow), aliased(ContentRow)
 def listed(folder: int, edge: int) -> Select[int, str]:
     """All messages of a folder that reach beyond the edge or are of a conversation with one that does."""
     within = (
-        select(ContentRow.conversation).join(ItemRow, ItemRow.content_id == ContentRow.id)
-        .where(ItemRow.folder_id == folder, ItemRow.until > edge, ContentRow.conversation.is_not(None))
+        select(_OTHER_CONTENT.conversation).join(_OTHER, _OTHER.content_id == _OTHER_CONTENT.id)
+        .where(_OTHER.folder_id == folder, _OTHER.until > edge, _OTHER_CONTENT.conversation.is_not(None))
     )
     return (
         select(ItemRow.id, ItemRow.version).join(ContentRow, ContentRow.id == ItemRow.content_id)
