@@ -7,10 +7,12 @@ from datetime import UTC, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 from sqlalchemy import text as sql
 from worlds import NOW, EmbeddedWorld, alternative, card, event, feed_of, folder_of, letter
 
-from eas.backends.embedded import prepare
+from eas.backends.embedded import prepare, searching
+from eas.backends.embedded.access import all_seen
 from eas.engine.model import Audience, FolderType, OofReply, OutOfOffice, Right
 from eas.engine.ports import Chosen, MailQuery
 from eas.items import kql
@@ -328,11 +330,21 @@ async def test_no_query_makes_the_database_fail(embedded: EmbeddedWorld, query: 
     await hits(embedded, matching=kql.parse(query, NOW, UTC))
 
 
-async def test_a_time_of_receipt_is_found_by_an_index(embedded: EmbeddedWorld) -> None:
-    """Also what is not in the search text is not read of what lies outside the bounds."""
-    statement = (
-        "EXPLAIN QUERY PLAN SELECT gw_item.id FROM gw_item JOIN gw_content ON gw_content.id = gw_item.content_id "
-        "WHERE gw_item.folder_id IN (1) AND gw_item.received >= 5 AND gw_content.search LIKE '%x%'"
-    )
-    plan = await embedded.embedded.groupware.read(lambda c: [row.detail for row in c.execute(sql(statement))])
-    assert any("ix_gw_item_received" in line for line in plan), plan
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (MailQuery(since=NOW, text="x", collections=("1",)), "ix_gw_item_received"),
+        (MailQuery(conversation=b"0123456789abcdef"), "ix_gw_content_conversation"),
+    ],
+)
+async def test_what_has_an_index_is_found_by_it(embedded: EmbeddedWorld, query: MailQuery, index: str) -> None:
+    """The texts of a whole mailbox are looked through only where words are all that is known."""
+    def explained(connection: Connection) -> list[str]:
+        seen = all_seen(connection, embedded.users["anna"].id)
+        statement = searching.statement_for(seen, searching.searched(seen, query), query)
+        said = str(statement.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
+        return [row.detail for row in connection.execute(sql("EXPLAIN QUERY PLAN " + said.replace(":", "\\:")))]
+
+    await fill(embedded, letter("a"))
+    plan = await embedded.embedded.groupware.read(explained)
+    assert any(index in line for line in plan), plan

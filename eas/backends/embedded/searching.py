@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from sqlalchemy import ColumnElement, Connection, and_, false, literal, null, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Select, and_, false, literal, null, or_, select, true
 
 from eas.engine.ports import MailQuery
 from eas.items import email, headers, kql, mime
@@ -35,14 +35,28 @@ def found(connection: Connection, all_folders: Sequence[Seen], query: MailQuery)
     numbers = searched(all_folders, query)
     if not numbers:
         return ()
+    return _found(connection, statement_for(all_folders, numbers, query), query)
+
+
+def statement_for(all_folders: Sequence[Seen], numbers: Sequence[int], query: MailQuery) -> Select[int, int]:
+    """What the database can tell. A conversation is found by its index, which begins with the owner of a content."""
     statement = (
         select(ItemRow.folder_id, ItemRow.id)
         .join(ContentRow, ContentRow.id == ItemRow.content_id)
         .where(ItemRow.folder_id.in_(numbers), *_conditions(query))
         .order_by(ItemRow.received.desc(), ItemRow.folder_id, ItemRow.id.desc())
     )
+    if query.conversation is not None:
+        owners = {seen.owner for seen in all_folders if seen.number in set(numbers)}
+        statement = statement.where(ContentRow.user_id.in_(sorted(owners)))
     if query.matching is not None:
         statement = statement.join(FolderRow, FolderRow.id == ItemRow.folder_id).where(_possible(query.matching))
+    return statement
+
+
+def _found(
+    connection: Connection, statement: Select[int, int], query: MailQuery
+) -> Sequence[tuple[int, int]]:
     hits = connection.execute(statement).all()
     if query.matching is None or _exact(query.matching):
         return hits
