@@ -64,7 +64,8 @@ async def test_a_login_has_many_forms(wire: Wires, login: str) -> None:
 
 
 async def test_guessing_is_slowed_down_and_the_right_device_is_not(wire: Wires) -> None:
-    """503 and Retry-After, not 401: a phone that is told 401 asks its owner for a password."""
+    """[MS-ASHTTP] R190 R273 R287: 503 and Retry-After, not 401: a phone that is told 401 asks its owner for a
+    password."""
     good = {"Authorization": basic("anna", "anna-secret")}
     assert (await wire().ask("OPTIONS", http.PATH, good)).http == 200
     for n in range(10):

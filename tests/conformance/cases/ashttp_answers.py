@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 
 from lab import BEFORE_14, FROM_12_1, FROM_14, Inapplicable, Lab, case
+from lxml import etree
 from old_kit import INBOX, WRONG, coded, device, mime, text
 from wire import Got, basic, e, unzipped
 
@@ -230,3 +231,23 @@ async def sync_and_ping_have_no_body_where_there_is_nothing_to_say(lab: Lab) -> 
     assert (await one.talker.post("Ping", asked)).status == "2"
     again = await one.talker.post("Ping")
     assert (again.status, again.text("Folders", "Folder")) == ("2", inbox.id), "the Ping before, without a body"
+
+
+AUTODISCOVER = """<?xml version="1.0" encoding="utf-8"?>
+<Autodiscover xmlns="http://schemas.microsoft.com/exchange/autodiscover/mobilesync/requestschema/2006"><Request>
+<EMailAddress>{address}</EMailAddress><AcceptableResponseSchema>
+http://schemas.microsoft.com/exchange/autodiscover/mobilesync/responseschema/2006
+</AcceptableResponseSchema></Request></Autodiscover>"""
+
+
+@case("MS-ASHTTP", "R144 R145 R445")
+async def autodiscover_is_xml_under_either_type(lab: Lab) -> None:
+    body = AUTODISCOVER.format(address=lab.me.address).encode()
+    for kind in ("text/xml", "text/html"):
+        got = await lab.talker().ask(
+            "POST", "/autodiscover/autodiscover.xml", {**_login(lab), "Content-Type": kind}, body
+        )
+        assert (got.http, got.headers["content-type"].partition(";")[0]) == (200, "text/xml"), kind
+        root = etree.fromstring(got.body)
+        assert etree.QName(root).localname == "Autodiscover"
+        assert [node.text for node in root.iter("{*}Type")] == ["MobileSync"]

@@ -6,13 +6,20 @@ Every command is asked for in both forms of the query, and does what its row say
 from __future__ import annotations
 
 from lab import BEFORE_14, FROM_12, FROM_12_1, Lab, Talker, case
-from old_kit import CONTACTS, INBOX, MAIL, SENT, Device, coded, device, local, mime, text
+from old_kit import CALENDAR, CONTACTS, INBOX, MAIL, SENT, Device, coded, device, local, mime, text
 from wire import Got, e
 
 from eas.protocol import http
 from eas.protocol.version import Spoken, Version
 
 FROM_12_BEFORE_14 = Spoken(since=Version.V12_0, until=Version.V12_1)
+
+SERIES = (
+    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//conformance//EN\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nUID:{uid}\r\n"
+    "DTSTAMP:20300101T000000Z\r\nDTSTART:20300304T090000Z\r\nDTEND:20300304T100000Z\r\nSUMMARY:{uid}\r\n"
+    "RRULE:FREQ=DAILY;COUNT=5\r\nORGANIZER:mailto:{organizer}\r\nATTENDEE;RSVP=TRUE:mailto:{attendee}\r\n"
+    "END:VEVENT\r\nEND:VCALENDAR\r\n"
+)
 
 
 async def _devices(lab: Lab) -> list[Device]:
@@ -108,6 +115,29 @@ async def recipients_are_resolved(lab: Lab) -> None:
         assert got.text("Response", "Recipient", "EmailAddress").lower() == lab.other.address.lower()
 
 
+@case("MS-ASHTTP", "R432 R433 R501")
+async def invitations_are_accepted_tentatively_and_not(lab: Lab) -> None:
+    """What is accepted, tentatively or not, is in the calendar then; what is declined is not."""
+    organizer = await device(lab, login=lab.other)
+    for one in await _devices(lab):
+        inbox = await one.kept(INBOX)
+        for answer in ("1", "2", "3"):
+            uid = lab.unique("Meeting")
+            invitation = _invitation(uid, organizer, one, SERIES.replace("RRULE:FREQ=DAILY;COUNT=5\r\n", ""))
+            assert (await organizer.mail(invitation)).http == 200
+            id = await inbox.arrived(uid)
+            got = await one.talker.post("MeetingResponse", e("MeetingResponse:MeetingResponse", e(
+                "Request", e("UserResponse", answer), e("CollectionId", inbox.id), e("RequestId", id))))
+            assert (got.text("Result", "Status"), got.text("Result", "RequestId")) == ("1", id), got.root
+            calendar = await one.kept(CALENDAR)
+            subjects = {key: text(data, "Subject") for key, data in calendar.items.items()}
+            if answer == "3":
+                assert got.find("Result", "CalendarId") is None
+                assert uid not in subjects.values()
+            else:
+                assert subjects[got.text("Result", "CalendarId")] == uid
+
+
 # Parameters ----------------------------------------------------------------------------------------------------------
 
 
@@ -167,12 +197,11 @@ async def an_original_may_be_named_by_a_search_result(lab: Lab) -> None:
             assert "First words." in (text(data, "Body", "Data") or "")
 
 
-SERIES = (
-    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//conformance//EN\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nUID:{uid}\r\n"
-    "DTSTAMP:20300101T000000Z\r\nDTSTART:20300304T090000Z\r\nDTEND:20300304T100000Z\r\nSUMMARY:{uid}\r\n"
-    "RRULE:FREQ=DAILY;COUNT=5\r\nORGANIZER:mailto:{organizer}\r\nATTENDEE;RSVP=TRUE:mailto:{attendee}\r\n"
-    "END:VEVENT\r\nEND:VCALENDAR\r\n"
-)
+def _invitation(uid: str, organizer: Device, attendee: Device, calendar: str) -> bytes:
+    return ((
+        f"From: {organizer.address}\r\nTo: {attendee.address}\r\nSubject: {uid}\r\nMIME-Version: 1.0\r\n"
+        "Content-Type: text/calendar; method=REQUEST; charset=utf-8\r\n\r\n"
+    ) + calendar.format(uid=uid, organizer=organizer.address, attendee=attendee.address)).encode()
 
 
 @case("MS-ASHTTP", "R119 R529 R513", BEFORE_14)
@@ -181,11 +210,7 @@ async def an_occurrence_may_be_named(lab: Lab) -> None:
     organizer = await device(lab, login=lab.other)
     for one in await _devices(lab):
         uid, plain = lab.unique("Series"), lab.unique("Plain")
-        invitation = (
-            f"From: {organizer.address}\r\nTo: {one.address}\r\nSubject: {uid}\r\nMIME-Version: 1.0\r\n"
-            "Content-Type: text/calendar; method=REQUEST; charset=utf-8\r\n\r\n"
-        ) + SERIES.format(uid=uid, organizer=organizer.address, attendee=one.address)
-        assert (await organizer.mail(invitation.encode())).http == 200
+        assert (await organizer.mail(_invitation(uid, organizer, one, SERIES))).http == 200
         assert (await organizer.mail(mime(plain, to=one.address, sender=organizer.address))).http == 200
         inbox = await one.kept(INBOX)
         series, message = await inbox.arrived(uid), await inbox.arrived(plain)
