@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 DEMO_DATA ?= data
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: install run test quick check bench fuzz kills docs clean
+.PHONY: install run test quick check bench fuzz zones kills docs clean
 
 install: $(STAMP)
 
@@ -41,6 +41,10 @@ bench: install
 EAS_FUZZ_EXAMPLES ?= 100
 fuzz: install
 	EAS_FUZZ_EXAMPLES=$(EAS_FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/fuzz
+
+# As in `make test`, with every time zone and the years 2000 to 2040.
+zones: install
+	EAS_ZONES=all $(BIN)/python -m pytest tests/items/test_all_zones.py
 
 # Kills a real server at random points of a Sync, EAS_KILLS times; `make test` does so a few times.
 EAS_KILLS ?= 100
