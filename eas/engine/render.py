@@ -18,6 +18,7 @@ from eas.items.native import Item, ItemId, Mail, Part, Record, Unreadable
 from eas.protocol import schema, wbxml
 from eas.protocol.wbxml import Element
 
+from . import outdated
 from .classes import EMAIL, RecordClass, record_class
 from .ids import file_reference
 from .model import CollectionId, Folder
@@ -42,7 +43,10 @@ async def render_items(
     """The items in the order asked for; those that are gone are left out. `wanted` None gives a message's flags
     only."""
     async for item in session.mailbox.feed(folder).fetch(ids, wanted):
-        yield render_item(session, folder, item, wanted)
+        rendered = render_item(session, folder, item, wanted)
+        if isinstance(item, Mail):
+            rendered = replace(rendered, content=await outdated.checked(session, item, rendered.content))
+        yield rendered
 
 
 def render_item(session: Session, folder: Folder, item: Item, wanted: Wanted | None) -> Rendered:

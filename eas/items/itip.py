@@ -192,6 +192,16 @@ def apply_request(stored: bytes, request: bytes, viewer: Viewer) -> bytes:
     return serialize(event.calendar)
 
 
+def overtaken(request: bytes, stored: bytes) -> bool:
+    """Whether the meeting as it stands in the calendar is a later state (SEQUENCE) than the request tells. Raises
+    Unreadable."""
+    event, message = open_event(stored, UTC), open_event(request, UTC)
+    if uid(event) != uid(message):
+        return False
+    held = _component_for(event, message.main, make=False) or event.main
+    return _sequence(message.main) < _sequence(held)
+
+
 def apply_cancel(stored: bytes, cancel: bytes, viewer: Viewer) -> bytes:
     """The stored event marked as cancelled, or those occurrences of it that the message names. It stays in the
     calendar, for the user to see and remove (MeetingStatus 7). Unchanged for older messages and those of others.

@@ -130,6 +130,18 @@ async def the_kind_of_message_is_not_tracked(lab: Lab) -> None:
     assert {id: inbox.items[id] for id in before} == before
 
 
+@case("MS-ASEMAIL", "R1070", FROM_14_1)
+async def an_invitation_that_was_overtaken(lab: Lab) -> None:
+    """On a device that sees the older one after the newer one came."""
+    post, uid = await Post.between(lab), lab.unique("uid")
+    first = text(await post.item(uid=uid), "Subject") or ""
+    second = text(await post.item(uid=uid, sequence=1), "Subject") or ""
+    late = await Person.of(lab, post.ben.login)
+    for subject, kind in ((first, "4"), (second, "2")):
+        (item,) = (await late.inbox.awaited(subject)).values()
+        assert text(item, "MeetingRequest", "MeetingMessageType") == kind
+
+
 #: The rule of a series -> what Recurrence has, beside Type.
 RULES = [
     ("FREQ=DAILY;INTERVAL=2;COUNT=3", "0", {"Interval": "2", "Occurrences": "3"}),
