@@ -20,11 +20,12 @@ async def get(device: Wire, name: str, **more: Any) -> Got:
     return await device.post("GetAttachment", AttachmentName=name, **more)
 
 
-async def test_what_is_not_there_is_a_server_error(wire: Wires, room: Mailroom) -> None:
+@pytest.mark.parametrize("version", ["2.5", "12.0", "12.1"])
+async def test_what_is_not_there_is_a_server_error(wire: Wires, room: Mailroom, version: str) -> None:
     """R166: HTTP 500, in whatever way it is not there."""
     await room.deliver("anna", RICH)
     for name in ("", "no reference", "99:1:1", "1:99:1", "1:1:77", "1:1:" + "1." * 200, "1:1", "../x"):
-        got = await get(wire(version="12.1"), name)
+        got = await get(wire(version=version), name)
         assert (got.http, b"Traceback" in got.body) == (500, False), name
 
 
@@ -104,7 +105,7 @@ async def test_the_policy_decides(
     assert (await get(device, reference)).http == http
 
 
-@pytest.mark.parametrize("version", ["14.0", "14.1"])
+@pytest.mark.parametrize("version", ["14.0", "14.1", "16.0", "16.1"])
 async def test_later_versions_do_not_have_it(wire: Wires, room: Mailroom, version: str) -> None:
     """R6021, R6022. The command has no answer in which a status could stand: 400 is what takes the place of 138."""
     reference = (await references(wire(), await room.deliver("anna", RICH)))["plan.txt"]

@@ -67,6 +67,32 @@ def test_all_pages_and_tags_are_there() -> None:
     assert (len(TOKEN_OF), len(LEGACY), len(UNVERIFIED)) == (656, 58, 12)
 
 
+#: [MS-ASWBXML] Code Pages R10 R11 R12 R13 R14 R15 R16 R17 R18 R19 R20 R21 R22
+#: [MS-ASWBXML] R23 R24 R25 R26 R27 R28 R29 R30 R31 R32 R33 R34 R3400
+NAMESPACES = [
+    "AirSync", "Contacts", "Email", "AirNotify", "Calendar", "Move", "GetItemEstimate", "FolderHierarchy",
+    "MeetingResponse", "Tasks", "ResolveRecipients", "ValidateCert", "Contacts2", "Ping", "Provision", "Search",
+    "GAL", "AirSyncBase", "Settings", "DocumentLibrary", "ItemOperations", "ComposeMail", "Email2", "Notes",
+    "RightsManagement", "Find",
+]
+
+
+def test_the_pages_have_the_numbers_of_the_specification() -> None:
+    """[MS-ASWBXML] R8"""
+    assert [PAGES[page].split()[0] for page in range(26)] == NAMESPACES
+    assert {(page, tag.partition(":")[0]) for (page, _), tag in TAG_OF.items()} == set(enumerate(NAMESPACES))
+
+
+def test_what_took_the_place_of_a_tag() -> None:
+    """[MS-ASWBXML] R821 R822 R824 R825: one tag ends where the other begins."""
+    for old in ("Email:Location", "Calendar:Location", "Email:GlobalObjId"):
+        assert SPOKEN[old].until is Version.V14_1
+    assert SPOKEN["AirSyncBase:Location"].since is Version.V16_0
+    assert SPOKEN["GetItemEstimate:Class"].until is Version.V12_1
+    assert Version.V16_1 in SPOKEN["Calendar:UID"]
+    assert Version.V14_0 in SPOKEN["AirSync:Class"]
+
+
 def test_tags_and_tokens_are_one_to_one() -> None:
     assert {code: tag for tag, code in TOKEN_OF.items()} == TAG_OF
     assert len(TAG_OF) == len(TOKEN_OF)
@@ -129,7 +155,7 @@ def test_tables_of_the_specification_say_the_same() -> None:
 
 
 def test_tokens_of_the_document_library() -> None:
-    """[MS-ASDOC] Code Page 19: DocumentLibrary R554 R555 R556 R557 R558 R559 R560 R561"""
+    """[MS-ASWBXML] Code Page 19: DocumentLibrary R554 R555 R556 R557 R558 R559 R560 R561"""
     names = (
         "LinkId", "DisplayName", "IsFolder", "CreationDate", "LastModifiedDate", "IsHidden", "ContentLength",
         "ContentType",
