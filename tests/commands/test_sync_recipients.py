@@ -15,6 +15,7 @@ from wire import Wire, e
 from eas.backends.embedded import recipients
 from eas.backends.embedded.tables import FolderRow
 from eas.engine.model import FolderType
+from eas.engine.ports import MailQuery
 
 Wires = Callable[..., Wire]
 CACHE = FolderType.RECIPIENT_CACHE
@@ -116,6 +117,7 @@ async def test_it_is_no_address_book(wire: Wires, room: Mailroom) -> None:
     query = e("Search:Search", e("Store", e("Name", "GAL"), e("Query", "Unsought"), e("Options", e("Range", "0-9"))))
     got = await wire().post("Search", query)
     assert "Unsought" not in str(got.root)
+    assert (await (await room.mailbox("anna")).search(MailQuery(classes=("Contacts",)), 0, 9)).total == 0
 
 
 async def test_users_from_before_get_one_when_they_write(wire: Wires, room: Mailroom, world: Any) -> None:

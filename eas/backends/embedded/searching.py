@@ -15,7 +15,7 @@ from eas.engine.ports import MailQuery
 from eas.items import email, headers, kql, mime
 from eas.items.kql import Candidate, Property
 
-from .access import Seen
+from .access import SERVER_FOLDERS, Seen
 from .codec import load_flags, load_structure, millis, moment
 from .content import BATCH
 from .groupware import AnyRow
@@ -79,7 +79,8 @@ def searched(all_folders: Sequence[Seen], query: MailQuery) -> list[int]:
                     pending.append(child)
     return [
         seen.number for seen in all_folders
-        if (not query.collections or seen.folder.id in wanted)
+        if seen.folder.type not in SERVER_FOLDERS
+        and (not query.collections or seen.folder.id in wanted)
         and (not query.classes or seen.folder.item_class in query.classes)
     ]
 
