@@ -165,7 +165,8 @@ def test_a_new_all_day_event_is_on_the_day_that_its_device_says(key: str) -> Non
             item = Appointment(
                 timezone=told, all_day_event=True, start_time=start, end_time=start + timedelta(days=1), subject="x"
             )
-            given = frozenset({"all_day_event", "start_time", "end_time", "subject"} | ({"timezone"} if told else set()))
+            zoned = {"timezone"} if told else set()
+            given = frozenset({"all_day_event", "start_time", "end_time", "subject"} | zoned)
             stored = calendar.to_native(item, given, None, frozenset(), viewer("Europe/Berlin"), version, uid="n")
             if told is None or not told.unknown:
                 assert f"DTSTART;VALUE=DATE:{day:%Y%m%d}\r\n".encode() in stored, (version, day)
