@@ -57,8 +57,8 @@ def once(element: Element) -> list[str]:
     return names
 
 
-@case("MS-ASAIRS", "R8 R9 R1323 R1327 R102 R92 R93 R1326 R164 R169 R191 R192 R195 R198 R199 R210 R221 R222 R224 R218",
-      FROM_12)
+@case("MS-ASAIRS", "R1323 R1327 R102 R92 R93 R1326 R164 R169 R191 R192 R195 R198 R199 R210 R221 R222 R224 R218 "
+      "MS-ASDTYPE:R8 MS-ASDTYPE:R9", FROM_12)
 async def an_attachment_has_each_element_once(lab: Lab) -> None:
     _, item = await arrived(lab, PREFERENCE)
     (found,) = under(item, "Attachments")
@@ -105,7 +105,9 @@ async def each_reference_fetches_its_own_attachment(lab: Lab) -> None:
         assert (child_text(found, "ContentType") or "").partition(";")[0] == kind
 
 
-@case("MS-ASAIRS", "R27 R87 R88 R90 R91 R7 R5 R4 R106 R123 R125 R172 R174 R203 R274 R280 R312", FROM_12)
+@case("MS-ASAIRS", "R106 R172 R174 R203 R274 R280 R312 MS-ASWBXML:R27 MS-ASDTYPE:R87 MS-ASDTYPE:R88 "
+      "MS-ASDTYPE:R90 MS-ASDTYPE:R91 MS-ASDTYPE:R7 MS-ASDTYPE:R5 MS-ASDTYPE:R4 MS-ASDTYPE:R123 MS-ASDTYPE:R125",
+      FROM_12)
 async def a_body_has_each_element_once_as_inline_strings(lab: Lab) -> None:
     inbox, item = await arrived(
         lab, e("AirSyncBase:BodyPreference", e("Type", "1"), e("TruncationSize", "100"))
@@ -158,7 +160,8 @@ PLACE = {
 DOUBLES = {"Latitude", "Longitude", "Accuracy", "Altitude", "AltitudeAccuracy"}
 
 
-@case("MS-ASAIRS", "R1001 R1031 R1037 R1043 R1074 R1125 R1194 R1228 R1234 R1256 R1278 R1288 R502", FROM_16)
+@case("MS-ASAIRS", "R1001 R1031 R1037 R1043 R1074 R1125 R1194 R1228 R1234 R1256 R1278 R1288 "
+      "MS-ASDTYPE:R502", FROM_16)
 async def each_part_of_a_place_is_of_its_type(lab: Lab) -> None:
     said = e("AirSyncBase:Location", *(e(name, value) for name, value in PLACE.items()))
     shown = await kept(lab, *timed(lab, day(), said))

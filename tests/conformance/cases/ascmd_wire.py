@@ -48,7 +48,9 @@ def strings(body: bytes, root: Element) -> bool:
     return isinstance(root.content, bytes) or inline(root.content) in body
 
 
-@case("MS-ASCMD", "R6 R7 R1 R655 R801 R804 R8 R9 R87 R88 R90 R91 R123 R125", ALL)
+@case("MS-ASCMD", "R7 MS-ASWBXML:R6 MS-ASWBXML:R1 MS-ASWBXML:R655 MS-ASWBXML:R801 MS-ASWBXML:R804 "
+      "MS-ASDTYPE:R8 MS-ASDTYPE:R9 MS-ASDTYPE:R87 MS-ASDTYPE:R88 MS-ASDTYPE:R90 MS-ASDTYPE:R91 MS-ASDTYPE:R123 "
+      "MS-ASDTYPE:R125", ALL)
 async def answers_are_wbxml_with_inline_strings(lab: Lab) -> None:
     device = lab.talker()
     first = await hierarchy(device, "0")

@@ -108,7 +108,8 @@ def named(lab: Lab) -> tuple[Element, ...]:
     return Element("Contacts:LastName", name), Element("Contacts:FileAs", name)
 
 
-@case("MS-ASCNTC", SAID + " R2 R11 R22 R88 R90 R91 R20 R436 R470 R471 R473 R492 R493 MS-ASCMD:R748 MS-ASCMD:R749")
+@case("MS-ASCNTC", SAID + " R2 R436 R470 R471 R473 R492 R493 MS-ASCMD:R748 MS-ASCMD:R749 MS-ASWBXML:R11 MS-ASWBXML:R22 "
+      "MS-ASDTYPE:R88 MS-ASDTYPE:R90 MS-ASDTYPE:R91 MS-ASDTYPE:R20")
 async def every_element_travels_to_another_device(lab: Lab) -> None:
     said, data = full(lab)
     two, id, item = await travelled(lab, CONTACTS, *data)
@@ -122,7 +123,7 @@ async def every_element_travels_to_another_device(lab: Lab) -> None:
     await two.delete(id)
 
 
-@case("MS-ASCNTC", "R173 R1030 R181 R507 R517 R184 R10040 R192 R509 R8 R9")
+@case("MS-ASCNTC", "R173 R1030 R181 R507 R517 R184 R10040 R192 R509 MS-ASDTYPE:R8 MS-ASDTYPE:R9")
 async def lists_travel_to_another_device(lab: Lab) -> None:
     _, data = full(lab)
     two, id, item = await travelled(lab, CONTACTS, *data)
@@ -140,7 +141,7 @@ async def a_picture_travels_as_base64(lab: Lab) -> None:
     await two.delete(id)
 
 
-@case("MS-ASCNTC", "R12 R15 R16")
+@case("MS-ASDTYPE", "R12 R15 R16")
 async def days_are_times_in_utc(lab: Lab) -> None:
     two, id, item = await travelled(
         lab, CONTACTS, *named(lab), Element("Contacts:Birthday", "1980-12-31T00:00:00.000Z")

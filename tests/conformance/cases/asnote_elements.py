@@ -33,8 +33,10 @@ def data(item: Element) -> str:
     return text(item, "AirSyncBase:Body", "AirSyncBase:Data")
 
 
-@case("MS-ASNOTE", "R2 R33 R626 R627 R628 R629 R630 R35 R37 R38 R123 R44 R8 R9 R47 R211 R50 R51 R53 R125 R54 R56 R57 "
-      "R58 R60 R88 R90 R91 R96 R110 R126 R12211 R12213", FROM_14)
+@case("MS-ASNOTE", "R2 R35 R37 R38 R123 R44 R47 R211 R50 R51 R53 R125 R54 R56 R57 R58 R60 R96 R110 R126 "
+      "MS-ASWBXML:R33 MS-ASWBXML:R626 MS-ASWBXML:R627 MS-ASWBXML:R628 MS-ASWBXML:R629 MS-ASWBXML:R630 "
+      "MS-ASDTYPE:R8 MS-ASDTYPE:R9 MS-ASDTYPE:R88 MS-ASDTYPE:R90 MS-ASDTYPE:R91 MS-ASDTYPE:R12211 "
+      "MS-ASDTYPE:R12213", FROM_14)
 async def every_element_travels_to_another_device(lab: Lab) -> None:
     subject = lab.unique("subject äß€")
     sent = note(lab, subject)

@@ -72,7 +72,9 @@ def dated() -> tuple[Element, ...]:
     return Element("Tasks:UtcStartDate", DAY), Element("Tasks:StartDate", DAY)
 
 
-@case("MS-ASTASK", TYPES + " R2 R12 R15 R16 R19 R20 R88 R90 R91 R123 R125 R277 R349 R366 R368")
+@case("MS-ASTASK", TYPES + " R2 R277 R349 R366 R368 MS-ASWBXML:R19 MS-ASDTYPE:R12 MS-ASDTYPE:R15 MS-ASDTYPE:R16 "
+      "MS-ASDTYPE:R20 "
+      "MS-ASDTYPE:R88 MS-ASDTYPE:R90 MS-ASDTYPE:R91 MS-ASDTYPE:R123 MS-ASDTYPE:R125")
 async def every_element_travels_to_another_device(lab: Lab) -> None:
     name = lab.unique("subject äß€")
     data = [Element("Tasks:Subject", name), *(Element(tag, value) for tag, value, _ in TEXTS)]
@@ -88,7 +90,7 @@ async def every_element_travels_to_another_device(lab: Lab) -> None:
     await two.delete(id)
 
 
-@case("MS-ASTASK", "R106 R108 R114 R8 R9")
+@case("MS-ASTASK", "R106 R108 R114 MS-ASDTYPE:R8 MS-ASDTYPE:R9")
 async def categories_travel_to_another_device(lab: Lab) -> None:
     said = ["Büro €", "two", "three"]
     two, id, item = await travelled(
