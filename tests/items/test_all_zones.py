@@ -37,8 +37,11 @@ YEARS = range(2000, 2041) if EVERY else (2000, 2007, 2011, 2026, 2033, 2040)
 
 @cache
 def sayable(zone: ZoneInfo, year: int) -> bool:
-    """At most two changes between two offsets of whole minutes: what the structure has room for."""
+    """At most two changes between two offsets of whole minutes: what the structure has room for. The leap over the
+    date line at the end of 2011 is too near to New Year, where the structure's other change would be."""
     found = changes(zone, year)
+    if any(abs(c.after - c.before) >= timedelta(hours=20) for c in found):
+        return False
     start = datetime(year, 1, 1, tzinfo=UTC).astimezone(zone).utcoffset() or timedelta()
     offsets = {start, *(c.after for c in found)}
     return len(found) <= 2 and len(offsets) <= 2 and not any(o % timedelta(minutes=1) for o in offsets)
