@@ -309,3 +309,15 @@ async def test_what_others_keep_moving_is_tried_again_later(
     content = e("AirSync:ApplicationData", e("Contacts:LastName", "Later"))
     (answer,) = told(await contacts.ask(commands(add("c1", content))))
     assert (answer.status, answer.text("SyncKey")) == ("16", contacts.key)
+
+
+@pytest.mark.parametrize("version", ["14.1", "16.0", "16.1"])
+async def test_support_of_rights_management_is_accepted(wire: Wires, room: Mailroom, version: str) -> None:
+    """It adds nothing here; what is no boolean is malformed."""
+    id = await room.deliver("anna", letter())
+    inbox = await box(wire(version=version), room, FolderType.INBOX)
+    for value in ("1", "0"):
+        await inbox.go(options(e("RightsManagement:RightsManagementSupport", value)))
+    assert id in await room.ids("anna")
+    got = await inbox.ask(options(e("RightsManagement:RightsManagementSupport", "perhaps")))
+    assert got.status == "4"
