@@ -339,10 +339,11 @@ def reference(part: Part) -> str:
 
 
 def referred(root: Part, name: str) -> str | None:
-    """The section that a reference leads to now; None if that part is gone. Names of sections alone are taken, too."""
-    section, dash, _ = name.partition("-")
-    if not dash:
-        return section if mime.part_at(root, section) is not None else None
-    parts = [part for part in mime.walk(root) if reference(part).partition("-")[2] == name.partition("-")[2]]
+    """The section that a reference to an attachment leads to now; None if that is gone. The name of a section alone is
+    taken, too."""
+    section, dash, digest = name.partition("-")
+    parts = [item.part for item in mime.attachments(root)]
+    if dash:
+        parts = [part for part in parts if reference(part).partition("-")[2] == digest]
     exact = [part for part in parts if part.section == section]
-    return next((part.section for part in exact or parts), None)
+    return next((part.section for part in (exact or parts if dash else exact)), None)
