@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from .model import Device
 
@@ -201,15 +202,30 @@ PATIENCE: tuple[Patience, ...] = (
 )
 
 
+#: Kinds of devices of which is remembered what the tables say: a request asks, and has no time for all patterns.
+KINDS = 256
+
+
 def patience_of(device: Device) -> int:
-    return next(row.seconds for row in PATIENCE if row.fits(device))
+    """Seconds."""
+    return _of_kind(device.type, device.agent, device.information.get("OS", ""))[1]
+
+
+@lru_cache(KINDS)
+def _of_kind(type: str, agent: str, os: str) -> tuple[frozenset[Quirk], int]:
+    device = Device(user_id="", id="", type=type, agent=agent, information={"OS": os})
+    quirks = frozenset(row.quirk for row in TABLE if row.fits(device))
+    return quirks, next(row.seconds for row in PATIENCE if row.fits(device))
 
 
 def quirks_of(device: Device) -> frozenset[Quirk]:
     """What the table says of a device, after the switches that were set for it."""
-    found = {row.quirk for row in TABLE if row.fits(device)}
-    for quirk in Quirk:
-        switched = device.quirks.get(quirk.value)
-        if switched is not None:
-            (found.add if switched else found.discard)(quirk)
-    return frozenset(found)
+    found = _of_kind(device.type, device.agent, device.information.get("OS", ""))[0]
+    if not device.quirks:
+        return found
+    on = {quirk for name, quirk in _OF_NAME.items() if device.quirks.get(name) is True}
+    off = {quirk for name, quirk in _OF_NAME.items() if device.quirks.get(name) is False}
+    return (found | on) - off
+
+
+_OF_NAME = {quirk.value: quirk for quirk in Quirk}
