@@ -51,7 +51,7 @@ async def what_is_no_request_gets_an_error(lab: Lab) -> None:
         assert fraction.isdigit()
 
 
-@case("MS-ASCMD", "R41 R806 R3815 R2225 R2228 R3482 R3484 R4001 R4648", ALL)
+@case("MS-ASCMD", "R8 R41 R806 R3815 R2225 R2228 R3482 R3484 R4001 R4648", ALL)
 async def the_address_of_the_server_is_told(lab: Lab) -> None:
     for login in (lab.me, lab.other):
         got = await post(lab, request(login.address), login=login)

@@ -317,3 +317,24 @@ async def what_is_not_asked_for_is_not_there(lab: Lab) -> None:
     got = await ask(lab, lab.other.address)
     parts = [part.tag.partition(":")[2] for part in got.all(*RECIPIENT)[0].elements]
     assert parts == ["Type", "DisplayName", "EmailAddress"]
+
+
+@case("MS-ASCMD", "R2743 R2435 R2432 R2476 R2497 R1092 R1136 R2373", FROM_14_1)
+async def every_part_that_was_asked_for_has_its_status(lab: Lab) -> None:
+    options = (e("CertificateRetrieval", "2"), span(dashed(free_day(lab))), e("Picture"))
+    got = await ask(lab, lab.other.address, options=options)
+    assert [part.tag.partition(":")[2] for part in got.root.elements] == ["Status", "Response"]
+    assert [part.tag.partition(":")[2] for part in got.all("Response")[0].elements] == [
+        "To", "Status", "RecipientCount", "Recipient"
+    ]
+    parts = [part.tag.partition(":")[2] for part in got.all(*RECIPIENT)[0].elements]
+    assert parts == ["Type", "DisplayName", "EmailAddress", "Availability", "Certificates", "Picture"]
+    for part, others in (
+        ("Availability", {"MergedFreeBusy"}), ("Picture", {"Data"}),
+        ("Certificates", {"CertificateCount", "RecipientCount", "Certificate"}),
+    ):
+        (found,) = got.all(*RECIPIENT, part)
+        names = {child.tag.partition(":")[2] for child in found.elements}
+        assert "Status" in names
+        assert names - {"Status"} <= others, part
+    assert got.text(*RECIPIENT, "Certificates", "RecipientCount") == "1"
