@@ -323,20 +323,20 @@ async def leave_password(data: Path, password: str) -> None:
 
 
 def test_only_a_device_that_can_wipe_the_account_alone_is_told_to(office: Eas) -> None:
-    office.with_phone(set_up)
+    asyncio.run(come(office.data, "16.0"))
     refused = office("device", "wipe", "anna", "PHONE1", "--account-only", code=1).stderr
     assert "16.1" in refused
     assert office.json("device", "show", "anna", "PHONE1")["wipe"] == "none"
-    asyncio.run(upgraded(office.data))
+    asyncio.run(come(office.data, "16.1"))
     office("device", "wipe", "anna", "PHONE1", "--account-only")
     shown = office.json("device", "show", "anna", "PHONE1")
     assert (shown["wipe"], shown["wipe_account_only"]) == ("requested", True)
 
 
-async def upgraded(data: Path) -> None:
-    """The phone comes back in 16.1."""
+async def come(data: Path, version: str) -> None:
+    """The phone asks for the folders, in a version."""
     async with app.build(config.load(None, {"data": str(data)}, {})) as parts:
-        device = Wire(app=parts.asgi, password="secret", device="PHONE1", version="16.1")
+        device = Wire(app=parts.asgi, password="secret", device="PHONE1", version=version)
         assert (await device.post("FolderSync", e("FolderHierarchy:FolderSync", e("SyncKey", "0")))).status == "1"
 
 
