@@ -1,4 +1,4 @@
-"""Appointments: every field there and back, and what survives."""
+"""Appointments: every field there and back, and what survives. [MS-ASCAL]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recurrence <-> RRULE, and what is legal in a Recurrence."""
+"""Recurrence <-> RRULE, and what is legal in a Recurrence. [MS-ASCAL]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The query of a request, in both forms: what is read, what is refused and why, and what is written."""
+"""The query of a request, in both forms: what is read, what is refused and why, and what is written. [MS-ASHTTP]."""
 
 from __future__ import annotations
 

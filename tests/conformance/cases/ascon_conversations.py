@@ -194,7 +194,7 @@ def moment_of(header: bytes) -> datetime:
 
 @case(
     "MS-ASCON",
-    "R76 R81 R86 R87 R88 R90 R91 R92 R93 R95 R97 R98 R259 R304 R305 R306 R307 R308 R309 R400 R77 MS-ASDTYPE:R97",
+    "R76 R81 R86 R87 R88 R90 R91 R92 R93 R95 R97 R259 R304 R305 R306 R307 R308 R309 R400 R77 MS-ASDTYPE:R97",
     FROM_14,
 )
 async def answers_and_forwards_lengthen_the_index(lab: Lab) -> None:
