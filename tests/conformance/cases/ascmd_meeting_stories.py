@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from lab import FROM_12, FROM_12_1, FROM_14_1, FROM_16, FROM_16_1, Lab, case
+from lab import FROM_12_1, FROM_14_1, FROM_16, FROM_16_1, Lab, case
 from meeting_kit import (
     ACCEPT,
     DECLINE,
@@ -32,7 +32,11 @@ def weekly(start: datetime) -> Element:
     return e("Calendar:Recurrence", e("Type", "1"), e("Interval", "1"), e("DayOfWeek", str(on)), e("Occurrences", "4"))
 
 
-@case("MS-ASCMD", "R5068 R5828 R5085 R7480 R7481 R5071 R830 R5089 R3843 R3807 R5374 R5094 R4180 R5707 R5723", FROM_12)
+@case(
+    "MS-ASCMD",
+    "R5068 R5828 R5082 R5085 R7480 R7481 R5071 R830 R834 R5089 R3843 R3807 R5374 R5094 R4180 R5723 "
+    "MS-ASEMAIL:R16 MS-ASEMAIL:R17 MS-ASEMAIL:R1074",
+)
 async def an_invitation_is_accepted(lab: Lab) -> None:
     anna, ben = await Person.of(lab, lab.me), await Person.of(lab, lab.other)
     subject, start = lab.unique("accepted"), soon()
@@ -53,7 +57,7 @@ async def an_invitation_is_accepted(lab: Lab) -> None:
     assert len(ben.calendar.named(subject)) == 1
 
 
-@case("MS-ASCMD", "R5072 R4180 R5725", FROM_12)
+@case("MS-ASCMD", "R5072 R4180 R5725")
 async def a_declined_meeting_leaves_the_calendar(lab: Lab) -> None:
     anna, ben = await Person.of(lab, lab.me), await Person.of(lab, lab.other)
     subject = lab.unique("declined")
@@ -66,7 +70,7 @@ async def a_declined_meeting_leaves_the_calendar(lab: Lab) -> None:
     await ben.calendar.awaited(subject, 0)
 
 
-@case("MS-ASCMD", "R5790 R5708 R5724", FROM_14_1)
+@case("MS-ASCMD", "R5790 R5707 R5708 R5724", FROM_14_1)
 async def a_meeting_is_accepted_tentatively_from_the_calendar(lab: Lab) -> None:
     anna, ben = await Person.of(lab, lab.me), await Person.of(lab, lab.other)
     subject = lab.unique("tentative")
@@ -78,6 +82,7 @@ async def a_meeting_is_accepted_tentatively_from_the_calendar(lab: Lab) -> None:
     assert text(ben.calendar.items[entry], "ResponseType") == "2"
     ((mail, _),) = (await ben.inbox.awaited(subject)).items()
     assert text(await ben.respond(ben.inbox, mail, TENTATIVE), "CalendarId") == entry
+    assert text(await ben.respond(ben.calendar, entry, ACCEPT), "CalendarId") == entry
 
 
 @case("MS-ASCMD", "R7478 R7480 R7481", FROM_16)
@@ -112,7 +117,7 @@ async def an_answer_is_mailed_if_the_device_asks_for_it(lab: Lab) -> None:
         await anna.inbox.none_more(subject, 1)
 
 
-@case("MS-ASCMD", "R7116 R7117 R7118 R268", FROM_12_1)
+@case("MS-ASCMD", "R7116 R7117 R7118 R268 R5091", FROM_12_1)
 async def before_16_the_device_mails_its_answer(lab: Lab) -> None:
     """And SendResponse asks for nothing."""
     if lab.version >= Version.V16_0:
