@@ -112,7 +112,7 @@ async def test_what_does_not_fit_a_command_without_a_status_for_that(
     [
         (Unavailable("imap.internal:143 is away"), 111, 503),  # R7551
         (Contended(), 111, 503),
-        (NoSpace(), 113, 507),  # R7553
+        (NoSpace(), 113, 507),  # R4838, R7553
         (CommonFault(CommonStatus.ACCESS_DENIED), 130, 403),
         (ZeroDivisionError("imap.internal"), 110, 500),  # R7550
         (KeyError("secret"), 110, 500),
