@@ -25,12 +25,13 @@ from .diff import Verb, absorb, classify_all, doubtful
 from .errors import CollectionGone, Contended, NotRemembered
 from .flags import content_mark
 from .ids import parse_server_id
+from .instances import CALENDAR
 from .keys import ZERO, Asked, Head, Held, Verdict, advance, judge, revise
 from .known import Answers, Known, Pending, dump_base, dump_generation, load_generation
 from .model import CollectionId, Folder
 from .options import NO_BOUNDS, CollectionOptions, bounds_of, dump_options, in_force, load_options
 from .ports import Feed, Horizon, Owner, Step, Token
-from .render import UNLIKE, digest_part, preview_only, render_items, unlike, without_body_limits
+from .render import LAID_OUT, UNLIKE, digest_part, preview_only, render_items, unlike, without_body_limits
 from .session import Session
 
 #: How often a request is judged again after somebody else moved the state meanwhile.
@@ -141,14 +142,16 @@ async def has_news(session: Session, collection_id: CollectionId) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """How far a feed has been read, and with which edge. `doubt` as in a head."""
+    """How far a feed has been read, and with which edge. `doubt` and `month` as in a head, None: as it was."""
 
     token: Token
     edge: datetime | None
     doubt: str
+    month: str | None = None
 
     def put_into(self, head: Head) -> Head:
-        return replace(head, token=self.token, edge=_text(self.edge), doubt=self.doubt)
+        month = head.month if self.month is None else self.month
+        return replace(head, token=self.token, edge=_text(self.edge), doubt=self.doubt, month=month)
 
 
 class Turn:
@@ -277,8 +280,12 @@ class Turn:
         crossed: Sequence[ItemId] = ()
         if not listed_anew and old is not None and edge is not None and old < edge:
             crossed = await self._aged(old, edge, options)
-        read = Read(token=delta.token, edge=edge, doubt="")
-        if not (self.base.pending or delta.complete or delta.touched or delta.outside or delta.gone or crossed):
+        month = f"{self.now:%Y-%m}" if self.folder.item_class == CALENDAR else ""
+        read = Read(token=delta.token, edge=edge, doubt="", month=month)
+        rolled = month != self.base.month
+        if not (
+            self.base.pending or delta.complete or delta.touched or delta.outside or delta.gone or crossed or rolled
+        ):
             return read
         await self._load()
         if not listed_anew and doubtful(self.known, delta):
@@ -289,6 +296,8 @@ class Turn:
         self.pending = absorb(self.known, pending, delta, self.folder.item_class == EMAIL)
         if held := [id for id in crossed if self.known.version(id) is not None]:
             self.pending = self.pending.with_news(held, ())
+        if rolled and (laid_out := [id for id, version in self.known.items() if version.endswith(LAID_OUT)]):
+            self.pending = self.pending.with_news(laid_out, ())
         return read
 
     async def _aged(self, old: datetime, edge: datetime, options: CollectionOptions) -> Sequence[ItemId]:

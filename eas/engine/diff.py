@@ -13,7 +13,7 @@ from eas.items.native import ItemId
 from .known import Known, Pending
 from .ports import Delta, Look
 from .ranges import RangeSet
-from .render import UNLIKE, digest_part, version_part
+from .render import LAID_OUT, UNLIKE, digest_part, version_part
 
 
 class Verb(StrEnum):
@@ -32,8 +32,8 @@ def classify(known: str | None, version: str | None, outside: bool, is_mail: boo
     """The verb for one item, None if the device need not hear of it.
 
     `known` is None for an item that the device does not hold, `version` None for one that is not within its horizon
-    (outside) or does not exist. A record in another version is a CHANGE only if its looks differ, too: the caller
-    compares them when it has rendered the item.
+    (outside) or does not exist. A record in another version, or one that time alone may have changed (LAID_OUT), is a
+    CHANGE only if its looks differ, too: the caller compares them when it has rendered the item.
     """
     if version is None:
         if known is None:
@@ -43,7 +43,8 @@ def classify(known: str | None, version: str | None, outside: bool, is_mail: boo
         return Verb.ADD
     if is_mail:
         return None if version == known else Verb.CHANGE
-    return None if version == version_part(known) and digest_part(known) != UNLIKE else Verb.CHANGE
+    settled = digest_part(known) != UNLIKE and not known.endswith(LAID_OUT)
+    return None if version == version_part(known) and settled else Verb.CHANGE
 
 
 def classify_all(ids: Iterable[ItemId], known: Known, look: Look, is_mail: bool) -> Mapping[ItemId, Verb]:

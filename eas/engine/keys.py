@@ -32,6 +32,7 @@ class Head:
     for none. `options` are the collection's options in force, as text. `pending` and `answers` say whether the body has
     any. `base`, `listing` number the blobs that the body builds on, 0 for none; `cursor` is how far the listing is
     sent. `doubt` is when a listing first lacked so many items that it is read again before it is believed, as ISO text.
+    `month` is when items were last looked at that look otherwise in time (eas.engine.render LAID_OUT), "" for never.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Head:
     listing: int = 0
     cursor: int = 0
     doubt: str = ""
+    month: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,7 +88,7 @@ def render_record(
         if kind.referred is not None:
             message = kind.referred(message, lambda section: file_reference(collection, record.id, section))
         content = schema.content(message, session.version)
-        seen = seen_as(record.version, content)
+        seen = seen_as(record.version, content) + (LAID_OUT if getattr(message, "laid_out", False) else "")
     except Exception as error:  # as above: an item whose conversion raises arrives degraded
         reason = _reason(error, kind.name, collection, record.id)
         content = schema.content(kind.degraded(record.data, reason), session.version)
@@ -115,6 +115,10 @@ def seen_as(version: str, content: Sequence[Element]) -> str:
     """The version of a record with the digest of how it looks."""
     return f"{version} {digest(content)}"
 
+
+#: Ends the digest of an item that looks otherwise when time has passed, though nobody touched it: the stretch that is
+#: shown of a series without words of its own.
+LAID_OUT = "~"
 
 #: In the place of a digest: the device holds another form of this version than the server, and is to hear of it.
 UNLIKE = "-"

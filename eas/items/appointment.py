@@ -253,6 +253,8 @@ class Appointment:
         "Calendar:OnlineMeetingExternalLink", TEXT_OR_NONE, since=Version.V14_1, default=None
     )
     attachments: tuple[Enclosure, ...] = enclosures()
+    #: Not an element: only a stretch of the series is shown, which is another one later (see `stretch.py`).
+    laid_out: bool = False
 
 
 #: The fields that an exception shares with its series.

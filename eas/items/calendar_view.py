@@ -149,6 +149,7 @@ def show_stretch(
         response_requested=_asks(event.main, viewer),
         disallow_new_time_proposal=VEVENT["disallow_new_time_proposal"].load(event.main),
         native_body_type=int(source.native) if source else None,
+        laid_out=stretch is not None,
     )
 
 

@@ -16,7 +16,7 @@ from eas.engine.collection import CollectionAnswer, CollectionRequest, synchroni
 from eas.engine.ids import server_id
 from eas.engine.model import FolderType
 from eas.engine.options import CollectionOptions
-from eas.engine.ports import Horizon, Owner
+from eas.engine.ports import Chosen, Horizon, Owner
 from eas.protocol.version import Version
 from eas.protocol.wbxml import Element
 
@@ -242,3 +242,24 @@ def test_the_former_state_is_kept_without_attachments() -> None:
 def _owner(calendar: Calendar) -> Any:
     return Owner(user_id=calendar.session.user.id, device_id="PHONE1", collection_id=calendar.id)
 
+
+
+ODD = (
+    b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:odd\r\nDTSTAMP:20260101T000000Z\r\n"
+    b"DTSTART:20260105T100000Z\r\nDURATION:PT1H\r\nRRULE:FREQ=MONTHLY;BYDAY=1MO,3MO\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+)
+
+
+def test_a_stretch_of_a_series_rolls_on_without_anybody_touching_it() -> None:
+    """docs/decisions/008: the device hears of the years that have come into sight; and only then."""
+    calendar = Calendar()
+    written = run(calendar.feed.create(ODD, Chosen(name="odd.ics")))
+    plain = run(calendar.feed.create(ODD.replace(b"odd", b"plain").replace(b"1MO,3MO", b"1MO"), Chosen(name="p.ics")))
+    assert {said.id for said in calendar.ask().said} == {written.id, plain.id}
+    for days in (1, 40, 100):
+        calendar.world.clock.go_on(timedelta(days=days))
+        assert not calendar.ask().said, days
+    calendar.world.clock.go_on(timedelta(days=200))
+    assert [said.id for said in calendar.ask().said] == [written.id]
+    assert not calendar.ask().said
+    calendar.world.close()
