@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 DEMO_DATA ?= data
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: install run test quick check bench fuzz zones kills docs clean
+.PHONY: install run test quick check bench fuzz zones kills docs requirements clean
 
 install: $(STAMP)
 
@@ -26,7 +26,7 @@ test: install
 	$(BIN)/python -m pytest
 
 quick: install
-	$(BIN)/python -m pytest -m "not server and not long"
+	$(BIN)/python -m pytest -n auto -m "not server and not long"
 
 check: install
 	$(BIN)/ruff check
@@ -55,6 +55,10 @@ kills: install
 docs: install
 	$(BIN)/python tools/quirks_page.py docs/quirks.md
 	$(BIN)/python tools/check_links.py README.md CHANGELOG.md docs deploy
+
+# Requirements of the specifications that the tests cite; EAS_SPEC names the folder of the tables.
+requirements: install
+	$(BIN)/python tools/spec_index.py --page docs/protocol.md
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
