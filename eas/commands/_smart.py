@@ -23,7 +23,7 @@ from eas.protocol.schema import OPAQUE, PRESENCE, element, message
 from eas.protocol.statuses import CommonStatus
 from eas.protocol.version import Version
 
-from ._instance import instance_moment
+from ._instance import dashed, instance_moment
 from ._registry import CommonFault
 from ._sending import (
     check_account,
@@ -66,7 +66,8 @@ class Request:
     @classmethod
     def from_mime(cls, body: bytes, query: Query) -> Request:
         source = Source(
-            folder_id=query.collection_id, item_id=query.item_id, long_id=query.long_id, instance_id=query.occurrence
+            folder_id=query.collection_id, item_id=query.item_id, long_id=query.long_id,
+            instance_id=dashed(query.occurrence),
         )
         return cls(client_id="", source=source, save=query.save_in_sent or None, mime=body)
 
