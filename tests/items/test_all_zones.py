@@ -145,7 +145,8 @@ def test_an_all_day_event_stays_on_its_day_in_every_version(key: str) -> None:
             else:
                 assert shown.timezone is not None
                 local = shown.start_time.astimezone(zone_of_blob(shown.timezone, day.year, ZoneInfo(key)))
-                assert (local.date(), local.hour) == (day, 0)
+                # In some zones the clock passes over a midnight, to one.
+                assert (local.date(), local.hour in (0, 1)) == (day, True)
             sent = replace(shown, subject="x", exceptions=())
             again = calendar.to_native(sent, ALL, data, frozenset(), who, version, uid="n")
             assert f"DTSTART;VALUE=DATE:{day:%Y%m%d}\r\n".encode() in again
