@@ -431,6 +431,10 @@ class Applier:
     def _convert_change(
         self, kind: RecordClass, item: Any, given: frozenset[str], stored: Record, kept: frozenset[str]
     ) -> bytes:
+        if self.session.version in old_bodies.OLD_BODIES and item.body is not None:
+            shown = kind.from_native(stored.data, self.options.wanted(), self.session.viewer, self.session.version)
+            if old_bodies.is_what_was_cut(item.body, shown.body):
+                given -= {"body"}
         return kind.to_native(
             item, given, stored.data, kept, self.session.viewer, self.session.version, uid=self.session.entropy.key()
         )

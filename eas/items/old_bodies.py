@@ -16,6 +16,7 @@ from eas.protocol.version import Spoken, Version
 from eas.protocol.wbxml import Element
 
 from . import rtf
+from .body import Body
 from .native import Refused, Unreadable
 
 M = TypeVar("M")
@@ -55,6 +56,14 @@ def _text(written: Element) -> str:
         return rtf.text_of_compressed(raw) if raw else ""
     except (binascii.Error, Unreadable, ValueError) as error:
         raise Refused(f"notes that cannot be read: {error}") from error
+
+
+def is_what_was_cut(sent: Body, shown: Body | None) -> bool:
+    """Whether a device sends back, as the whole, what it was shown of longer notes. BodyTruncated would say so, were it
+    always sent."""
+    if shown is None or not shown.truncated:
+        return False
+    return (sent.data or "").split() == (shown.data or "").split()
 
 
 def sized(message: M) -> M:

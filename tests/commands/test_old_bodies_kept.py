@@ -112,7 +112,11 @@ async def test_rtf_that_cannot_be_read_is_refused(wire: Wires, room: Mailroom, i
 
 
 @EACH
-async def test_cut_notes_that_come_back_cut_nothing(wire: Wires, room: Mailroom, item_class: str) -> None:
+@pytest.mark.parametrize("said", [{"BodyTruncated": "1"}, {}])
+async def test_cut_notes_that_come_back_cut_nothing(
+    wire: Wires, room: Mailroom, item_class: str, said: dict[str, str]
+) -> None:
+    """Whether the device says that they are cut, or not. Others are stored."""
     type, native, _ = KINDS[item_class]
     words = "word " * 300
     long = native.replace(b"First bold words.", words.strip().encode()).replace(HTML.encode(), b"")
@@ -122,5 +126,7 @@ async def test_cut_notes_that_come_back_cut_nothing(wire: Wires, room: Mailroom,
     id, seen = await _held(one, item_class, options)
     assert seen[f"{item_class}:BodyTruncated"] == "1"
     assert len(seen[f"{item_class}:Body"]) <= 512
-    await _changed(one, item_class, id, Body=seen[f"{item_class}:Body"], BodyTruncated="1")
+    await _changed(one, item_class, id, Body=seen[f"{item_class}:Body"], **said)
     assert words.strip() in await _stored(room, item_class)
+    await _changed(one, item_class, id, Body="Short.")
+    assert "DESCRIPTION:Short." in await _stored(room, item_class)
