@@ -25,9 +25,9 @@ from .model import CollectionId, Device, Folder, FolderType, OutOfOffice, Person
 
 #: Where a feed stands; opaque to the engine, equal only if nothing has happened in between.
 Token = str
-#: The state of one item; opaque. For mail it names the visible flags, so that few different ones occur in a folder: "r" or
-#: "u" for read or not, then, each if there is such, ".f" and what tells the follow-up flags apart, ".c" and the same of
-#: the categories, ".x" and the same of all else; of a draft at the end "~" and what tells its contents apart.
+#: The state of one item; opaque. For mail it names the visible flags, so that few different ones occur in a folder:
+#: "r" or "u" for read or not, then, each if there is such, ".f" and what tells the follow-up flags apart, ".c" and the
+#: same of the categories, ".x" and the same of all else; of a draft at the end "~" and what tells its contents apart.
 ItemVersion = str
 
 

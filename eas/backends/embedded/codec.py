@@ -107,7 +107,7 @@ def load_flags(text: str) -> MailFlags:
 
 
 def flags_version(text: str) -> str:
-    """The version of a message from its flags as JSON, in the pieces by which eas.engine.flags tells what has changed."""
+    """The version of a message from its flags as JSON, in the pieces that tell what has changed (eas.engine.flags)."""
     if not text:
         return PLAIN_VERSION
     value = json.loads(text)

@@ -297,3 +297,32 @@ def _decoded(found: Element) -> bytes:
     import base64
 
     return base64.b64decode(found.text)
+
+
+#: What changes beside the subject, and how: each alone, as a device would say it.
+BESIDE = {
+    "Read": e("Email:Read", "0"), "Flag": e("Email:Flag", e("Status", "2"), e("FlagType", "for Follow Up")),
+    "Categories": e("Email:Categories", e("Category", "Red")),
+}
+COMBINED = (
+    (), ("Read",), ("Flag",), ("Categories",), ("Read", "Flag"), ("Read", "Categories"), ("Flag", "Categories"),
+    ("Read", "Flag", "Categories"),
+)
+
+
+@case("MS-ASEMAIL", "R77 R94 R98 R102 R106 R10602 R10606 R10610 R10614", FROM_16)
+async def a_message_whose_content_changes_is_told_whole(lab: Lab) -> None:
+    mine, subject = await drafts(lab), lab.unique("whole")
+    for number, beside in enumerate(COMBINED):
+        id = await mine.add(data(e("Email:Subject", f"{subject}-{number}"), e("Email:Read", "1"), body("Words.")))
+        other = await drafts(lab)
+        for name in beside:
+            await mine.go(commands(change_draft(id, BESIDE[name])))
+        await mine.go(commands(change_draft(id, e("Email:Subject", f"{subject}-{number}-new"))))
+        (change,) = (await other.sure()).said("Change").values()
+        (content,) = under(change, "ApplicationData")
+        assert text_of(content, "Subject") == f"{subject}-{number}-new", beside
+        assert "Words." in (text_of(content, "Body", "Data") or "")
+        assert text_of(content, "Read") == ("0" if "Read" in beside else "1")
+        assert text_of(content, "Flag", "Status") == ("2" if "Flag" in beside else None)
+        assert [c.text for c in under(content, "Categories", "Category")] == ["Red"] * ("Categories" in beside)
