@@ -336,3 +336,20 @@ def everything(root: Element) -> Iterable[Element]:
     yield root
     for child in root.elements:
         yield from everything(child)
+
+
+@case("MS-ASEMAIL", "R57 R59 R62 R66 R67 R245 R246 R247 R248 R250 R1057 R259", FROM_14)
+async def a_message_looks_alike_however_it_is_asked_for(lab: Lab) -> None:
+    letter = await arrived(lab, "html", more="Importance: high\r\n")
+    names = ("Subject", "To", "From", "DateReceived", "DisplayTo", "Importance", "Read", "MessageClass", "Flag",
+             "ContentClass", "ThreadTopic", "ConversationId", "NativeBodyType")
+    seen = []
+    for way in letter.ways:
+        content = await way(preference(HTML, 60, None, 20))
+        seen.append({name: str([one.content for one in under(content, name)]) for name in names})
+        children = [local(one) for one in under(content, "Body")[0].elements]
+        assert children == ["Type", "EstimatedDataSize", "Truncated", "Data", "Preview"], way
+    assert seen[0] == seen[1] == seen[2]
+    assert all(value != "[]" for value in seen[0].values()), seen[0]
+    if lab.version >= Version.V14_1:
+        assert len(under(await letter.synchronized(preference(HTML), part_preference()), "BodyPart")) == 1
