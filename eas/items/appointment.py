@@ -15,6 +15,7 @@ from eas.protocol.schema import (
     FLAG,
     INT,
     Codec,
+    SchemaError,
     Spelling,
     element,
     elements,
@@ -105,6 +106,17 @@ OLD_BODY = Codec(
     lambda e, version: Body(type=BodyType.TEXT, data=e.text) if e.text else None,
     lambda body, version: body.data or "",
 )
+
+
+def _load_recurrence(e: Element, version: Version) -> Recurrence:
+    """Each element once: two of a kind are refused. R53912"""
+    tags = [child.tag for child in e.elements]
+    if len(set(tags)) < len(tags):
+        raise SchemaError("an element twice in a Recurrence", e.tag)
+    return load(Recurrence, e, version)
+
+
+RECURRENCE = Codec(_load_recurrence, message(Recurrence).dump)
 #: Base64 of TIME_ZONE_INFORMATION; an empty element is None.
 TIME_ZONE = plain(lambda text: TimeZoneInformation.parse(text) if text.strip() else None, lambda zone: zone.text)
 TEXT_OR_NONE = plain(lambda text: text or None)
@@ -231,7 +243,7 @@ class Appointment:
         "Calendar:Attendee", message(Attendee), within="Calendar:Attendees", keep=True
     )
     categories: tuple[str, ...] = elements("Calendar:Category", within="Calendar:Categories")
-    recurrence: Recurrence | None = element("Calendar:Recurrence", message(Recurrence), default=None)
+    recurrence: Recurrence | None = element("Calendar:Recurrence", RECURRENCE, default=None)
     exceptions: tuple[Exception_, ...] = elements("Calendar:Exception", EXCEPTION, within="Calendar:Exceptions")
     response_requested: bool | None = element(
         "Calendar:ResponseRequested", FLAG, since=Version.V14_0, default=None
