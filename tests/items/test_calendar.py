@@ -180,6 +180,45 @@ def test_names_of_a_received_meeting_are_its_organizers() -> None:
     assert show(hijacked).organizer_email == "boss@example.com"
 
 
+RECEIVED_LINES = (
+    "ORGANIZER;CN=Boss:mailto:boss@example.com", "ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:ann@example.com",
+    "ATTENDEE;PARTSTAT=TENTATIVE:mailto:bob@example.com", "SUMMARY:Talk", "RRULE:FREQ=WEEKLY;COUNT=5",
+)
+
+
+@pytest.mark.parametrize("version", [V, Version.V16_1])
+def test_an_attendee_changes_only_what_is_their_own(version: Version) -> None:
+    """Neither times nor pattern nor the answers of others; one's reminder and categories, and in 14.1 one's answer."""
+    data = event(*TIMED, *RECEIVED_LINES)
+    moved = change(
+        data, version, start_time=START + timedelta(hours=1), end_time=END + timedelta(hours=1), recurrence=None,
+        meeting_status=7, subject="Mine", reminder=5, attendees=(
+            Attendee(email="ann@example.com", name="Ann", status=AttendeeStatus.ACCEPTED),
+            Attendee(email="bob@example.com", name="Bob", status=AttendeeStatus.DECLINED),
+            Attendee(email="eve@example.com", name="Eve"),
+        ),
+    )
+    for line in (*TIMED, "RRULE:FREQ=WEEKLY;COUNT=5", "ATTENDEE;PARTSTAT=TENTATIVE:mailto:bob@example.com"):
+        assert f"{line}\r\n".encode() in moved
+    assert b"eve@example.com" not in moved
+    assert b"STATUS:CANCELLED" not in moved
+    shown = show(moved, version)
+    assert (shown.subject, shown.reminder) == ("Mine", 5)
+    assert shown.response_type is (ResponseType.ACCEPTED if version is V else ResponseType.NOT_RESPONDED)
+
+
+def test_what_is_the_servers_from_16_0_counts_for_nothing() -> None:
+    """[MS-ASCAL] R2028, R2088, R2168, R2174, R2221."""
+    stamp = datetime(2020, 1, 1, tzinfo=UTC)
+    stored = add(
+        Version.V16_1, uid="mine", dt_stamp=stamp, organizer_email="eve@example.com", organizer_name="Eve",
+        meeting_status=1, attendees=(Attendee(email="bob@example.com", name="Bob", status=AttendeeStatus.ACCEPTED),),
+    )
+    shown = show(stored, Version.V16_1)
+    assert (shown.uid, shown.organizer_email, shown.dt_stamp) == ("u1", "ann@example.com", NOW)
+    assert [a.status for a in shown.attendees] == [AttendeeStatus.UNKNOWN]
+
+
 @pytest.mark.parametrize(
     ("lines", "status", "response"),
     [
