@@ -22,6 +22,7 @@ from .contentline import Component, Line
 from .event import DAY, Event, Span, event_of, read_span
 from .ical import Form, Moment, form_for, local, moment_line, new_calendar, set_line, set_value, utc, utc_value
 from .native import Refused, Viewer
+from .place import whole
 from .recurrence import SCALES, Recurrence, completed, same_rule, to_rule
 from .rrule import Rule
 from .rrule import show as show_rule
@@ -203,6 +204,8 @@ class _Edit:
             raise Refused("BusyStatus 4 before 16.0")
         if name == "reminder" and value is not None and value < 0:
             raise Refused("a reminder after the start")
+        if name == "location" and self.version in FROM_16:
+            value = whole(value)
         VEVENT[name].dump(value, self.event.main)
 
     # -- Times

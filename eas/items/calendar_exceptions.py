@@ -22,6 +22,7 @@ from .contentline import Component, Line
 from .event import DAY, Event, Span, read_span
 from .ical import Form, Moment, form_for, local, moment_line, set_line, set_value, utc, utc_value
 from .native import Refused, Viewer
+from .place import whole
 from .recurrence import in_wall_time, occurrences
 from .stretch import Stretch
 
@@ -328,7 +329,8 @@ def _write_fields(
     for name in _SIMPLE:
         if _differs(name, sent, shown):
             value = _value(name, sent)
-            VEVENT[name].dump(VEVENT[name].load(event.main) if value is _INHERITED else value, component)
+            value = VEVENT[name].load(event.main) if value is _INHERITED else value
+            VEVENT[name].dump(whole(value) if name == "location" and version in FROM_16 else value, component)
     # A body that is left out is kept, as everywhere ([MS-ASCMD] Change).
     if _differs("body", sent, shown) and (value := _value("body", sent)) is not _INHERITED:
         comment.dump(component, value)

@@ -163,7 +163,7 @@ def describe(component: Component, wanted: Wanted, viewer: Viewer, version: Vers
     if not from_16 and told["busy_status"] is BusyStatus.ELSEWHERE:
         told["busy_status"] = BusyStatus.FREE  # R2043: the value does not exist; nobody is kept from inviting
     if not from_16 and isinstance(told["location"], Place):
-        told["location"] = str(told["location"]) or None
+        told["location"] = Text("LOCATION").load(component)
     return {
         **told,
         "body": render_source(source, _for_calendar(wanted) if from_16 else wanted, version) if source else None,

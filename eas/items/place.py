@@ -71,6 +71,11 @@ def simplest(place: Place) -> Place | str | None:
     return place.display_name if place == Place(display_name=place.display_name) else place
 
 
+def whole(value: Any) -> Any:
+    """A place as a structure, from a device that would have said more if there were more."""
+    return value if isinstance(value, Place) else Place(display_name=value or None)
+
+
 def _load(found: Element, version: Version) -> Place | str | None:
     return simplest(load(Place, found, version))
 
@@ -101,12 +106,15 @@ class Where:
         return simplest(Place(**known))
 
     def dump(self, value: Place | str | None, component: Component) -> None:
+        """A mere text, of a device that knows no more, leaves GEO alone; a structure says where it is, or that it is
+        nowhere (see `whole`)."""
         place = value if isinstance(value, Place) else Place(display_name=value or None)
         text = str(place)
         _LOCATION.dump(text or None, component)
         point = f"{place.latitude!r};{place.longitude!r}"
         whole = bool(_position(point))
-        set_value(component, "GEO", point if whole else None)
+        if isinstance(value, Place):
+            set_value(component, "GEO", point if whole else None)
         known = {name: getattr(place, name) for name in _KEPT if not (whole and name in _POSITION)}
         known = {name: held for name, held in known.items() if held is not None}
         if place == Place(display_name=place.display_name):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eas.items.contentline import Component, Line, parse, serialize
-from eas.items.place import PLACE, Place, Where, simplest
+from eas.items.place import PLACE, Place, Where, simplest, whole
 from eas.protocol.schema import SchemaError
 from eas.protocol.version import Version
 from eas.protocol.wbxml import Element
@@ -30,7 +30,7 @@ def places(draw: st.DrawFn) -> Place:
 def test_a_place_survives_an_object(place: Place) -> None:
     wanted = simplest(place)
     component = Component("VEVENT", [Line("UID", "x")])
-    WHERE.dump(wanted, component)
+    WHERE.dump(whole(wanted), component)
     again = parse(serialize(component))
     assert WHERE.load(again) == wanted
     assert PLACE.load(Element("x", PLACE.dump(wanted, Version.V16_1)), Version.V16_1) == wanted if wanted else True
