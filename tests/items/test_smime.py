@@ -50,7 +50,8 @@ def test_what_is_signed_is_taken_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\x30", sealed()[:60], bytes.fromhex("3080") * 200, b"\x30\x84\xff\xff\xff\xff"]
+    "data", [b"", b"\x30", sealed()[:60], bytes.fromhex("3080") * 200, b"\x30\x84\xff\xff\xff\xff"],
+    ids=["empty", "a tag", "cut", "deep", "a length beyond the end"],
 )
 def test_what_is_none_says_nothing(data: bytes) -> None:
     assert signed_content(data) is None
