@@ -33,6 +33,7 @@ def test_same_moment_gives_the_same_office(office: Office) -> None:
     assert build(NOW) == office
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("when", [NOW + timedelta(days=d, hours=h) for d, h in ((0, 0), (40, 13), (97, 2), (200, 20))])
 def test_nothing_comes_from_the_future(when: datetime) -> None:
     made = build(when)

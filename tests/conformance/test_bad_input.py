@@ -104,6 +104,7 @@ NOT_WBXML = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name", NOT_WBXML)
 async def test_what_is_no_wbxml_is_refused_as_such(house: House, name: str, version: str) -> None:
@@ -120,6 +121,7 @@ async def test_every_command_refuses_what_is_no_wbxml(house: House, command: str
     assert told(got) == status_for(command, wire.version, 102)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_every_truncation_of_a_request_is_refused(house: House, version: str) -> None:
     """Each of the first parts of a Sync that adds a contact; none of them adds it."""

@@ -318,6 +318,7 @@ def _move(case: Case, item: str, source: str, target: str, statuses: set[str]) -
     return "MoveItems", e("Move:MoveItems", move), ("Response", "Status"), statuses
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ASKED)
 async def test_ids_of_another_user_are_ids_of_nothing(case: Case, name: str) -> None:
     command, document, where, statuses = ASKED[name](case)
@@ -331,6 +332,7 @@ async def test_ids_of_another_user_are_ids_of_nothing(case: Case, name: str) -> 
     assert not await case.house.contents("anna", FolderType.DELETED_ITEMS)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ASKED)
 async def test_the_same_of_ben_himself_is_not_refused_as_foreign(house: House, name: str) -> None:
     """The requests above are good ones: from ben's own device the id is known, whatever else may be wrong then."""

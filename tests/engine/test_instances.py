@@ -170,6 +170,7 @@ def done(deed: str, crash: int = 0) -> tuple[list[list[bytes]], list[str], int]:
         calendar.world.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("deed", DEEDS)
 def test_a_meeting_is_changed_once_and_told_once_whenever_the_process_dies(deed: str) -> None:
     stored, told, steps = done(deed)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -84,6 +85,7 @@ def test_any_event_is_shown_or_unreadable(data: bytes, version: Version) -> None
     freebusy.busy_periods(data, ME.now, ME.now + timedelta(days=42))
 
 
+@pytest.mark.long
 @FUZZ
 @given(good_events)
 def test_event_that_is_sent_back_as_shown_is_not_touched(data: bytes) -> None:

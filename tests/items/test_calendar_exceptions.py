@@ -358,6 +358,7 @@ def test_recurrence_id_that_is_a_date_means_the_occurrence_of_that_day() -> None
     assert exceptions(series(others=others))[FIRST + WEEK].start_time == FIRST + WEEK + HOUR
 
 
+@pytest.mark.long
 def test_no_more_than_256_exceptions_are_shown() -> None:
     """[MS-ASCAL] R24311; the latest ones, and an edit loses none."""
     days = [datetime(2026, 4, 16) + timedelta(days=n) for n in range(400)]

@@ -120,6 +120,7 @@ def odd_rules(draw: st.DrawFn) -> str:
     return ";".join(parts)
 
 
+@pytest.mark.long
 @settings(max_examples=40, deadline=None)
 @given(odd_rules())
 def test_any_odd_rule_is_laid_out_as_dateutil_does(text: str) -> None:
@@ -177,6 +178,7 @@ def test_an_exception_for_all_that_follow_holds_for_all_that_follow() -> None:
     assert datetime(2026, 4, 20, 8, tzinfo=UTC) not in found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("text", RULES)
 def test_renaming_touches_neither_rule_nor_times(text: str) -> None:
     data = series(f"RRULE:{text}", *EXTRA)
@@ -187,6 +189,7 @@ def test_renaming_touches_neither_rule_nor_times(text: str) -> None:
         assert b"SUMMARY:x" in stored
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("text", RULES)
 def test_an_occurrence_is_deleted_where_it_stands(text: str) -> None:
     """In the pattern that was shown; what is stored is an EXDATE of the real series."""

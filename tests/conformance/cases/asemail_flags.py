@@ -42,7 +42,8 @@ WRONG = (
 
 @case(
     "MS-ASEMAIL",
-    "R757 R334 R358 R359 R407 R406 R409 R411 R702 R701 R738 R739 R741 R850 R851 R853 R861 R862 R864 R92 R753 R86", FROM_12
+    "R757 R334 R358 R359 R407 R406 R409 R411 R702 R701 R738 R739 R741 R850 R851 R853 R861 R862 R864 R92 R753 R86",
+    FROM_12,
 )
 async def an_illegal_flag_is_status_6_and_changes_nothing(lab: Lab) -> None:
     inbox, id, _ = await letter(lab)
