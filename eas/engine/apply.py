@@ -147,14 +147,16 @@ class Applier:
 
     def __init__(
         self, session: Session, folder: Folder, owner: Owner, known: Known, options: CollectionOptions,
-        *, fresh: bool, deletes_as_moves: bool,
+        *, fresh: bool, deletes_as_moves: bool, proven: str = "",
     ) -> None:
         """`fresh`: the device has just begun anew with key 0, so that it may name an item differently that it had sent
-        before; such an Add is recognised by its content alone."""
+        before; such an Add is recognised by its content alone. `proven`: the key whose answer the device has shown to
+        have ("" for none). What was done under that key is done; the same command now is another one."""
         self.session, self.folder, self.owner, self.options = session, folder, owner, options
         self.known, self.fresh, self.deletes_as_moves = known, fresh, deletes_as_moves
         self.feed: Feed = session.mailbox.feed(folder)
-        self.effects = MeetingEffects(session, owner, calendar=folder.item_class == instances.CALENDAR)
+        self.proven = proven
+        self.effects = MeetingEffects(session, owner, calendar=folder.item_class == instances.CALENDAR, proven=proven)
         self.applied = Applied()
         self._intents: list[Intent] | None = None
 
@@ -300,6 +302,7 @@ class Applier:
         return await self.session.store.intend(
             self.owner,
             Intent(verb=Done.ADD, client_id=command.named, server_id="", digest=content, chosen=chosen),
+            proven=self.proven,
         )
 
     async def _stored(self, id: ItemId) -> Record:

@@ -257,6 +257,7 @@ class Turn:
         applier = Applier(
             self.session, self.folder, self.owner, self.known, options,
             fresh=self.base.parent == ZERO, deletes_as_moves=request.deletes_as_moves,
+            proven=self.base.key if self.base.answers and self.verdict.asked is Asked.NEXT else "",
         )
         swallowed = [sms.swallowed(command, self.folder, self.session.version) for command in request.commands]
         applied = await applier.run([c for c, done in zip(request.commands, swallowed, strict=True) if done is None])

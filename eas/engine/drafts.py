@@ -126,7 +126,7 @@ async def _intend(applier: Applier, command: DeviceCommand, verb: str) -> Intent
         verb=verb, client_id="", server_id=command.named, digest=digest,
         chosen=Chosen(name=applier.session.entropy.key()),
     )
-    return await applier.session.store.intend(applier.owner, intent)
+    return await applier.session.store.intend(applier.owner, intent, proven=applier.proven)
 
 
 def _message_id(applier: Applier, name: str) -> str:

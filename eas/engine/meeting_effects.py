@@ -51,8 +51,9 @@ class Command:
 class MeetingEffects:
     """Those of one collection. Does nothing in versions in which the device mails by itself."""
 
-    def __init__(self, session: Session, owner: Owner, *, calendar: bool) -> None:
-        self.session, self.owner = session, owner
+    def __init__(self, session: Session, owner: Owner, *, calendar: bool, proven: str = "") -> None:
+        """`proven`: what was done under that key is over, as in `eas.engine.ports.Store.intend`."""
+        self.session, self.owner, self.proven = session, owner, proven
         self.active = calendar and session.version in SERVER_SCHEDULES
 
     def restated(self, before: bytes, after: bytes) -> bytes:
@@ -68,7 +69,7 @@ class MeetingEffects:
         """Write down that `before` is about to become `after`; None if nobody else is concerned."""
         if not self.active or not _concerns_others(before, after):
             return None
-        return await self.session.store.intend(self.owner, self._intent(command, before))
+        return await self.session.store.intend(self.owner, self._intent(command, before), proven=self.proven)
 
     async def begun(self, command: Command, stored: bytes | None) -> Intent | None:
         """What an earlier try of the same command wrote down, if it may have died before it was done."""
@@ -76,6 +77,8 @@ class MeetingEffects:
             return None
         wanted = self._intent(command, None)
         for held in await self.session.store.intents(self.owner):
+            if self.proven and held.settled_key == self.proven:
+                continue
             if (held.verb, held.client_id, held.server_id, held.digest) == (
                 wanted.verb, wanted.client_id, wanted.server_id, wanted.digest
             ):

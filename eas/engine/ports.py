@@ -368,9 +368,10 @@ class StateStore(Protocol):
 
     async def intents(self, owner: Owner) -> Sequence[Intent]: ...
 
-    async def intend(self, owner: Owner, intent: Intent) -> Intent:
+    async def intend(self, owner: Owner, intent: Intent, *, proven: str = "") -> Intent:
         """Write an intent down, committed on return, with its id; or give the open or settled one of equal identity
-        (verb, client_id, server_id, digest) that is there already."""
+        (verb, client_id, server_id, digest) that is there already. One that was settled with the key `proven` is over,
+        since its answer has arrived: the new one takes its place."""
         ...
 
     async def settle(self, owner: Owner, intent: Intent, result: str) -> None:

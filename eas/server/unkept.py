@@ -64,7 +64,7 @@ class Unkept:
     async def intents(self, owner: Owner) -> Sequence[Intent]:
         return ()
 
-    async def intend(self, owner: Owner, intent: Intent) -> Intent:
+    async def intend(self, owner: Owner, intent: Intent, *, proven: str = "") -> Intent:
         return replace(intent, id=1)
 
     async def settle(self, owner: Owner, intent: Intent, result: str) -> None:

@@ -313,13 +313,21 @@ class SqlStateStore:
         with _reachable():
             return await self._run.read(lambda c: intents.of_owner(c, owner))
 
-    async def intend(self, owner: Owner, intent: Intent) -> Intent:
+    async def intend(self, owner: Owner, intent: Intent, *, proven: str = "") -> Intent:
         with _reachable():
             for _ in range(TRIES):
-                if there := await self._run.look(lambda c: intents.same(c, owner, intent)):
+                there = await self._run.look(lambda c: intents.same(c, owner, intent))
+                if there is not None and not (proven and there.settled_key == proven):
                     return there
+                over = there
+
+                def write(connection: Connection, over: Intent | None = over) -> int:
+                    if over is not None:
+                        intents.forget(connection, owner, [over.id])
+                    return intents.add(connection, owner, intent, self._now())
+
                 try:
-                    id = await self._run.write(lambda c: intents.add(c, owner, intent, self._now()))
+                    id = await self._run.write(write)
                 except IntegrityError:
                     continue
                 return replace(intent, id=id)

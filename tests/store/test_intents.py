@@ -57,6 +57,17 @@ async def test_a_settled_intent_answers_with_its_result(store: SqlStateStore) ->
     assert await store.intend(OWNER, ADD) == replace(first, result="17")
 
 
+async def test_what_was_settled_with_a_proven_key_is_over(store: SqlStateStore) -> None:
+    first = await store.intend(OWNER, ADD)
+    assert await store.commit(OWNER, 0, step(head("a"), settled={first.id: ("17", "a")}))
+    for key in ("", "b"):
+        assert (await store.intend(OWNER, ADD, proven=key)).result == "17"
+    anew = await store.intend(OWNER, replace(ADD, chosen=Chosen(name="second")), proven="a")
+    assert (anew.id != first.id, anew.result, anew.chosen.name) == (True, "", "second")
+    assert await store.intend(OWNER, ADD, proven="a") == anew
+    assert await store.intents(OWNER) == [anew]
+
+
 async def test_each_part_of_the_identity_counts(store: SqlStateStore) -> None:
     others = [
         replace(ADD, verb="Change"), replace(ADD, client_id="c2"), replace(ADD, server_id="5:1"),
