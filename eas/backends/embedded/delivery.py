@@ -1,7 +1,8 @@
 """Putting a message into mailboxes here: once each, however often it comes.
 
 What follows from a message that has arrived (answers to invitations entered, automatic replies sent) comes after its
-commit and never undoes it.
+commit and never undoes it. That it is owed for a message about a meeting is written down with the message: if the
+process dies in between, the delivery that comes again goes on from there.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from functools import partial
 from hashlib import sha256
 
 import structlog
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 
 from eas.engine.errors import BackendError, FolderGone, NoSpace
 from eas.engine.model import FolderType
@@ -36,11 +37,11 @@ _AT_ONCE = 16 << 20
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrived:
     """A message that has come to somebody: into the inbox, or where its conversation always goes. `sender` is that of
-    the envelope, "" for the null sender."""
+    the envelope, "" for the null sender. `item` None: it came earlier, and what follows is still owed."""
 
     user_id: str
     folder: int
-    item: ItemId
+    item: ItemId | None
     sender: str
     prepared: Prepared
 
@@ -92,6 +93,9 @@ async def deliver(
     for arrived in outcome.arrived:
         for step in follow:
             await _carefully(step, arrived)
+    if outcome.arrived and tells_of_meeting(prepared):
+        done = [arrived.user_id for arrived in outcome.arrived]
+        await groupware.write(partial(_paid, users=done, key=key))
     return outcome
 
 
@@ -111,7 +115,7 @@ def _batch(
         except NoSpace as error:
             outcome.failed[user_id] = error
             continue
-        if item is not None:
+        if item is not None or _is_noted(tx, user_id, _owed(key)):
             outcome.arrived.append(
                 Arrived(user_id=user_id, folder=folder, item=item, sender=sender, prepared=prepared)
             )
@@ -133,12 +137,33 @@ def _deliver(
 ) -> ItemId | None:
     """None if it was delivered before. Raises NoSpace."""
     items.lock(tx, folder)
-    before = select(DeliveredRow.at).where(DeliveredRow.user_id == user_id, DeliveredRow.key == key)
-    if tx.connection.execute(before).first() is not None:
+    if _is_noted(tx, user_id, key):
         return None
     written = items.create(tx, folder, prepared, None, flags)
-    tx.connection.execute(insert(DeliveredRow).values(user_id=user_id, key=key, at=millis(tx.now)))
+    for noted in (key, _owed(key)) if tells_of_meeting(prepared) else (key,):
+        tx.connection.execute(insert(DeliveredRow).values(user_id=user_id, key=noted, at=millis(tx.now)))
     return written.id
+
+
+def tells_of_meeting(prepared: Prepared) -> bool:
+    """Whether there may be something to enter into a calendar."""
+    return prepared.structure is not None and b"text/calendar" in prepared.octets.lower()
+
+
+def _owed(key: str) -> str:
+    """What stands beside a delivery as long as what follows from it has not been done."""
+    return "owed" + key[:-4]
+
+
+def _is_noted(tx: Writing, user_id: str, key: str) -> bool:
+    noted = select(DeliveredRow.at).where(DeliveredRow.user_id == user_id, DeliveredRow.key == key)
+    return tx.connection.execute(noted).first() is not None
+
+
+def _paid(tx: Writing, users: Sequence[str], key: str) -> None:
+    tx.connection.execute(
+        delete(DeliveredRow).where(DeliveredRow.user_id.in_(users), DeliveredRow.key == _owed(key))
+    )
 
 
 async def _carefully(step: Follow, arrived: Arrived) -> None:

@@ -28,7 +28,7 @@ from eas.items.timezone import zone_or_utc
 from . import items, prepare
 from .accounts import load_user
 from .codec import digest, load_structure, millis
-from .delivery import Arrived
+from .delivery import Arrived, tells_of_meeting
 from .groupware import Groupware, Writing
 from .prepare import folded, uid_key
 from .tables import ContentRow, DeliveredRow, FolderRow, ItemRow
@@ -107,7 +107,7 @@ _OF_INVITEE: Mapping[str, Callable[[bytes, bytes, Collection[str]], bytes]] = {
 
 def _calendar_of(arrived: Arrived) -> bytes | None:
     """The calendar object of a meeting message; None for other messages."""
-    if arrived.prepared.structure is None or b"text/calendar" not in arrived.prepared.octets.lower():
+    if arrived.prepared.structure is None or not tells_of_meeting(arrived.prepared):
         return None
     part = layout(load_structure(arrived.prepared.structure)).calendar
     if part is None or part.size > mime.MAX_CALENDAR:
