@@ -14,6 +14,9 @@ from mail_cases_kit import add_draft, attach, attachments, body, change_draft
 from wire import Got, e
 
 from eas.engine.model import FolderType
+from eas.engine.ports import Horizon
+from eas.items import recipients
+from eas.items.native import Record
 from eas.protocol.wbxml import Element
 
 DRAFTS, CALENDAR, INBOX = FolderType.DRAFTS, FolderType.CALENDAR, FolderType.INBOX
@@ -352,6 +355,54 @@ async def emptied(stage: Stage) -> Plan:
     )
 
 
+async def _counted(desk: Desk, login: str) -> int:
+    """How often the user has written to somebody, all of it just now: the rank in the recipient information cache is
+    the logarithm of that."""
+    mailbox = await desk.scene.premises.mailbox(desk.person.login)
+    (folder,) = [one for one in await mailbox.folders() if one.type is FolderType.RECIPIENT_CACHE]
+    feed = mailbox.feed(folder)
+    records = [item async for item in feed.fetch(sorted((await feed.delta(None, Horizon())).touched), None)]
+    entries = [recipients.read(item.data) for item in records if isinstance(item, Record)]
+    ranks = [entry.rank for entry in entries if entry.address == address(login)]
+    assert len(ranks) <= 1
+    first = recipients.written_to(None, address(login), "", datetime.now(UTC)).rank
+    return round(2 ** ((ranks[0] - first) / 1000)) if ranks else 0
+
+
+async def mail_sent(stage: Stage) -> Plan:
+    """Who is written to is counted once, too."""
+    mime = (
+        f"From: {address('anna')}\r\nTo: {address('ben')}\r\nSubject: {stage.word}\r\n\r\nHello.\r\n"
+    ).encode()
+    before = await _counted(stage.anna, "ben")
+
+    async def check() -> None:
+        # It is counted after all else: who dies right before that has not counted.
+        assert await _counted(stage.anna, "ben") - before in (0, 1)
+
+    asked = e(
+        "ComposeMail:SendMail", e("ClientId", stage.word), e("SaveInSentItems"), e("Mime", mime)
+    )
+    return Plan(
+        desk=stage.anna, request=Request(command="SendMail", body=asked), status=of_whole, good=("", "118"),
+        expected={"anna SENT_ITEMS mail": 1, "ben INBOX mail": 1}, types=(SENT,), check=check,
+    )
+
+
+async def out_of_office(stage: Stage) -> Plan:
+    said = (e("Enabled", "0"), e("ReplyMessage", stage.word), e("BodyType", "Text"))
+    reply = e("OofMessage", e("AppliesToInternal"), *said)
+    asked = e("Settings:Settings", e("Oof", e("Set", e("OofState", "0"), reply)))
+
+    async def check() -> None:
+        kept = await (await stage.anna.scene.premises.mailbox("anna")).out_of_office()
+        assert str(kept).count(stage.word) == 1
+
+    return Plan(
+        desk=stage.anna, request=Request(command="Settings", body=asked), status=of_whole, expected={}, check=check
+    )
+
+
 async def text_messages(stage: Stage) -> Plan:
     """Taken and not kept; the answer has an id for each."""
     given = [
@@ -371,5 +422,5 @@ EFFECTS: tuple[Callable[[Stage], Awaitable[Plan]], ...] = (
     several_meetings,
     accepted_by_mail, declined_by_mail, accepted_in_calendar, declined_in_calendar, countered,
     forwarded_by_organizer, forwarded_by_guest,
-    conversation_moved, emptied, text_messages,
+    mail_sent, conversation_moved, emptied, out_of_office, text_messages,
 )

@@ -56,6 +56,8 @@ async def _at_rest(stage: Stage, plan: Plan, last: Got, note: str) -> None:
     found = await tally(plan.desk.scene, stage.word)
     expected = Counter(plan.expected)
     assert found == expected, f"{note}: lost {expected - found}, too many {found - expected}"
+    if plan.check is not None:
+        await plan.check()
     for type in plan.types:
         await in_step(plan.desk, type)
 
