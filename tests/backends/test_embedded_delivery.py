@@ -12,6 +12,7 @@ import pytest
 from worlds import NOW, EmbeddedWorld, card, event, feed_of, folder_of, invitation, letter
 
 from eas.backends.embedded import Limits, outbox
+from eas.backends.embedded.delivery import Arrived
 from eas.engine.errors import NoSpace, Refusal, Undeliverable
 from eas.engine.model import Audience, FolderType, OofReply, OutOfOffice
 from eas.engine.ports import Chosen, Horizon
@@ -405,6 +406,33 @@ async def test_an_invitation_stands_in_the_calendar_tentatively(world: EmbeddedW
     assert len(await mails(world, "anna")) == 1
     await send_invitation(world, "REQUEST", event("u1", START, 1, *BEN_ASKS, method="REQUEST"), "i2@x")
     assert len(await events(world, "anna")) == 1
+
+
+async def test_an_invitation_whose_delivery_was_cut_off_is_entered_when_it_comes_again(world: EmbeddedWorld) -> None:
+    """And only then: one that was entered, and removed by the user, stays away."""
+    raw = invitation(
+        event("u1", START, 1, *BEN_ASKS, method="REQUEST"), "REQUEST", sender="ben@example.com", to="anna@example.com",
+        message_id="i1@x",
+    )
+    office = world.embedded.office
+    enter = office.follow[0]
+
+    async def dies(arrived: Arrived) -> None:
+        raise asyncio.CancelledError  # as nothing that follows survives the process
+
+    office.follow[0] = dies
+    with pytest.raises(asyncio.CancelledError):
+        await office.take("ben@example.com", ["anna@example.com"], raw)
+    assert (len(await mails(world, "anna")), await events(world, "anna")) == (1, [])
+    office.follow[0] = enter
+    for _ in range(2):
+        assert await office.take("ben@example.com", ["anna@example.com"], raw) == [None]
+        assert (len(await mails(world, "anna")), len(await events(world, "anna"))) == (1, 1)
+    feed = await feed_of(world.mailbox("anna"), FolderType.CALENDAR)
+    (id,) = (await feed.delta(None, Horizon())).touched
+    await feed.delete(id)
+    assert await office.take("ben@example.com", ["anna@example.com"], raw) == [None]
+    assert (len(await mails(world, "anna")), await events(world, "anna")) == (1, [])
 
 
 async def test_an_update_counts_from_the_organizer_alone(world: EmbeddedWorld) -> None:
