@@ -13,7 +13,7 @@ from dataclasses import replace
 from eas.engine import errors
 from eas.engine.classes import EMAIL, shown
 from eas.engine.ids import MAX_LENGTH, parse_server_id
-from eas.engine.model import CollectionId, Folder
+from eas.engine.model import CollectionId, Folder, FolderType
 from eas.engine.options import MIME_CHARACTERS, NO_BOUNDS, CollectionOptions, bounds_of
 from eas.engine.parts import load_attachment
 from eas.engine.render import Rendered, render_items
@@ -105,6 +105,8 @@ async def _named(asked: Fetch, session: Session) -> tuple[Folder, ItemId]:
         raise Failed(Status.NOT_FOUND)
     folder = await session.mailbox.folder(parsed[0])
     if folder is None or not shown(folder.item_class, session.version):  # R6274
+        raise Failed(Status.NOT_FOUND)
+    if folder.type is FolderType.RECIPIENT_CACHE:  # R196
         raise Failed(Status.NOT_FOUND)
     return folder, parsed[1]
 

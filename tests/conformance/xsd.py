@@ -38,6 +38,8 @@ GAPS: tuple[tuple[str, Callable[[Version], bool]], ...] = (
     (r"ApplicationData': This element is not expected", lambda version: version >= Version.V16_0),
     # ComposeMail.xsd names them ForwardeeName and ForwardeeEmail, which no code page has. [MS-ASWBXML] ComposeMail
     (r"\{ComposeMail\}(Name|Email|Forwardee)'", lambda version: version >= Version.V16_1),
+    # There is no schema of the page AirNotify, which ended with 12.0.
+    (r"\{AirNotify\}Notify'", lambda version: version <= Version.V12_0),
     # A policy as text. [MS-ASPROV] Data (string Data Type)
     (r"\{Provision\}(Data|EASProvisionDoc)", lambda version: version == Version.V2_5),
 )

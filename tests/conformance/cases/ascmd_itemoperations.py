@@ -6,6 +6,7 @@ from __future__ import annotations
 from base64 import b64decode
 from typing import Any
 
+from boxes_kit import box
 from lab import FROM_12, FROM_14, FROM_14_1, Lab, Talker, case
 from search_kit import INBOX, Drawer, drawer, found, mail_to_me, mailbox, send, signed, text_of, words
 from wire import Got, e
@@ -275,9 +276,11 @@ async def a_folder_is_emptied(lab: Lab) -> None:
 
 @case("MS-ASCMD", "R196", FROM_14)
 async def the_recipient_cache_is_left_alone(lab: Lab) -> None:
-    talker = lab.talker()
-    cache = await talker.folder(19)
-    got = await operate(talker, emptying(cache))
+    """Of an entry that is there: whoever was written to last."""
+    await mail_to_me(lab, lab.unique())
+    cache = await (await box(lab, 19, login=lab.other)).begin()
+    assert cache.has
+    got = await operate(cache.talker, emptying(cache.id))
     assert got.text("Response", "EmptyFolderContents", "Status") != "1"
-    got = await operate(talker, fetch(*by_id(cache, f"{cache}:1")))
+    got = await operate(cache.talker, fetch(*by_id(cache.id, next(iter(cache.has)))))
     assert text_of(got.all("Response", "Fetch")[0], "ItemOperations:Status") != "1"
