@@ -24,7 +24,7 @@ pytestmark = pytest.mark.long
 
 #: Of a request that writes more often not every write is tried: that its commands come after each other is all that is
 #: new about them.
-MANY = 30
+MANY = 20
 
 Effect = Callable[[Stage], Awaitable[Plan]]
 
