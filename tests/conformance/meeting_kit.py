@@ -57,9 +57,9 @@ def dashed(moment: datetime) -> str:
 
 
 def soon(days: int = 30) -> datetime:
-    """A whole hour some weeks ahead, another one each time."""
-    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    return hour + timedelta(days=days, hours=secrets.randbelow(200))
+    """A whole hour some weeks ahead, another one each time; by day in UTC and hence, in most zones, on the same day."""
+    day = datetime.now(UTC).replace(hour=8, minute=0, second=0, microsecond=0)
+    return day + timedelta(days=days + secrets.randbelow(9), hours=secrets.randbelow(8))
 
 
 @dataclass(kw_only=True)
