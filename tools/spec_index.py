@@ -19,6 +19,7 @@ import csv
 import os
 import re
 import sys
+import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -127,7 +128,8 @@ def main(arguments: list[str]) -> int:
     for row in rows:
         print(row.text())
     if given.page is not None:
-        given.page.write_text(with_table(given.page.read_text(encoding="utf-8"), rows), encoding="utf-8")
+        page = with_table(given.page.read_text(encoding="utf-8"), rows, left_over(known, set(where)))
+        given.page.write_text(page, encoding="utf-8")
     return bool(unknown)
 
 
@@ -177,13 +179,27 @@ BEGIN, END = "<!-- requirements: written by tools/spec_index.py -->", "<!-- end 
 HEAD = "| document | in scope | cited by tests | | on versions | repeat schemas |\n|---|---|---|---|---|---|"
 
 
-def with_table(page: str, rows: Sequence[Row]) -> str:
-    """The page with the table between its marks. Raises ValueError if it has none."""
+def left_over(known: Mapping[Id, Requirement], cited: set[Id]) -> list[str]:
+    """For each document the ids in scope that no test cites, in lines of a page."""
+    lines = []
+    by_document: dict[str, list[str]] = defaultdict(list)
+    for id, requirement in known.items():
+        if requirement.kind == "behaviour" and id not in cited:
+            by_document[id[0]].append(f"R{id[1]}")
+    for document, ids in sorted(by_document.items()):
+        text = textwrap.fill(f"[{document}] {' '.join(ids)}", 118, break_on_hyphens=False, subsequent_indent="  ")
+        lines.append(f"- {text}")
+    return lines
+
+
+def with_table(page: str, rows: Sequence[Row], left: Sequence[str]) -> str:
+    """The page with the table and what is left between its marks. Raises ValueError if it has none."""
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise ValueError("the page has no place for the table")
-    return "\n".join((before + BEGIN, HEAD, *(row.markdown() for row in rows), END + after))
+    table = (HEAD, *(row.markdown() for row in rows))
+    return "\n".join((before + BEGIN, *table, "", "In scope and not cited:", "", *left, END + after))
 
 
 if __name__ == "__main__":
