@@ -74,6 +74,6 @@ async def _status(
         if found is Status.UNTRUSTED and len(chain) < len(between):
             return Status.BAD_CHAIN
         return found if isinstance(found, Status) else await revocation.of_chain(found, strict=strict)
-    except Exception as error:
+    except Exception as error:  # whatever a certificate does to the verifier, the others are judged
         log.error("certificate not judged", exc_info=error)
         return Status.UNKNOWN_ERROR
