@@ -96,7 +96,7 @@ async def folder_changes(session: Session, key: str) -> FolderChanges:
     """What a FolderSync with this key brings. Raises NotPrimed, StaleKey, Contended."""
     for _ in range(ATTEMPTS):
         state = await _State.load(session, key, "FolderSync")
-        token = await session.mailbox.hierarchy_token()
+        token = await session.mailbox.hierarchy_token(fresh=True)
         if state.verdict.asked is Asked.REPEAT:
             if state.base.parent != ZERO or state.base.token == token:
                 return changes_between(await state.entries_of_parent(), await state.entries(), state.base.key)

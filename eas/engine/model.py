@@ -11,12 +11,21 @@ from enum import IntEnum, StrEnum
 CollectionId = str
 
 
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """What somebody logged in with, kept in memory as long as it is needed: a password, or (`bearer`) a token."""
+
+    value: str = field(repr=False)
+    bearer: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
     """Somebody who has logged in. `id` is stable for ever; `address` is the primary one and stands first in
     `addresses`.
 
-    `zone` is an IANA name, used where an item does not tell.
+    `zone` is an IANA name, used where an item does not tell. `secret` is what other servers are entered with on the
+    user's behalf; None where none is needed.
     """
 
     id: str
@@ -26,6 +35,7 @@ class User:
     name: str
     zone: str = "UTC"
     activesync: bool = True
+    secret: Secret | None = field(default=None, repr=False, compare=False)
 
 
 class FolderType(IntEnum):
@@ -65,7 +75,8 @@ class Right(IntEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folder:
     """One folder. `parent` is "0" at the root. `item_class` is Email, Calendar, Contacts, Tasks or Notes. `own`: it is
-    the user's, not one that others share."""
+    the user's, not one that others share. `schedules`: the groupware itself tells the others of meetings that are
+    written there (RFC 6638), so nobody else may."""
 
     id: CollectionId
     parent: CollectionId
@@ -74,6 +85,7 @@ class Folder:
     item_class: str
     right: Right = Right.EDIT
     own: bool = True
+    schedules: bool = False
 
 
 class Wipe(StrEnum):

@@ -180,7 +180,9 @@ class Found:
 class Mailbox(Protocol):
     """The groupware of one user. Whatever id is asked for is looked up within what this user may see."""
 
-    async def hierarchy_token(self) -> Token: ...
+    async def hierarchy_token(self, *, fresh: bool = False) -> Token:
+        """Equal only while the folders are. What others changed may show with a delay, unless it is to be `fresh`."""
+        ...
 
     async def folders(self) -> Sequence[Folder]: ...
 

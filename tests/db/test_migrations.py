@@ -16,6 +16,7 @@ from sqlalchemy import Connection, create_mock_engine, text
 from sqlalchemy.dialects import postgresql
 
 import eas.backends.embedded.tables
+import eas.backends.standards.tables
 import eas.db
 import eas.store.tables
 from eas.db import Base, Database, migrations

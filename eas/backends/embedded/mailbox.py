@@ -25,7 +25,7 @@ class EmbeddedMailbox:
     def __init__(self, groupware: Groupware, user: User) -> None:
         self._groupware, self._user = groupware, user
 
-    async def hierarchy_token(self) -> Token:
+    async def hierarchy_token(self, *, fresh: bool = False) -> Token:
         user = {"user": self._user.id}
         return str(await self._groupware.look(lambda c: c.execute(_HIERARCHY, user).scalar_one_or_none()) or 0)
 

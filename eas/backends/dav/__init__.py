@@ -1,0 +1,1 @@
+"""CalDAV and CardDAV: a client, collections as sources of folders and feeds, scheduling."""
