@@ -184,7 +184,74 @@ def test_every_setting_is_described() -> None:
     settings = list(config.describe())
     assert len({setting.path for setting in settings}) == len(settings)
     assert all(setting.description.endswith(".") and setting.allowed for setting in settings)
-    assert [path for path, _ in config.show(Settings())] == [setting.path for setting in settings]
+    of_servers = [setting.path for setting in settings if setting.path.startswith("backends.")]
+    others = [setting.path for setting in settings if not setting.path.startswith("backends.")]
+    assert [path for path, _ in config.show(Settings())] == others
+    whole = load(overrides={"backends": {"a": {
+        "imap": {"host": "h"}, "smtp": {"host": "h"}, "dav": {"url": "https://h/"}, "ldap": {"host": "h"},
+        "sieve": {"host": "h"},
+    }}}, environment={})
+    shown = [path for path, _ in config.show(whole)]
+    assert shown == others + [path.replace(".NAME.", ".a.") for path in of_servers]
+
+
+BACKEND = """
+[backends.office]
+domains = ["example.org"]
+calendar = "caldav"
+[backends.office.imap]
+host = "imap.example.org"
+[backends.office.imap.folders]
+sent = "Gesendet"
+[backends.office.smtp]
+host = "smtp.example.org"
+[backends.office.dav]
+url = "https://dav.example.org/"
+"""
+
+
+def test_servers_are_told_by_a_name(tmp_path: Path) -> None:
+    file = tmp_path / "eas.toml"
+    file.write_text(BACKEND)
+    domains = {"EAS_BACKENDS__OFFICE__DOMAINS": "example.org,example.net"}
+    office = load(file, environment={"EAS_BACKENDS__OFFICE__IMAP__PORT": "1143", **domains}).backends["office"]
+    assert office.imap is not None
+    assert (office.imap.host, office.imap.port, office.imap.folders.sent) == ("imap.example.org", 1143, "Gesendet")
+    assert office.domains == ("example.org", "example.net")
+
+
+WRONG_BACKENDS = [
+    ('domains = ["example.org"]', 'domains = "example.org"',
+     "backends.office.domains: a list, each a domain, as example.org is wanted, not 'example.org' (eas.toml)"),
+    ('url = "https://dav.example.org/"', 'url = "dav.example.org"',
+     "backends.office.dav.url: an http or https address is wanted, not 'dav.example.org' (eas.toml)"),
+    ('host = "imap.example.org"', "port = 143", "backends.office.imap.host: is missing (eas.toml)"),
+    ('host = "imap.example.org"', 'host = "imap.example.org"\nsecure = true',
+     "backends.office.imap.secure: there is no such setting; backends.NAME.imap.security? (eas.toml)"),
+    ('[backends.office.dav]\nurl = "https://dav.example.org/"', "",
+     "backends.office: [dav] is missing, which is needed for calendar (eas.toml)"),
+    ('domains = ["example.org"]', 'login = "{name}"',
+     "backends.office.login: text, in which {user}, {domain} and {login} stand for those of who logs in is wanted, "
+     "not '{name}' (eas.toml)"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "fault"), WRONG_BACKENDS)
+def test_faults_of_servers_are_told_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, right: str, wrong: str, fault: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert right.replace("\\n", "\n") in BACKEND
+    Path("eas.toml").write_text(BACKEND.replace(right, wrong))
+    with pytest.raises(ConfigError) as raised:
+        load(Path("eas.toml"), environment={})
+    assert str(raised.value) == fault
+
+
+def test_two_backends_for_one_domain_are_a_fault() -> None:
+    office = {"mail": "embedded", "check": "ldap", "ldap": {"host": "h"}, "domains": ["example.org"]}
+    with pytest.raises(ConfigError, match=r"backends one and two both are for the domain example\.org"):
+        load(overrides={"backends": {"one": office, "two": office}}, environment={})
 
 
 def test_limits_are_those_of_the_engine() -> None:

@@ -7,25 +7,40 @@ settings in docs/operations.md is `markdown()`.
 
 from __future__ import annotations
 
-import difflib
 import os
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
-from zoneinfo import available_timezones
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
-from eas.items.documents import is_segment, parse_link
+from .groupware import Backend
+from .kinds import (
+    Address,
+    Allowed,
+    AnyHost,
+    Domain,
+    Door,
+    File,
+    Host,
+    HostPort,
+    Network,
+    Part,
+    ShareFolder,
+    Url,
+    Zone,
+    guess,
+)
 
 PREFIX, NESTED = "EAS_", "__"
+
+#: Stands in documented paths for a name that people choose.
+NAME = "NAME"
 
 #: Shown in place of a secret that is set.
 HIDDEN = "********"
@@ -35,125 +50,15 @@ NO_SETTINGS = frozenset({
     "EAS_XSD", "EAS_SPEC", "EAS_FUZZ_EXAMPLES", "EAS_KILLS", "EAS_SEED", "EAS_BENCH_DATA", "EAS_PASSWORD",
 })
 
-DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg", "postgresql+psycopg")
-
 
 class ConfigError(ValueError):
     """One line for each fault, with the path of the setting and what is allowed."""
 
 
-# -- kinds of values; what is allowed is said once, for the faults and for the documentation
-
-
-@dataclass(frozen=True, slots=True)
-class Allowed:
-    """What a setting may be, in words that continue "... is wanted"."""
-
-    words: str
-
-
-_HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):(?P<port>[0-9]{1,5})")
-_LABEL = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
-_DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
-
-
-def _host_port(value: str) -> str:
-    found = _HOST_PORT.fullmatch(value)
-    if not found or int(found["port"]) > 65535:
-        raise ValueError
-    return value
-
-
-def _door(value: str) -> str:
-    return value if not value or value.startswith(("/", "./")) else _host_port(value)
-
-
-def _host(value: str) -> str:
-    if re.search(r"[\s/@]", value) or (":" in value and not re.fullmatch(r"[0-9A-Fa-f:.]+", value)):
-        raise ValueError
-    return value
-
-
-def _domain(value: str) -> str:
-    value = value.strip().lower().rstrip(".")
-    if value and not _DOMAIN.fullmatch(value):
-        raise ValueError
-    return value
-
-
-def _zone(value: str) -> str:
-    if value not in available_timezones():
-        raise ValueError(_guess(value, available_timezones()))
-    return value
-
-
-def _network(value: str) -> str:
-    try:
-        return str(ip_network(value.strip(), strict=False))
-    except ValueError:
-        raise ValueError from None
-
-
-def _url(value: str) -> str:
-    try:
-        if value and make_url(value).drivername not in DRIVERS:
-            raise ValueError
-    except ArgumentError:
-        raise ValueError from None
-    return value
-
-
-def _file(value: Path) -> Path:
-    if not value.is_file():
-        raise ValueError("there is no such file")
-    return value
-
-
-def _host_maybe_port(value: str) -> str:
-    value = value.strip().lower()
-    return _host_port(value) if _HOST_PORT.fullmatch(value) else _host(value)
-
-
-def _share(value: str) -> str:
-    name, equals, folder = value.partition("=")
-    if not equals or not is_segment(name.strip()) or not folder.strip().startswith("/"):
-        raise ValueError
-    return f"{name.strip()}={folder.strip()}"
-
-
-def _server(value: str) -> str:
-    link = parse_link(value)
-    if link is None or not link.origin:
-        raise ValueError
-    return value.strip()
-
-
-HostPort = Annotated[str, AfterValidator(_host_port), Allowed("HOST:PORT, as 127.0.0.1:8080 or [::1]:8080")]
-Door = Annotated[
-    str, AfterValidator(_door), Allowed("HOST:PORT, or the path of a Unix socket that begins with / or ./")
-]
-Host = Annotated[str, AfterValidator(_host), Allowed("a host name or an address, without a port")]
-AnyHost = Annotated[
-    str, AfterValidator(_host_maybe_port), Allowed("a host name or an address, with or without :PORT")
-]
-Domain = Annotated[str, AfterValidator(_domain), Allowed("a domain, as example.org")]
-Zone = Annotated[str, AfterValidator(_zone), Allowed("the IANA name of a time zone, as Europe/Berlin")]
-Network = Annotated[str, AfterValidator(_network), Allowed("an address or a network, as 10.0.0.0/8")]
-Url = Annotated[str, AfterValidator(_url), Allowed(f"an SQLAlchemy URL ({', '.join(DRIVERS)})")]
-File = Annotated[Path, AfterValidator(_file), Allowed("the path of a file that can be read")]
-
-ShareFolder = Annotated[str, AfterValidator(_share), Allowed("NAME=FOLDER with a whole path, as plans=/srv/plans")]
-Address = Annotated[str, AfterValidator(_server), Allowed("the http or https address of a WebDAV collection")]
-
-
 # -- the settings
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Tls(_Part):
+class Tls(Part):
     cert: File | None = Field(None, description="Certificate chain (PEM), for sites without a proxy in front.")
     key: File | None = Field(None, description="Private key (PEM) of the certificate.")
 
@@ -164,7 +69,7 @@ class Tls(_Part):
         return self
 
 
-class Smarthost(_Part):
+class Smarthost(Part):
     host: Host = Field("", description="Where mail for other domains is handed over; empty: such mail is refused.")
     port: int = Field(587, ge=1, le=65535, description="Its port.")
     security: Literal["starttls", "tls", "none"] = Field(
@@ -180,19 +85,19 @@ class Smarthost(_Part):
         return self
 
 
-class Lmtp(_Part):
+class Lmtp(Part):
     listen: Door = Field("", description="Where an MTA delivers mail by LMTP; empty: nowhere.")
     max_bytes: int = Field(50 << 20, ge=1 << 10, description="Largest message taken, in bytes.")
 
 
-class Certificates(_Part):
+class Certificates(Part):
     crl_hosts: tuple[AnyHost, ...] = Field(
         (), description="Hosts from which lists of revoked certificates are fetched, wherever a certificate that a "
         "device asks about names them. Nothing is fetched from any other."
     )
 
 
-class Bounds(_Part):
+class Bounds(Part):
     heartbeat_min_seconds: int = Field(60, ge=1, le=3540, description="Shortest wait that a device may ask for.")
     heartbeat_max_seconds: int = Field(
         3540, ge=60, le=3540, description="Longest wait. Proxies in front must allow a little more."
@@ -209,7 +114,7 @@ class Bounds(_Part):
         return self
 
 
-class Documents(_Part):
+class Documents(Part):
     host: Host = Field(
         "documents", description="What stands for this server in links to shares, as in `\\\\documents\\plans`."
     )
@@ -221,12 +126,12 @@ class Documents(_Part):
     )
 
 
-class Log(_Part):
+class Log(Part):
     format: Literal["console", "json"] = Field("console", description="For people, or for machines.")
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
 
 
-class Settings(_Part):
+class Settings(Part):
     data: Path = Field(Path("data"), description="Folder of the database and of all other state.")
     listen: HostPort = Field("127.0.0.1:8080", description="Where devices connect.")
     database: Url = Field("", description="Where state is kept; empty: in SQLite, `eas.db` in the data folder.")
@@ -244,6 +149,20 @@ class Settings(_Part):
         default_factory=Documents, description="Document libraries for devices; there are none unless named here."
     )
     log: Log = Field(default_factory=Log, description="The log, on standard error.")
+    backends: dict[str, Backend] = Field(
+        default_factory=dict, description="Groupware on other servers, by a name of yours; without any, all is kept "
+        "by the gateway itself."
+    )
+
+    @model_validator(mode="after")
+    def _one_backend_a_domain(self) -> Settings:
+        seen: dict[str, str] = {}
+        for name, backend in self.backends.items():
+            for domain in backend.domains or ("",):
+                if (other := seen.setdefault(domain, name)) != name:
+                    which = f"the domain {domain}" if domain else "all other domains"
+                    raise ValueError(f"backends {other} and {name} both are for {which}")
+        return self
 
     @property
     def database_url(self) -> str:
@@ -308,7 +227,7 @@ def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, Ste
     for name, value in sorted(environment.items()):
         if name.startswith(PREFIX) and name not in NO_SETTINGS:
             path = tuple(name.removeprefix(PREFIX).lower().split(NESTED))
-            listed = ".".join(path) in lists
+            listed = _documented(".".join(path)) in lists
             yield name, path, [part for part in value.split(",") if part.strip()] if listed else value
 
 
@@ -325,28 +244,36 @@ def _explain(error: ValidationError, sources: Mapping[Steps, str]) -> Iterator[s
         steps = tuple(str(step) for step in fault["loc"])
         path = ".".join(step for step in steps if not step.isdigit())
         # The fault may be of a group, or of one value in a list.
-        whence = {source for known, source in sources.items() if known[: len(steps)] == steps[: len(known)]}
+        whence: set[str] = set()
+        above = steps
+        while not whence and above:
+            whence = {source for known, source in sources.items() if known[: len(above)] == above[: len(known)]}
+            above = above[:-1]  # what is missing was not told by anybody, but its group was
         yield f"{path}: {_reason(path, fault)} ({', '.join(sorted(whence))})"
 
 
+def _documented(path: str) -> str:
+    """The path under which a setting is documented: what people name themselves is NAME there."""
+    steps = path.split(".")
+    return ".".join((steps[0], NAME, *steps[2:])) if steps[0] == "backends" and len(steps) > 1 else path
+
+
 def _reason(path: str, fault: Any) -> str:
+    path = _documented(path)
     setting = next((setting for setting in SETTINGS if setting.path == path), None)
     said = str(fault["ctx"]["error"]) if fault["type"] == "value_error" else ""
     if fault["type"] == "extra_forbidden":
         groups = {setting.path.rpartition(".")[0] for setting in SETTINGS} - {""}
         words = groups if isinstance(fault["input"], dict) else [setting.path for setting in SETTINGS]
-        return "there is no such setting" + _guess(path, words)
+        return "there is no such setting" + guess(path, words)
+    if fault["type"] == "missing":
+        return "is missing"
     if setting is None:  # a group as a whole
         return said or "this is a group of settings, not a value"
     value = "" if setting.secret else f", not {fault['input']!r}"
     if setting.is_list and not isinstance(fault["input"], str):
         value = f", not {fault['input']!r}"
     return f"{setting.allowed} is wanted{value}" + (f"; {said.lstrip('; ')}" if said else "")
-
-
-def _guess(word: str, words: Any) -> str:
-    near = difflib.get_close_matches(word, list(words), 1)
-    return f"; {near[0]}?" if near else ""
 
 
 # -- showing them
@@ -366,14 +293,27 @@ class Setting:
 
 def describe(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[Setting]:
     for name, info in model.model_fields.items():
-        kind = info.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from describe(kind, f"{prefix}{name}.")
+        group, below = _group(info.annotation)
+        if group is not None:
+            yield from describe(group, f"{prefix}{name}.{below}")
         else:
+            default = "" if info.is_required() else _text(info.get_default(call_default_factory=True))
             yield Setting(
-                path=f"{prefix}{name}", default=_text(info.get_default()), allowed=_allowed(info),
-                description=info.description or "", secret=kind is SecretStr, is_list=get_origin(kind) is tuple,
+                path=f"{prefix}{name}", default=default, allowed=_allowed(info), description=info.description or "",
+                secret=info.annotation is SecretStr, is_list=get_origin(info.annotation) is tuple,
             )
+
+
+def _group(kind: Any) -> tuple[type[BaseModel] | None, str]:
+    """The group of settings that a field holds, and what stands between its path and theirs; None for a value."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return kind, ""
+    members = get_args(kind)
+    if get_origin(kind) is UnionType and type(None) in members:
+        return _group(next(member for member in members if member is not type(None)))
+    if get_origin(kind) is dict:
+        return _group(members[1])[0], f"{NAME}."
+    return None, ""
 
 
 def _allowed(info: FieldInfo) -> str:
@@ -391,7 +331,9 @@ def _allowed(info: FieldInfo) -> str:
         bounds = {name: getattr(part, name) for part in info.metadata for name in ("ge", "le") if hasattr(part, name)}
         upper = f" to {bounds['le']}" if "le" in bounds else " or more"
         return f"a whole number, {bounds['ge']}{upper}"
-    return {Path: "a path", SecretStr: "text", str: "text"}[info.annotation]  # type: ignore[index]
+    if get_origin(info.annotation) is dict:
+        return "a table of texts"
+    return {Path: "a path", SecretStr: "text", str: "text", bool: "true or false"}[info.annotation]  # type: ignore[index]
 
 
 def _text(value: Any) -> str:
@@ -399,18 +341,30 @@ def _text(value: Any) -> str:
         return HIDDEN if value.get_secret_value() else ""
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={one}" for name, one in value.items())
+    if isinstance(value, bool):
+        return str(value).lower()
     return "" if value is None else str(value)
 
 
 def show(settings: Settings) -> Iterator[tuple[str, str]]:
     """(path, value as text) of every setting as it is in force; no secrets, also not inside of URLs."""
-    for setting in SETTINGS:
-        value: Any = settings
-        for name in setting.path.split("."):
-            value = getattr(value, name)
-        if setting.path == "database" and value:
-            value = make_url(value).render_as_string(hide_password=True)
-        yield setting.path, _text(value)
+    yield from _shown(settings, "")
+
+
+def _shown(group: BaseModel, prefix: str) -> Iterator[tuple[str, str]]:
+    for name, info in type(group).model_fields.items():
+        value: Any = getattr(group, name)
+        if isinstance(value, BaseModel):
+            yield from _shown(value, f"{prefix}{name}.")
+        elif isinstance(value, dict) and _group(info.annotation)[0] is not None:
+            for key, one in value.items():
+                yield from _shown(one, f"{prefix}{name}.{key}.")
+        elif _group(info.annotation)[0] is None:
+            if f"{prefix}{name}" == "database" and value:
+                value = make_url(value).render_as_string(hide_password=True)
+            yield f"{prefix}{name}", _text(value)
 
 
 def markdown() -> str:
