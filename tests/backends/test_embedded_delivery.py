@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from worlds import NOW, EmbeddedWorld, card, event, feed_of, folder_of, invitation, letter
 
-from eas.backends.embedded import Limits, outbox
+from eas.backends.embedded import Limits, outbox, submissions
 from eas.backends.embedded.delivery import Arrived
 from eas.engine.errors import NoSpace, Refusal, Undeliverable
 from eas.engine.model import Audience, FolderType, OofReply, OutOfOffice
@@ -203,15 +203,15 @@ async def test_a_submission_whose_holder_died_after_the_smarthost_is_not_sent_tw
 
     with monkeypatch.context() as patched:
         patched.setattr(outbox, "deliver", crash)
-        patched.setattr(outbox.PostOffice, "_release", nothing)
+        patched.setattr(submissions.Claims, "_release", nothing)
         submission = world.outbox("ben").submit(message)
         with pytest.raises(KeyboardInterrupt):
             await submission
     assert (len(await mails(world, "anna")), len(relay.sent)) == (0, 1)
-    monkeypatch.setattr(outbox, "WAIT_SECONDS", 0.4)
+    monkeypatch.setattr(submissions, "WAIT_SECONDS", 0.4)
     with pytest.raises(Undeliverable):
         await world.outbox("ben").submit(message)
-    world.clock.later(seconds=outbox.STALE_SECONDS + 1)
+    world.clock.later(seconds=submissions.STALE_SECONDS + 1)
     await world.outbox("ben").submit(message)
     assert (len(await mails(world, "anna")), len(relay.sent)) == (1, 1)
 

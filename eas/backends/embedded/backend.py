@@ -19,7 +19,8 @@ from .codec import millis
 from .directory import EmbeddedDirectory
 from .groupware import Groupware, Limits, Ring, Writing, silent, utc_now
 from .invitations import Invitations
-from .outbox import EmbeddedOutbox, PostOffice, Relay, forget_submissions
+from .outbox import EmbeddedOutbox, PostOffice, Relay
+from .submissions import forget_submissions
 from .tables import AutoRepliedRow, DeliveredRow, FolderRow, TombstoneRow
 
 #: How long it is remembered what was deleted. A device that was silent for longer gets a whole listing and is repaired

@@ -6,15 +6,11 @@ The smarthost comes first, as it may refuse; then the mailboxes here, which cann
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from secrets import token_hex
+from collections.abc import Sequence
 from typing import Protocol
 
 import structlog
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, func, select
 
 from eas.engine.errors import BackendError, Refusal, Undeliverable
 from eas.engine.model import User
@@ -22,26 +18,16 @@ from eas.items.compose import Outgoing
 
 from . import recipients
 from .addresses import Reached, reach
-from .codec import millis
 from .delivery import Follow, Outcome, deliver
-from .groupware import Groupware, Writing
+from .groupware import Groupware
 from .prepare import folded
-from .tables import ContentRow, SubmittedRow, UserRow
+from .submissions import Claims, Stage
+from .tables import ContentRow, UserRow
 
 log = structlog.get_logger("eas.outbox")
 
-#: A submission whose holder has not been heard of for so long has died; the next one takes it up.
-STALE_SECONDS = 30.0
-#: How often a holder says that it lives, and one who waits looks.
-RENEW_SECONDS = 8.0
-_LOOK_SECONDS = 0.2
-#: How long one waits for another's submission of the same message.
-WAIT_SECONDS = 60.0
-
 #: Recipients of one message, groups expanded. Exchange Online has 1,000.
 MAX_RECIPIENTS = 5000
-
-_OPEN, _RELAYED, _DONE = 0, 1, 2
 
 
 class Relay(Protocol):
@@ -50,42 +36,33 @@ class Relay(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    """`stage` is how far an earlier holder came."""
-
-    key: str
-    holder: str
-    stage: int
-
-
 class PostOffice:
     """Where messages come in, from users here and from mail servers. `relay` None: there is no way out."""
 
     def __init__(self, groupware: Groupware, relay: Relay | None = None, follow: Sequence[Follow] = ()) -> None:
-        self._groupware, self._relay = groupware, relay
+        self._groupware, self._relay, self._claims = groupware, relay, Claims(groupware)
         self.follow: list[Follow] = list(follow)
 
     # -- from users
 
     async def submit(self, user: User, outgoing: Outgoing) -> None:
         """Raises Undeliverable, Unavailable; the same message may then be submitted again."""
-        async with self._claimed(user, outgoing.identity) as claim:
+        async with self._claims.claimed(user.id, outgoing.identity) as claim:
             if claim is None:
                 return
             reached = await self._examine(user, outgoing)
-            if reached.elsewhere and claim.stage < _RELAYED:
+            if reached.elsewhere and claim.stage is Stage.OPEN:
                 if self._relay is None:
                     raise Undeliverable(Refusal.UNKNOWN_RECIPIENT, "no way to " + ", ".join(reached.elsewhere))
                 await self._relay.send(outgoing.sender, list(reached.elsewhere), outgoing.mime)
-                await self._advance(user, claim, _RELAYED)
+                await self._claims.advance(claim, Stage.MIDWAY)
             outcome = await deliver(
                 self._groupware, outgoing.sender, list(reached.users), outgoing.mime, self.follow
             )
             for user_id, error in outcome.failed.items():
                 # Only what changed since it was examined; most have it, and the sender's device must not repeat it.
                 log.error("a message could not be delivered", recipient=user_id, reason=str(error))
-            await self._advance(user, claim, _DONE)
+            await self._claims.advance(claim, Stage.DONE)
             await self._remember_recipients(user, outgoing)
 
     async def _remember_recipients(self, user: User, outgoing: Outgoing) -> None:
@@ -115,56 +92,9 @@ class PostOffice:
             raise Undeliverable(Refusal.REJECTED, "full mailbox: " + ", ".join(full))
         return reached
 
-    @asynccontextmanager
-    async def _claimed(self, user: User, key: str) -> AsyncIterator[_Claim | None]:
-        """Hold a submission while it goes on; None if it was done before. On any error it is free again."""
-        claim = await self._claim(user, key)
-        if claim.stage == _DONE:
-            yield None
-            return
-        alive = asyncio.create_task(self._renew(user, claim))
-        try:
-            yield claim
-        except BaseException:
-            await self._release(user, claim)
-            raise
-        finally:
-            alive.cancel()
-
-    async def _claim(self, user: User, key: str) -> _Claim:
-        """Raises Undeliverable if somebody else is at it for too long."""
-        holder = token_hex(16)
-        for _ in range(int(WAIT_SECONDS / _LOOK_SECONDS)):
-            claim = await self._groupware.write(lambda tx: _take(tx, user.id, key, holder))
-            if claim is not None:
-                return claim
-            await asyncio.sleep(_LOOK_SECONDS)
-        raise Undeliverable(Refusal.UNREACHABLE, "the same message is being sent")
-
-    async def _renew(self, user: User, claim: _Claim) -> None:
-        while True:
-            await asyncio.sleep(RENEW_SECONDS)
-            try:
-                await self._groupware.write(lambda tx: _set(tx, user.id, claim, at=millis(tx.now)))
-            except BackendError as error:
-                log.warning("a submission could not be renewed", reason=str(error))
-
-    async def _advance(self, user: User, claim: _Claim, stage: int) -> None:
-        await self._groupware.write(lambda tx: _set(tx, user.id, claim, at=millis(tx.now), done=stage))
-
-    async def _release(self, user: User, claim: _Claim) -> None:
-        """Not waiting for it to grow stale. How far it came stays known."""
-        try:
-            await self._groupware.write(lambda tx: _set(tx, user.id, claim, at=0))
-        except BackendError as error:
-            log.warning("a submission stays locked for a while", reason=str(error))
-
     async def resume(self) -> None:
-        """Free what a process that has died was sending, so that a device which asks again need not wait until it
-        counts as dead. For a process that knows that it is the only one on this store."""
-        stale = int(STALE_SECONDS * 1000)
-        open_ones = update(SubmittedRow).where(SubmittedRow.done != _DONE)
-        await self._groupware.write(lambda tx: tx.connection.execute(open_ones.values(at=millis(tx.now) - stale)))
+        """See `Claims.resume`."""
+        await self._claims.resume()
 
     # -- from mail servers, and from here
 
@@ -218,43 +148,6 @@ class EmbeddedOutbox:
 
     async def submit(self, outgoing: Outgoing) -> None:
         await self._office.submit(self._user, outgoing)
-
-
-def _take(tx: Writing, user_id: str, key: str, holder: str) -> _Claim | None:
-    """None while somebody else holds it."""
-    # One claim of a user at a time, so that two do not both find nothing and insert.
-    tx.connection.execute(select(UserRow.id).where(UserRow.id == user_id).with_for_update())
-    now = millis(tx.now)
-    row = tx.connection.execute(
-        select(SubmittedRow.done, SubmittedRow.at)
-        .where(SubmittedRow.user_id == user_id, SubmittedRow.key == key)
-    ).one_or_none()
-    if row is None:
-        values = {"user_id": user_id, "key": key, "holder": holder, "at": now, "done": _OPEN}
-        tx.connection.execute(insert(SubmittedRow).values(**values))
-        return _Claim(key, holder, _OPEN)
-    if row.done == _DONE:
-        return _Claim(key, holder, _DONE)
-    if now - row.at < STALE_SECONDS * 1000:
-        return None
-    tx.connection.execute(
-        update(SubmittedRow).where(SubmittedRow.user_id == user_id, SubmittedRow.key == key)
-        .values(holder=holder, at=now)
-    )
-    return _Claim(key, holder, row.done)
-
-
-def _set(tx: Writing, user_id: str, claim: _Claim, **values: int) -> None:
-    tx.connection.execute(
-        update(SubmittedRow)
-        .where(SubmittedRow.user_id == user_id, SubmittedRow.key == claim.key, SubmittedRow.holder == claim.holder)
-        .values(**values)
-    )
-
-
-def forget_submissions(tx: Writing, before: int) -> None:
-    """`before` in epoch milliseconds."""
-    tx.connection.execute(delete(SubmittedRow).where(SubmittedRow.at < before))
 
 
 def _full(connection: Connection, users: Sequence[str], more: int) -> list[str]:

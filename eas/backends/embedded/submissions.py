@@ -1,0 +1,150 @@
+"""Messages that users send are taken once: who is at it, and how far it came, by user and `Outgoing.identity`.
+
+One holder at a time, who says now and then that it lives; when it dies another one takes up where it stood.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import IntEnum
+from secrets import token_hex
+
+import structlog
+from sqlalchemy import delete, insert, select, update
+
+from eas.engine.errors import BackendError, Refusal, Undeliverable
+
+from .codec import millis
+from .groupware import Groupware, Writing
+from .tables import SubmittedRow, UserRow
+
+log = structlog.get_logger("eas.outbox")
+
+#: A submission whose holder has not been heard of for so long has died; the next one takes it up.
+STALE_SECONDS = 30.0
+#: How often a holder says that it lives, and one who waits looks.
+RENEW_SECONDS = 8.0
+_LOOK_SECONDS = 0.2
+#: How long one waits for another's submission of the same message.
+WAIT_SECONDS = 60.0
+
+
+class Stage(IntEnum):
+    """How far a submission came. `MIDWAY`: a mail server has it, or may have it; what is left to do is the outbox's
+    affair."""
+
+    OPEN = 0
+    MIDWAY = 1
+    DONE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`stage` is how far an earlier holder came."""
+
+    user_id: str
+    key: str
+    holder: str
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    groupware: Groupware
+
+    @asynccontextmanager
+    async def claimed(self, user_id: str, key: str) -> AsyncIterator[Claim | None]:
+        """Hold a submission while it goes on; None if it was done before. On any error it is free again.
+
+        Raises Undeliverable if somebody else is at it for too long."""
+        claim = await self._claim(user_id, key)
+        if claim.stage is Stage.DONE:
+            yield None
+            return
+        alive = asyncio.create_task(self._renew(claim))
+        try:
+            yield claim
+        except BaseException:
+            await self._release(claim)
+            raise
+        finally:
+            alive.cancel()
+
+    async def advance(self, claim: Claim, stage: Stage) -> None:
+        await self.groupware.write(lambda tx: note_stage(tx, claim, stage))
+
+    async def resume(self) -> None:
+        """Free what a process that has died was sending, so that a device which asks again need not wait until it
+        counts as dead. For a process that knows that it is the only one on this store."""
+        stale = int(STALE_SECONDS * 1000)
+        open_ones = update(SubmittedRow).where(SubmittedRow.done != Stage.DONE)
+        await self.groupware.write(lambda tx: tx.connection.execute(open_ones.values(at=millis(tx.now) - stale)))
+
+    async def _claim(self, user_id: str, key: str) -> Claim:
+        holder = token_hex(16)
+        for _ in range(int(WAIT_SECONDS / _LOOK_SECONDS)):
+            claim = await self.groupware.write(lambda tx: _take(tx, user_id, key, holder))
+            if claim is not None:
+                return claim
+            await asyncio.sleep(_LOOK_SECONDS)
+        raise Undeliverable(Refusal.UNREACHABLE, "the same message is being sent")
+
+    async def _renew(self, claim: Claim) -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            try:
+                await self.groupware.write(lambda tx: _set(tx, claim, at=millis(tx.now)))
+            except BackendError as error:
+                log.warning("a submission could not be renewed", reason=str(error))
+
+    async def _release(self, claim: Claim) -> None:
+        """Not waiting for it to grow stale. How far it came stays known."""
+        try:
+            await self.groupware.write(lambda tx: _set(tx, claim, at=0))
+        except BackendError as error:
+            log.warning("a submission stays locked for a while", reason=str(error))
+
+
+def note_stage(tx: Writing, claim: Claim, stage: Stage) -> None:
+    _set(tx, claim, at=millis(tx.now), done=stage)
+
+
+def forget_submissions(tx: Writing, before: int) -> None:
+    """`before` in epoch milliseconds."""
+    tx.connection.execute(delete(SubmittedRow).where(SubmittedRow.at < before))
+
+
+def _take(tx: Writing, user_id: str, key: str, holder: str) -> Claim | None:
+    """None while somebody else holds it."""
+    # One claim of a user at a time, so that two do not both find nothing and insert.
+    tx.connection.execute(select(UserRow.id).where(UserRow.id == user_id).with_for_update())
+    now = millis(tx.now)
+    row = tx.connection.execute(
+        select(SubmittedRow.done, SubmittedRow.at)
+        .where(SubmittedRow.user_id == user_id, SubmittedRow.key == key)
+    ).one_or_none()
+    if row is None:
+        values = {"user_id": user_id, "key": key, "holder": holder, "at": now, "done": Stage.OPEN}
+        tx.connection.execute(insert(SubmittedRow).values(**values))
+        return Claim(user_id, key, holder, Stage.OPEN)
+    if row.done == Stage.DONE:
+        return Claim(user_id, key, holder, Stage.DONE)
+    if now - row.at < STALE_SECONDS * 1000:
+        return None
+    tx.connection.execute(
+        update(SubmittedRow).where(SubmittedRow.user_id == user_id, SubmittedRow.key == key)
+        .values(holder=holder, at=now)
+    )
+    return Claim(user_id, key, holder, Stage(row.done))
+
+
+def _set(tx: Writing, claim: Claim, **values: int) -> None:
+    tx.connection.execute(
+        update(SubmittedRow)
+        .where(SubmittedRow.user_id == claim.user_id, SubmittedRow.key == claim.key,
+               SubmittedRow.holder == claim.holder)
+        .values(**values)
+    )
