@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from eas.engine.errors import FolderGone, NotAllowed
 from eas.engine.model import CollectionId, Folder, FolderType, OutOfOffice, Right, User
 from eas.engine.ports import Chosen, Feed, Found, MailQuery, Token
+from eas.items.native import ItemId
 
 from . import conversations, folders
 from .access import all_seen, seen, seen_own
 from .codec import dump_out_of_office, load_out_of_office
 from .feed import EmbeddedFeed
 from .groupware import Groupware, Writing
-from .searching import found
+from .searching import found, received
 from .tables import UserRow
 
 _HIERARCHY = select(UserRow.hierarchy).where(UserRow.id == bindparam("user"))
@@ -71,6 +74,17 @@ class EmbeddedMailbox:
         rows = await self._groupware.read(lambda c: found(c, all_seen(c, self._user.id), query))
         hits = tuple((str(folder), id) for folder, id in rows[start : start + count])
         return Found(hits=hits, total=len(rows))
+
+    async def hits(
+        self, query: MailQuery, collections: Sequence[CollectionId], limit: int
+    ) -> list[tuple[datetime, CollectionId, ItemId]]:
+        """What a search finds in some folders, with the time by which it is put in order."""
+        def work(connection: Connection) -> list[tuple[datetime, CollectionId, ItemId]]:
+            folders = [one for one in all_seen(connection, self._user.id) if one.folder.id in collections]
+            rows = found(connection, folders, replace(query, collections=(), deep=False))[:limit]
+            return [(at, str(folder), id) for at, folder, id in received(connection, rows)]
+
+        return await self._groupware.read(work)
 
     async def out_of_office(self) -> OutOfOffice:
         statement = select(UserRow.out_of_office).where(UserRow.id == self._user.id)

@@ -7,6 +7,7 @@ and its like narrow that down to what may match, and the header of each candidat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cache
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, false, literal, null, or_, select, true
@@ -36,6 +37,22 @@ def found(connection: Connection, all_folders: Sequence[Seen], query: MailQuery)
     if not numbers:
         return ()
     return _found(connection, statement_for(all_folders, numbers, query), query)
+
+
+def received(connection: Connection, hits: Sequence[tuple[int, int]]) -> list[tuple[datetime, int, int]]:
+    """When each of some items came, in their order."""
+    at: dict[tuple[int, int], int] = {}
+    by_folder: dict[int, list[int]] = {}
+    for folder, id in hits:
+        by_folder.setdefault(folder, []).append(id)
+    for folder, ids in by_folder.items():
+        for first in range(0, len(ids), BATCH):
+            rows = connection.execute(
+                select(ItemRow.id, ItemRow.received)
+                .where(ItemRow.folder_id == folder, ItemRow.id.in_(ids[first : first + BATCH]))
+            )
+            at |= {(folder, row.id): row.received for row in rows}
+    return [(moment(at[hit]), *hit) for hit in hits]
 
 
 def statement_for(all_folders: Sequence[Seen], numbers: Sequence[int], query: MailQuery) -> Select[int, int]:
