@@ -1,0 +1,1 @@
+"""SMTP submission: the exchange with a server, and the outbox of users whose mail goes out there."""
