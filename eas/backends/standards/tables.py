@@ -102,7 +102,8 @@ class GoneRow(Base):
 
 class AliasRow(Base):
     """A message that devices know under an id which is not that of its UID: a draft that was written anew, or one from
-    before a new UIDVALIDITY. `uid` 0: it is gone. `epoch` is that of the UID."""
+    before a new UIDVALIDITY. `uid` 0: it is gone. `epoch` is that of the UID. `content` counts how often the message
+    was replaced by another."""
 
     __tablename__ = "std_alias"
     __table_args__ = (Index("ix_std_alias_uid", "number", "epoch", "uid"), {"sqlite_with_rowid": False})
@@ -114,6 +115,25 @@ class AliasRow(Base):
     epoch: Mapped[int] = mapped_column(BigInteger)
     uid: Mapped[int] = mapped_column(BigInteger)
     modseq: Mapped[int] = mapped_column(BigInteger)
+    content: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class PutRow(Base):
+    """A message that is put into a folder under a chosen name (of which `name` is a digest), or that replaces another
+    there: written down before, so that it is found after a crash. `id` 0: under way. `sought` is JSON of what to look
+    for; `old` is the UID that is still to be removed from this folder, 0 for none."""
+
+    __tablename__ = "std_put"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    number: Mapped[int] = mapped_column(
+        Counted, ForeignKey("std_place.number", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger, default=0)
+    old: Mapped[int] = mapped_column(BigInteger, default=0)
+    sought: Mapped[str] = mapped_column(Text, default="")
+    at: Mapped[int] = mapped_column(BigInteger, index=True)
 
 
 class NoteRow(Base):

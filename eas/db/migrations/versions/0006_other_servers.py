@@ -62,6 +62,7 @@ def upgrade() -> None:
         sa.Column("epoch", sa.BigInteger(), nullable=False),
         sa.Column("uid", sa.BigInteger(), nullable=False),
         sa.Column("modseq", sa.BigInteger(), nullable=False),
+        sa.Column("content", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["number"], ["std_place.number"], name=op.f("fk_std_alias_number_std_place"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("number", "id", name=op.f("pk_std_alias")),
         sqlite_with_rowid=False
@@ -121,6 +122,18 @@ def upgrade() -> None:
     op.create_index("ix_std_object_modseq", "std_object", ["number", "modseq"])
     op.create_index("ix_std_object_uid", "std_object", ["number", "uid"])
     op.create_index("uq_std_object_href", "std_object", ["number", "href"], unique=True)
+    op.create_table("std_put",
+        sa.Column("number", COUNTED, autoincrement=False, nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("old", sa.BigInteger(), nullable=False),
+        sa.Column("sought", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["number"], ["std_place.number"], name=op.f("fk_std_put_number_std_place"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("number", "name", name=op.f("pk_std_put")),
+        sqlite_with_rowid=False
+    )
+    op.create_index(op.f("ix_std_put_at"), "std_put", ["at"])
     op.create_table("std_prints",
         sa.Column("number", COUNTED, autoincrement=False, nullable=False),
         sa.Column("epoch", sa.BigInteger(), autoincrement=False, nullable=False),
