@@ -771,7 +771,7 @@ async def test_a_message_that_cannot_be_parsed_arrives_degraded(wire: Wires, roo
 async def test_what_arrived_degraded_is_listed_and_tried_again_by_the_next_release(
     wire: Wires, room: Mailroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from eas import app as composition
+    from eas.app import building
 
     _, bad = [await room.deliver("anna", raw) for raw in (letter(), BOTTOMLESS)]
     inbox = await (await box(wire(), room, FolderType.INBOX)).begin()
@@ -780,7 +780,7 @@ async def test_what_arrived_degraded_is_listed_and_tried_again_by_the_next_relea
     assert found.reason
     await room.world.app._try_again()
     assert await inbox.go() is None
-    monkeypatch.setattr(composition, "RELEASE", "another")
+    monkeypatch.setattr(building, "RELEASE", "another")
     await room.world.app._try_again()
     assert (await inbox.sure()).said == [("Add", bad)]
     assert await inbox.go() is None

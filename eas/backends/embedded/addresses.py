@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, exists, select
 
+from eas.engine.model import FolderType
+
 from .prepare import folded
-from .tables import AddressRow, GroupMemberRow, UserRow
+from .tables import AddressRow, FolderRow, GroupMemberRow, UserRow
 
 #: Groups within groups. More is a circle, or nobody knows any longer whom a message reaches.
 MAX_NESTED = 8
@@ -42,7 +44,7 @@ def _add(
         elif depth == 0:  # a member that is gone does not keep a message from the others
             reached.unknown.append(address)
     elif entry.user_id is not None:
-        reached.users[entry.user_id] = None
+        _add_user(connection, entry.user_id, address, reached)
     elif entry.group_id is not None and entry.group_id not in seen and depth < MAX_NESTED:
         seen.add(entry.group_id)
         members = connection.execute(
@@ -51,9 +53,19 @@ def _add(
         )
         for member, user_id in members.all():
             if user_id is not None:
-                reached.users[user_id] = None
+                primary = connection.execute(select(UserRow.address).where(UserRow.id == user_id)).scalar_one()
+                _add_user(connection, user_id, primary, reached)
             else:
                 _add(connection, member, default_domain, reached, seen, depth + 1)
+
+
+def _add_user(connection: Connection, user_id: str, address: str, reached: Reached) -> None:
+    """Somebody whose mail is on another server has no inbox here, and is reached there."""
+    inbox = exists().where(FolderRow.owner == user_id, FolderRow.type == int(FolderType.INBOX))
+    if connection.execute(select(inbox)).scalar_one():
+        reached.users[user_id] = None
+    else:
+        reached.elsewhere[address] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,21 @@ def create_special(tx: Writing, owner: str) -> None:
         _insert(tx, owner, 0, name, type, None)
 
 
+def ensure(tx: Writing, owner: str, types: frozenset[FolderType]) -> None:
+    """Those of the special folders whose types are asked for, as far as they are missing."""
+    rows = tx.connection.execute(select(FolderRow.type, FolderRow.name_key).where(FolderRow.owner == owner))
+    there = {(FolderType(row.type), row.name_key) for row in rows}
+    once = {type for type, _ in there} - USER_TYPES
+    made = [
+        (name, type) for name, type in SPECIAL
+        if type in types and type not in once and (type, key(name)) not in there
+    ]
+    for name, type in made:
+        _insert(tx, owner, 0, name, type, None)
+    if made:
+        tx.raise_hierarchy(owner)
+
+
 def recipient_cache(tx: Writing, owner: str) -> int:
     """The number of a user's recipient information cache; made now for those who are from before there was one."""
     _lock(tx, owner)

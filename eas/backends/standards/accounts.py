@@ -1,0 +1,164 @@
+"""Who may come in where the groupware is on other servers: they check the password, the gateway remembers the verdict.
+
+What is remembered is a keyed digest, for minutes, in this process. The password itself is in memory with the request,
+and with the connections that it opened. A server that says no while a verdict is remembered ends that verdict.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import structlog
+
+from eas.backends.embedded.accounts import EmbeddedAccounts
+from eas.backends.embedded.groupware import Groupware
+from eas.engine.errors import Unavailable
+from eas.engine.model import FolderType, Secret, User
+from eas.engine.ports import Directory, Mailbox, Outbox
+
+from . import members
+from .logins import Named, named
+from .ports import Account
+from .tenant import Tenant
+
+log = structlog.get_logger("eas.standards")
+
+#: How long a verdict counts: so long may somebody go on whose password was changed on the server.
+REMEMBER_SECONDS = 300.0
+#: Verdicts and users kept in memory, some hundred octets each.
+MAX_REMEMBERED = 20_000
+
+
+class Servers(Protocol):
+    """The servers of all tenants, and what is kept open to them (`standards.servers`)."""
+
+    async def check(self, account: Account) -> bool:
+        """Whether the credentials are good. Raises Unavailable."""
+        ...
+
+    async def identities(self, account: Account) -> tuple[str, Sequence[str]] | None:
+        """The name ("" for none) and the addresses that the servers know of a user; None if nothing is to be asked
+        just now. Raises Unavailable."""
+        ...
+
+    def kept(self, tenant: Tenant) -> frozenset[FolderType]:
+        """The types of folders that the embedded groupware keeps for these users."""
+        ...
+
+    def open(self, account: Account) -> tuple[Mailbox, Directory, Outbox]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    until: float
+    user_id: str
+
+
+class StandardAccounts:
+    """`embedded` lets in whoever is of no tenant."""
+
+    def __init__(
+        self, tenants: Sequence[Tenant], servers: Servers, ground: Groupware, embedded: EmbeddedAccounts, *,
+        default_domain: str, monotonic: Callable[[], float],
+    ) -> None:
+        self._tenants, self._servers, self._ground, self._embedded = tuple(tenants), servers, ground, embedded
+        self._default_domain, self._monotonic = default_domain, monotonic
+        self._key = secrets.token_bytes(32)
+        self._good: OrderedDict[bytes, _Verdict] = OrderedDict()
+        self._asking: dict[bytes, asyncio.Future[str | None]] = {}
+        #: By user: what the servers are entered with, for `open`.
+        self._entered: OrderedDict[str, tuple[Tenant, str]] = OrderedDict()
+
+    async def verify(self, login: str, password: str) -> User | None:
+        who = named(login, self._tenants, self._default_domain)
+        if who is None:
+            return await self._embedded.verify(login, password)
+        if not password:  # some servers take that for an anonymous login
+            return None
+        user_id = await self._verified(who, Secret(password))
+        if user_id is None:
+            return None
+        found = await self._ground.look(lambda c: members.load(c, user_id))
+        if found is None:
+            self.forget(user_id)
+            return None
+        user, enabled = found
+        if not enabled:
+            return None
+        self._enter(user_id, who)
+        return replace(user, login=who.login, secret=Secret(password))
+
+    def account(self, user: User) -> Account | None:
+        """A user who was let in, as the servers know them; None for those of the embedded groupware."""
+        entered = self._entered.get(user.id)
+        if entered is None or user.secret is None:
+            return None
+        tenant, login = entered
+        return Account(user=user, tenant=tenant, login=login, secret=user.secret, ground=self._ground)
+
+    def open(self, user: User) -> tuple[Mailbox, Directory, Outbox]:
+        account = self.account(user)
+        return self._embedded.open(user) if account is None else self._servers.open(account)
+
+    def forget(self, user_id: str) -> None:
+        """The verdicts on a user: a server has refused what was good before."""
+        for mark in [mark for mark, verdict in self._good.items() if verdict.user_id == user_id]:
+            del self._good[mark]
+
+    def _enter(self, user_id: str, who: Named) -> None:
+        self._entered[user_id] = (who.tenant, who.login)
+        self._entered.move_to_end(user_id)
+        while len(self._entered) > MAX_REMEMBERED:
+            self._entered.popitem(last=False)
+
+    async def _verified(self, who: Named, secret: Secret) -> str | None:
+        """The user's id; None for wrong credentials. Those who ask the same at the same time ask the server once."""
+        asked = "\0".join((who.tenant.name, who.login, str(len(secret.value)), secret.value))
+        mark = hmac.digest(self._key, asked.encode("utf-8", "surrogatepass"), "sha256")
+        verdict = self._good.get(mark)
+        if verdict is not None and self._monotonic() < verdict.until:
+            return verdict.user_id
+        if (asking := self._asking.get(mark)) is not None:
+            return await asyncio.shield(asking)
+        asking = self._asking[mark] = asyncio.ensure_future(self._ask(mark, who, secret))
+        asking.add_done_callback(lambda _: self._asking.pop(mark, None))
+        return await asyncio.shield(asking)
+
+    async def _ask(self, mark: bytes, who: Named, secret: Secret) -> str | None:
+        account = Account(
+            user=User(id="", login=who.login, address=who.address, addresses=(who.address,), name="", secret=secret),
+            tenant=who.tenant, login=who.login, secret=secret, ground=self._ground,
+        )
+        if not await self._servers.check(account):
+            return None
+        user_id = await members.join(self._ground, who, self._servers.kept(who.tenant))
+        await self._note_identities(user_id, account)
+        self._good[mark] = _Verdict(self._monotonic() + REMEMBER_SECONDS, user_id)
+        while len(self._good) > MAX_REMEMBERED:
+            self._good.popitem(last=False)
+        return user_id
+
+    async def _note_identities(self, user_id: str, account: Account) -> None:
+        """Nobody is kept out because a directory is away."""
+        at = await self._ground.look(lambda c: members.identities_at(c, user_id))
+        now = self._ground.now().timestamp()
+        if now - at / 1000 < IDENTITIES_SECONDS:
+            return
+        try:
+            told = await self._servers.identities(account)
+        except Unavailable as error:
+            log.info("the other addresses of a user are not known yet", user=user_id, reason=str(error))
+            return
+        if told is not None:
+            name, addresses = told
+            await self._ground.write(lambda tx: members.note_identities(tx, user_id, name, addresses))
+
+
+#: How often a user's names and other addresses are looked up.
+IDENTITIES_SECONDS = 86_400.0
