@@ -1,6 +1,6 @@
 """Logging in to a mail server: AUTH with the mechanism that fits what we have and what it offers.
 
-RFC 4954 (AUTH), RFC 4616 (PLAIN), RFC 7628 (OAUTHBEARER); LOGIN and XOAUTH2 are nobody's standard and widely offered.
+RFC 4954 (AUTH). LOGIN is nobody's standard and widely offered.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import aiosmtplib
 
+from eas.backends.standards import sasl
 from eas.backends.standards.tenant import Server
 from eas.engine.model import Secret
 
@@ -36,26 +37,28 @@ class _Mechanism:
     words: Callable[[str, str, Server], _Words]
 
 
-def oauth_bearer(name: str, token: str, server: Server) -> bytes:
-    """The initial response of OAUTHBEARER. RFC 7628 section 3.1; "," and "=" in the name are escaped as in RFC 5801."""
-    escaped = name.replace("=", "=3D").replace(",", "=2C")
-    return f"n,a={escaped},\x01host={server.host}\x01port={server.port}\x01auth=Bearer {token}\x01\x01".encode()
+def _oauth_bearer(name: str, token: str, server: Server) -> _Words:
+    return sasl.oauth_bearer(name, token, server.host, server.port), (sasl.OAUTH_BEARER_GIVES_UP,)
 
 
-def xoauth2(name: str, token: str) -> bytes:
-    return f"user={name}\x01auth=Bearer {token}\x01\x01".encode()
+def _xoauth2(name: str, token: str, server: Server) -> _Words:
+    return sasl.xoauth2(name, token), (sasl.XOAUTH2_GIVES_UP,)
 
 
-def plain(name: str, password: str, authzid: str = "") -> bytes:
-    return f"{authzid}\0{name}\0{password}".encode()
+def _plain(name: str, password: str, server: Server) -> _Words:
+    return sasl.plain(name, password), ()
 
 
-#: The best first. What a server says to a token that it refuses is a challenge; it wants a word before it ends.
+def _login(name: str, password: str, server: Server) -> _Words:
+    return b"", (name.encode(), password.encode())
+
+
+#: The best first.
 _MECHANISMS = (
-    _Mechanism("oauthbearer", True, lambda name, token, server: (oauth_bearer(name, token, server), (b"\x01",))),
-    _Mechanism("xoauth2", True, lambda name, token, server: (xoauth2(name, token), (b"",))),
-    _Mechanism("plain", False, lambda name, password, server: (plain(name, password), ())),
-    _Mechanism("login", False, lambda name, password, server: (b"", (name.encode(), password.encode()))),
+    _Mechanism("oauthbearer", True, _oauth_bearer),
+    _Mechanism("xoauth2", True, _xoauth2),
+    _Mechanism("plain", False, _plain),
+    _Mechanism("login", False, _login),
 )
 
 
