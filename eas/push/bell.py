@@ -91,6 +91,10 @@ class LocalBell:
         """How many devices are subscribed now."""
         return self._waiting
 
+    def waits(self, user_id: str) -> bool:
+        """Whether any device of a user is subscribed."""
+        return user_id in self._first
+
     def ring(self, user_id: str, collections: Collection[CollectionId], by_device: str = "") -> None:
         """`by_device` is not looked at: what a device changed may be news to a second program under the same id."""
         for listening in self._of_user(user_id):
