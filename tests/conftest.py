@@ -26,6 +26,8 @@ from eas.engine.model import FolderType
 from eas.protocol.version import Version
 from eas.server import routes
 
+pytest_plugins = ["groupware.fixtures"]
+
 _VALIDATE = xsd.load()
 DOMAIN = "example.com"
 USERS = {"anna": "Anna Arnold", "ben": "Ben Berger", "carla": "Carla Costa"}

@@ -1,0 +1,101 @@
+"""Fixtures of the servers, for every test; each is started when a test first asks for it, once a process.
+
+Tests that ask for one are marked `server`. A server that cannot be started fails its tests; with EAS_NO_SERVERS=1 they
+are skipped instead, except where CI is set.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Protocol, TypeVar
+
+import pytest
+
+from .authority import authority
+from .dovecot import Dovecot, Flavour
+from .radicale import Radicale
+from .slapd import Slapd
+from .smtp import Sink
+
+NAMES = frozenset({
+    "dovecot", "dovecot_condstore", "dovecot_plain", "cyrus", "radicale", "xandikos", "slapd", "mail_sink",
+})
+
+
+class _Runs(Protocol):
+    def start(self) -> object: ...
+
+    def stop(self) -> None: ...
+
+
+Server = TypeVar("Server", bound=_Runs)
+
+
+def without_servers() -> bool:
+    """Whether tests that need a server are to be skipped."""
+    return bool(os.environ.get("EAS_NO_SERVERS")) and not os.environ.get("CI")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if NAMES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("server")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    if authority.cache_info().currsize:
+        shutil.rmtree(authority().path, ignore_errors=True)
+
+
+def run(make: Callable[[], Server]) -> Iterator[Server]:
+    """A server while its fixture lives, ended in any case."""
+    if without_servers():
+        pytest.skip("EAS_NO_SERVERS is set")
+    server = make()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def dovecot() -> Iterator[Dovecot]:
+    yield from run(lambda: Dovecot(flavour=Flavour.FULL))
+
+
+@pytest.fixture(scope="session")
+def dovecot_condstore() -> Iterator[Dovecot]:
+    yield from run(lambda: Dovecot(flavour=Flavour.CONDSTORE))
+
+
+@pytest.fixture(scope="session")
+def dovecot_plain() -> Iterator[Dovecot]:
+    yield from run(lambda: Dovecot(flavour=Flavour.PLAIN))
+
+
+@pytest.fixture(scope="session")
+def radicale() -> Iterator[Radicale]:
+    yield from run(Radicale)
+
+
+@pytest.fixture(scope="session")
+def slapd() -> Iterator[Slapd]:
+    yield from run(Slapd)
+
+
+@pytest.fixture(scope="session")
+def _sink() -> Iterator[Sink]:
+    yield from run(Sink)
+
+
+@pytest.fixture
+def mail_sink(_sink: Sink) -> Iterator[Sink]:
+    """One server for all, as new for each test."""
+    _sink.reset()
+    yield _sink
+    _sink.reset()

@@ -1,0 +1,115 @@
+"""The servers of the tests do what their modules say."""
+
+from __future__ import annotations
+
+import imaplib
+import smtplib
+import socket
+import ssl
+
+import ldap3
+import pytest
+
+from .dovecot import MASTER, MASTER_PASSWORD, Dovecot
+from .radicale import Radicale
+from .slapd import PEOPLE, Slapd
+from .smtp import DROP, TAKE_AND_DROP, Sink, Stage
+
+LETTER = b"From: ben@example.com\r\nTo: anna@example.com\r\nSubject: Hello\r\n\r\nWords\r\n"
+
+
+def test_dovecot_delivers_to_a_new_user(dovecot: Dovecot) -> None:
+    login, _ = dovecot.new_user("anna")
+    dovecot.deliver(login, LETTER)
+    with dovecot.commands(login) as commands, dovecot.imap(login, "INBOX") as client:
+        status, found = client.search(None, "ALL")
+        assert (status, found) == ("OK", [b"1"])
+    assert [line.split(" ", 1)[1] for line in commands] == ['SELECT "INBOX"', "SEARCH ALL", "LOGOUT"]
+
+
+def test_dovecot_knows_the_master_user_and_tokens(dovecot: Dovecot) -> None:
+    login, _ = dovecot.new_user()
+    trust = ssl.create_default_context(cafile=dovecot.ca_file)
+    with imaplib.IMAP4_SSL(dovecot.host, dovecot.imaps_port, ssl_context=trust) as client:
+        client.authenticate("PLAIN", lambda _: f"{login}\0{MASTER}\0{MASTER_PASSWORD}".encode())
+    with imaplib.IMAP4(dovecot.host, dovecot.imap_port) as client:
+        client.starttls(trust)
+        client.authenticate("XOAUTH2", lambda _: f"user={login}\1auth=Bearer {dovecot.token(login)}\1\1".encode())
+    with imaplib.IMAP4(dovecot.host, dovecot.imap_port) as client, pytest.raises(imaplib.IMAP4.error):
+        client.login(login, "wrong")
+
+
+def test_dovecot_refuses_above_the_quota(dovecot: Dovecot) -> None:
+    login, _ = dovecot.new_user(quota="2K")
+    with pytest.raises(smtplib.SMTPDataError) as refused:
+        dovecot.deliver(login, LETTER + b"x" * 4000)
+    assert refused.value.smtp_code == 552
+
+
+def test_radicale_checks_passwords_and_protects_what_is_frozen(radicale: Radicale) -> None:
+    login, _ = radicale.new_user("anna")
+    other, _ = radicale.new_user("ben")
+    calendar = f"/{login}/calendar/"
+    assert radicale.request("PROPFIND", calendar, login, Depth="0").status == 207
+    assert radicale.request("PROPFIND", calendar, login, password="wrong").status == 401
+    assert radicale.request("PROPFIND", calendar, other).status == 403
+    frozen = radicale.make_frozen(login)
+    assert radicale.request("PROPFIND", frozen, login, Depth="0").status == 207
+    assert radicale.request("DELETE", frozen, login).status == 403
+
+
+def test_slapd_has_an_office_and_takes_more(slapd: Slapd) -> None:
+    login, password = slapd.new_user("dora")
+    trust = ssl.create_default_context(cafile=slapd.ca_file)
+    with socket.create_connection((slapd.host, slapd.ldaps_port)) as plain:
+        trust.wrap_socket(plain, server_hostname=slapd.host).close()
+    server = ldap3.Server(slapd.host, slapd.port)
+    line = ldap3.Connection(server, f"uid={login.partition('@')[0]},{PEOPLE}", password, auto_bind=True)
+    try:
+        assert line.search(slapd.base, "(uid=anna)", attributes=["cn", "jpegPhoto", "userCertificate;binary"])
+        assert line.entries[0].cn.value == "Anna Arnold"
+    finally:
+        line.unbind()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_the_sink_takes_mail(mail_sink: Sink, tls: bool) -> None:
+    login, password = mail_sink.new_user("anna")
+    trust = ssl.create_default_context(cafile=mail_sink.ca_file)
+    with (
+        smtplib.SMTP_SSL(mail_sink.host, mail_sink.tls_port, context=trust) if tls
+        else smtplib.SMTP(mail_sink.host, mail_sink.port)
+    ) as client:
+        if not tls:
+            client.starttls(context=trust)
+        client.login(login, password)
+        client.sendmail(
+            login, ["a@example.com", "b@example.com"], LETTER + b"..two dots\r\n", ["SMTPUTF8"], ["NOTIFY=NEVER"]
+        )
+    (taken,) = mail_sink.messages
+    assert taken.octets == LETTER + b"..two dots\r\n"
+    assert (taken.sender, taken.recipients, taken.login) == (login, ("a@example.com", "b@example.com"), login)
+    assert "SMTPUTF8" in taken.parameters
+    assert taken.recipient_parameters == (("NOTIFY=NEVER",),) * 2
+    assert taken.secured
+
+
+def _send(sink: Sink) -> None:
+    with smtplib.SMTP(sink.host, sink.port, timeout=5) as client:
+        client.sendmail("a@example.com", ["b@example.com"], LETTER)
+
+
+def test_the_sink_refuses_as_told(mail_sink: Sink) -> None:
+    mail_sink.auth = False
+    mail_sink.fail(Stage.RCPT, "450 4.2.1 Later", times=1)
+    with pytest.raises(smtplib.SMTPRecipientsRefused):
+        _send(mail_sink)
+    _send(mail_sink)
+    mail_sink.fail(Stage.END, DROP, times=1)
+    with pytest.raises(smtplib.SMTPServerDisconnected):
+        _send(mail_sink)
+    assert len(mail_sink.messages) == 1
+    mail_sink.fail(Stage.END, TAKE_AND_DROP, times=1)
+    with pytest.raises(smtplib.SMTPServerDisconnected):
+        _send(mail_sink)
+    assert len(mail_sink.messages) == 2
