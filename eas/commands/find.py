@@ -232,8 +232,8 @@ async def _people(
     text = criterion.query.strip()
     if not text:
         raise _Refused(Status.INVALID_REQUEST)
-    people, total = await session.directory.search(text, start, count)
     asked = criterion.options.picture
+    people, total = await session.directory.search(text, start, count, pictures=asked is not None)
     pictures = Pictures(asked.max_size, asked.max_pictures) if asked else None
     return [
         Result(properties=schema.dump("Find:Properties", entry_of(person, pictures), session.version))

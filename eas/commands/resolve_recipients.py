@@ -247,10 +247,12 @@ _FRACTION = re.compile(r"\.([0-9]+)")
 
 
 async def _resolved(to: str, work: _Work, session: Session) -> Resolved:
-    people = await session.directory.resolve(to.strip(), MAX_SUGGESTIONS) if to.strip() else ()
+    asked = work.options.picture
+    people = ()
+    if to.strip():
+        people = await session.directory.resolve(to.strip(), MAX_SUGGESTIONS, pictures=asked is not None)
     if not people:
         return Resolved(to=to, status=ResponseStatus.NOT_RESOLVED, count=0)
-    asked = work.options.picture
     pictures = Pictures(asked.max_size, asked.max_pictures) if asked else None
     if len(people) == 1:
         availability = await _availability(people[0], work, session)

@@ -41,8 +41,8 @@ async def _search_people(store: Store, session: Session) -> StoreResponse:
     if not text:
         raise Refused(StoreStatus.INVALID_REQUEST)
     start, count = window(store.options.range, MAX_PEOPLE)
-    people, total = await session.directory.search(text, start, count)
     asked = store.options.picture
+    people, total = await session.directory.search(text, start, count, pictures=asked is not None)
     pictures = Pictures(asked.max_size, asked.max_pictures) if asked else None
     results = [
         Result(properties=schema.dump("Search:Properties", entry_of(person, pictures), session.version))

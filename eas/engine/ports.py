@@ -224,13 +224,16 @@ class Mailbox(Protocol):
 class Directory(Protocol):
     """The Global Address List, as far as this user may see it, and the user's own contacts."""
 
-    async def search(self, text: str, start: int, count: int) -> tuple[Sequence[Person], int]:
+    async def search(
+        self, text: str, start: int, count: int, *, pictures: bool = True
+    ) -> tuple[Sequence[Person], int]:
         """People whose name, alias, address, phone, office, company or title begins with the text; and how many in
-        all."""
+        all. Without `pictures` neither these nor certificates need be read."""
         ...
 
-    async def resolve(self, text: str, limit: int) -> Sequence[Person]:
-        """GAL entries and contacts for one recipient as typed; an exact address gives one."""
+    async def resolve(self, text: str, limit: int, *, pictures: bool = True) -> Sequence[Person]:
+        """GAL entries and contacts for one recipient as typed; an exact address gives one. Without `pictures` only one
+        who is found alone needs to be read with picture, certificates and members."""
         ...
 
     async def busy(self, address: str, start: datetime, end: datetime) -> Sequence[BusyPeriod] | None:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from eas.engine.model import FolderType, Person, Right, User
 from eas.items import contacts
@@ -50,7 +50,9 @@ class EmbeddedDirectory:
     def __init__(self, groupware: Groupware, user: User) -> None:
         self._groupware, self._user = groupware, user
 
-    async def search(self, text: str, start: int, count: int) -> tuple[Sequence[Person], int]:
+    async def search(
+        self, text: str, start: int, count: int, *, pictures: bool = True
+    ) -> tuple[Sequence[Person], int]:
         """The address list alone, by display name."""
         def work(connection: Connection) -> tuple[list[Person], int]:
             found = sorted(_entries(connection, text), key=lambda entry: (folded(entry[0]), entry[1]))
@@ -59,7 +61,7 @@ class EmbeddedDirectory:
 
         return await self._groupware.read(work)
 
-    async def resolve(self, text: str, limit: int) -> Sequence[Person]:
+    async def resolve(self, text: str, limit: int, *, pictures: bool = True) -> Sequence[Person]:
         def work(connection: Connection) -> list[Person]:
             text_ = text.strip()
             exact = _exact(connection, self._user.id, text_) if "@" in text_ else []
@@ -77,6 +79,54 @@ class EmbeddedDirectory:
         return await self._groupware.read(lambda c: _busy(c, self._user, address, start, end))
 
 
+class EmbeddedPeople:
+    """The address list of one domain, or several, for those whose groupware is elsewhere."""
+
+    def __init__(self, groupware: Groupware, domains: Collection[str]) -> None:
+        self._groupware, self._domains = groupware, frozenset(map(folded, domains))
+
+    async def search(self, text: str, limit: int) -> Sequence[Person]:
+        return (await self.page(text, 0, limit))[0]
+
+    async def page(self, text: str, start: int, count: int) -> tuple[Sequence[Person], int]:
+        def work(connection: Connection) -> tuple[list[Person], int]:
+            found = _entries(connection, text, self._domains)
+            found.sort(key=lambda entry: (folded(entry[0]), entry[1]))
+            return _people(connection, [id for _, id in found[start : start + count]]), len(found)
+
+        return await self._groupware.read(work)
+
+    async def by_address(self, address: str) -> Person | None:
+        def work(connection: Connection) -> Person | None:
+            entry = find(connection, address)
+            found = _people(connection, [entry.user_id or entry.group_id or ""]) if entry is not None else []
+            return next(filter(self._shows, found), None)
+
+        return await self._groupware.read(work)
+
+    async def whole(self, people: Sequence[Person]) -> Sequence[Person]:
+        return people
+
+    def _shows(self, person: Person) -> bool:
+        return folded(person.address).rpartition("@")[2] in self._domains
+
+
+class EmbeddedContacts:
+    """The user's own contacts alone."""
+
+    def __init__(self, groupware: Groupware, user: User) -> None:
+        self._groupware, self._user = groupware, user
+
+    async def search(self, text: str, limit: int) -> Sequence[Person]:
+        return await self._groupware.read(
+            lambda c: _as_people(c, _contacts(c, self._user.id, text)[:limit])
+        )
+
+    async def by_address(self, address: str) -> Person | None:
+        found = await self._groupware.read(lambda c: _exact_contact(c, self._user.id, address))
+        return found[0] if found else None
+
+
 # --- The address list -------------------------------------------------------------------------------------------------
 
 
@@ -85,14 +135,18 @@ def _begins(column: ColumnElement[str], texts: Sequence[str]) -> ColumnElement[b
     return or_(*[and_(column >= text, column < text + "\U0010ffff") for text in texts])
 
 
-def _entries(connection: Connection, text: str) -> list[tuple[str, str]]:
-    """(name, id) of the users and groups found."""
+def _entries(connection: Connection, text: str, domains: Collection[str] = ()) -> list[tuple[str, str]]:
+    """(name, id) of the users and groups found; of some folded domains, or of all."""
     texts = searched_terms(text)
     if not texts:
         return []
     ids = select(TermRow.entry).where(_begins(TermRow.term, texts))  # type: ignore[arg-type]
     users = select(UserRow.name, UserRow.id).where(UserRow.id.in_(ids), UserRow.hidden.is_(False), UserRow.enabled)
     groups = select(GroupRow.name, GroupRow.id).where(GroupRow.id.in_(ids), GroupRow.hidden.is_(False))
+    if domains:
+        users = users.where(UserRow.domain.in_(domains))
+        lower = func.lower(GroupRow.address)
+        groups = groups.where(or_(*[lower.endswith(f"@{domain}", autoescape=True) for domain in domains]))
     found: list[tuple[str, str]] = []
     for statement in (users, groups):
         found += connection.execute(statement.limit(MAX_FOUND)).all()
@@ -135,8 +189,12 @@ def _exact(connection: Connection, user_id: str, address: str) -> list[Person]:
     entry = find(connection, address)
     if entry is not None:
         return _people(connection, [entry.user_id or entry.group_id or ""])
+    return _exact_contact(connection, user_id, address)
+
+
+def _exact_contact(connection: Connection, user_id: str, address: str) -> list[Person]:
     statement = select(ContactRow.__table__).where(
-        ContactRow.user_id == user_id, ContactRow.address_key == folded(address)
+        ContactRow.user_id == user_id, ContactRow.address_key == folded(address.strip())
     )
     return _as_people(connection, connection.execute(statement.limit(1)).all())
 

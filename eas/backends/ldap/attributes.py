@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -114,6 +115,7 @@ class AttributeMap:
 _NAME = re.compile(r"[A-Za-z0-9.-]+(?:;[A-Za-z0-9-]+)*")
 
 
+@lru_cache(1024)
 def base_name(attribute: str) -> str:
     """Without options (";binary", ";lang-de", ";range=0-1499"), in lower case."""
     return attribute.partition(";")[0].lower()

@@ -38,7 +38,11 @@ class Account:
 
     @property
     def domain(self) -> str:
-        return self.login.rpartition("@")[2] if "@" in self.login else self.tenant.domain
+        """The login's; where it has none that of the address, if the tenant has several and that is one of them."""
+        if "@" in self.login:
+            return self.login.rpartition("@")[2]
+        domain = self.user.address.rpartition("@")[2].lower()
+        return domain if domain in self.tenant.domains else self.tenant.domain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
