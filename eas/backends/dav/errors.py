@@ -48,5 +48,7 @@ def translated(gone: type[BackendError] = FolderGone) -> Iterator[None]:
 def refused(error: Refused, gone: type[BackendError] = FolderGone) -> BackendError:
     if error.status in GONE:
         return gone(f"the DAV server says: {error}")
+    if error.status == 409 and not error.condition:  # the collection of what was to be written; RFC 4918 9.7.1
+        return FolderGone(f"the DAV server says: {error}")
     made = _OF_CONDITION.get(error.condition) or _OF_STATUS.get(error.status, Unavailable)
     return made(f"the DAV server says: {error}")
