@@ -1,0 +1,1 @@
+"""ManageSieve: a client, and the out-of-office reply as a script beside the user's own rules."""
