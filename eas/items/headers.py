@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_tz
@@ -238,12 +238,19 @@ def value_and_params(value: bytes) -> tuple[str, Mapping[str, str]]:
     The mapping is shared: not to be changed.
     """
     head = value.partition(b";")[0].strip().lower().decode("ascii", "replace")
+    return head, parameters(
+        (name, _ESCAPED.sub(rb"\1", quoted) if quoted and b"\\" in quoted else quoted or plain.strip())
+        for name, quoted, plain in _PARAM.findall(value)
+    )
+
+
+def parameters(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Parameters as somebody else has split them (IMAP's BODYSTRUCTURE), joined and decoded in the same way."""
     params: dict[str, str] = {}
     pieces: dict[str, dict[int, tuple[bool, bytes]]] = {}
-    for name, quoted, plain in _PARAM.findall(value):
+    for name, raw in pairs:
         key = name.lower().decode("ascii", "replace")
-        raw = _ESCAPED.sub(rb"\1", quoted) if quoted and b"\\" in quoted else quoted or plain.strip()
-        section = _SECTION.match(key)
+        section = _SECTION.match(key) if "*" in key else None
         if section is None:
             params.setdefault(key, text(raw))
         else:
@@ -251,7 +258,7 @@ def value_and_params(value: bytes) -> tuple[str, Mapping[str, str]]:
             pieces.setdefault(section[1], {}).setdefault(int(section[2] or 0), (encoded, raw))
     for key, numbered in pieces.items():
         params[key] = _joined(numbered)
-    return head, params
+    return params
 
 
 def _joined(pieces: dict[int, tuple[bool, bytes]]) -> str:

@@ -31,9 +31,12 @@ class ImapError(Exception):
 
 
 class No(ImapError):
-    def __init__(self, text: str, code: str = "") -> None:
+    """`detail` is what follows the code, as it stands (MODIFIED 7,9)."""
+
+    def __init__(self, text: str, code: str = "", detail: bytes = b"") -> None:
         super().__init__(text)
         self.code = code
+        self.detail = detail
 
 
 class LoginRefused(No):
@@ -73,8 +76,8 @@ class Status:
 
 class Fetched(NamedTuple):
     """One message of a FETCH answer, as far as it was told. `flags` as the server spells them. `sections` by what was
-    asked, in upper case: "" the whole (BODY[]), "HEADER", "1", "1.2", "2.MIME"; perhaps cut short; what the message does
-    not have is missing. `modseq` 0 if untold.
+    asked, in upper case: "" the whole (BODY[]), "HEADER", "1", "1.2", "2.MIME"; perhaps cut short; what the message
+    does not have is missing. `modseq` 0 if untold.
 
     A tuple, since a listing makes one of them for each message of a mailbox and a frozen dataclass costs nine times as
     much. Name the fields when making one.
@@ -144,8 +147,17 @@ class Session(Protocol):
     STORE and EXPUNGE; LIST-STATUS by STATUS); what cannot, raises Bad before anything is sent.
     """
 
-    capabilities: frozenset[str]
-    selected: Selected | None
+    @property
+    def capabilities(self) -> frozenset[str]: ...
+
+    @property
+    def selected(self) -> Selected | None: ...
+
+    @property
+    def expunged(self) -> bool:
+        """A message has gone of the selected mailbox that the server named by its sequence number (without QRESYNC), so
+        that only comparing tells which. True until the mailbox is selected anew or left."""
+        ...
 
     @property
     def can_resync(self) -> bool:

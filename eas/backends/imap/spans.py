@@ -1,4 +1,5 @@
-"""Arithmetic with sets of UIDs as spans: sorted, disjoint, not touching pairs of first and last. RFC 3501, sequence-set.
+"""Arithmetic with sets of UIDs as spans: sorted, disjoint, not touching pairs of first and last. RFC 3501, Formal
+Syntax, sequence-set.
 
 Every function here takes spans in that form and gives them so, except where it says that they may come in any order.
 """
