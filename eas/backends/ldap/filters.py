@@ -61,17 +61,13 @@ def escaped(value: str) -> str:
     return _SPECIAL.sub(lambda found: f"\\{ord(found[0]):02x}", value)
 
 
-_SPECIAL_DN = re.compile(r'[\x00-\x1f"+,;<=>\\\x7f]')
+_SPECIAL_DN = re.compile(r'[\x00-\x1f"#+,;<=>\\\x7f]|^ | $')
 
 
 def escaped_dn(value: str) -> str:
-    """A value in a distinguished name. RFC 4514 2.4: also a space or number sign at the beginning, a space at the end.
-    """
+    """A value in a distinguished name. RFC 4514 2.4."""
     value = value.encode(errors="ignore").decode()
-    out = _SPECIAL_DN.sub(lambda found: f"\\{ord(found[0]):02x}", value)
-    if out.startswith((" ", "#")):
-        out = "\\" + out
-    return out[:-1] + "\\20" if out.endswith(" ") and not out.endswith("\\ ") else out
+    return _SPECIAL_DN.sub(lambda found: f"\\{ord(found[0]):02x}", value)
 
 
 def both(one: str, other: str) -> str:
