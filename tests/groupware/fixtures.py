@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 import pytest
 
 from .authority import authority
+from .cyrus import Cyrus
 from .dovecot import Dovecot, Flavour
 from .radicale import Radicale
 from .slapd import Slapd
@@ -46,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_unconfigure() -> None:
+def pytest_sessionfinish() -> None:
     if authority.cache_info().currsize:
         shutil.rmtree(authority().path, ignore_errors=True)
 
@@ -76,6 +77,11 @@ def dovecot_condstore() -> Iterator[Dovecot]:
 @pytest.fixture(scope="session")
 def dovecot_plain() -> Iterator[Dovecot]:
     yield from run(lambda: Dovecot(flavour=Flavour.PLAIN))
+
+
+@pytest.fixture(scope="session")
+def cyrus() -> Iterator[Cyrus]:
+    yield from run(Cyrus)
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,9 @@ import ssl
 import ldap3
 import pytest
 
+from .cyrus import MASTER as CYRUS_MASTER
+from .cyrus import MASTER_PASSWORD as CYRUS_MASTER_PASSWORD
+from .cyrus import Cyrus
 from .dovecot import MASTER, MASTER_PASSWORD, Dovecot
 from .radicale import Radicale
 from .slapd import PEOPLE, Slapd
@@ -44,6 +47,21 @@ def test_dovecot_refuses_above_the_quota(dovecot: Dovecot) -> None:
     with pytest.raises(smtplib.SMTPDataError) as refused:
         dovecot.deliver(login, LETTER + b"x" * 4000)
     assert refused.value.smtp_code == 552
+
+
+def test_cyrus_has_everything_for_a_new_user(cyrus: Cyrus) -> None:
+    login, _ = cyrus.new_user("anna")
+    cyrus.deliver(login, LETTER)
+    with cyrus.imap(login, "INBOX") as client:
+        assert client.search(None, "ALL") == ("OK", [b"1"])
+    trust = ssl.create_default_context(cafile=cyrus.ca_file)
+    with imaplib.IMAP4_SSL(cyrus.host, cyrus.imaps_port, ssl_context=trust) as client:
+        client.authenticate("PLAIN", lambda _: f"{login}\0{CYRUS_MASTER}\0{CYRUS_MASTER_PASSWORD}".encode())
+    with imaplib.IMAP4(cyrus.host, cyrus.imap_port) as client, pytest.raises(imaplib.IMAP4.error):
+        client.login(login, "wrong")
+    home = f"/dav/calendars/user/{login}/"
+    assert b"Default" in cyrus.dav.request("PROPFIND", home, login, Depth="1").body
+    assert cyrus.dav.request("PROPFIND", home, login, password="wrong").status == 401
 
 
 def test_radicale_checks_passwords_and_protects_what_is_frozen(radicale: Radicale) -> None:
