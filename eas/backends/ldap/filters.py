@@ -52,22 +52,26 @@ def _filled(template: str, who: Who, escape: Callable[[str], str]) -> str:
 
 #: NUL, parentheses, asterisk and backslash must be written by their octets (RFC 4515 3), others may: those that lenient
 #: parsers take for the operator, or for blanks around the value.
-_SPECIAL = re.compile(r"[\x00-\x1f!&()*:<=>\\|~\x7f]|^ | $")
+_SPECIAL = re.compile(r"[\x00-\x1f!&()*:<=>\\|~\x7f]|^\s+|\s+\Z")
+
+
+def _octets(found: re.Match[str]) -> str:
+    return "".join(f"\\{octet:02x}" for octet in found[0].encode())
 
 
 def escaped(value: str) -> str:
     """An assertion value. Halves of surrogates, which are no characters, go."""
     value = value.encode(errors="ignore").decode()
-    return _SPECIAL.sub(lambda found: f"\\{ord(found[0]):02x}", value)
+    return _SPECIAL.sub(_octets, value)
 
 
-_SPECIAL_DN = re.compile(r'[\x00-\x1f"#+,;<=>\\\x7f]|^ | $')
+_SPECIAL_DN = re.compile(r'[\x00-\x1f"#+,;<=>\\\x7f]|^\s+|\s+\Z')
 
 
 def escaped_dn(value: str) -> str:
     """A value in a distinguished name. RFC 4514 2.4."""
     value = value.encode(errors="ignore").decode()
-    return _SPECIAL_DN.sub(lambda found: f"\\{ord(found[0]):02x}", value)
+    return _SPECIAL_DN.sub(_octets, value)
 
 
 def both(one: str, other: str) -> str:
