@@ -61,6 +61,7 @@ class _Memory:
     principals: OrderedDict[tuple[Entrance, str], tuple[float, Principal]] = field(default_factory=OrderedDict)
     unsynced: OrderedDict[str, None] = field(default_factory=OrderedDict)
     tagless: set[str] = field(default_factory=set)  # origins without CTags
+    refused: OrderedDict[tuple[Entrance, str], float] = field(default_factory=OrderedDict)
 
 
 class DavClients:
@@ -119,6 +120,21 @@ class DavClient:
         while len(self._memory.principals) > MAX_REMEMBERED:
             self._memory.principals.popitem(last=False)
         return found
+
+    def known(self) -> Principal | None:
+        """What was last discovered, without asking."""
+        held = self._memory.principals.get((self._entrance, self.start))
+        return held[1] if held is not None else None
+
+    def refused(self, what: str) -> None:
+        """The server does not take this from this user: not worth asking for a while."""
+        self._memory.refused[self._entrance, what] = self._monotonic()
+        while len(self._memory.refused) > MAX_REMEMBERED:
+            self._memory.refused.popitem(last=False)
+
+    def refuses(self, what: str) -> bool:
+        at = self._memory.refused.get((self._entrance, what))
+        return at is not None and self._monotonic() - at < REMEMBERED_SECONDS
 
     async def check(self) -> bool:
         """Whether the server takes the credentials, asked anew. Raises Unreachable."""
@@ -318,6 +334,15 @@ class DavClient:
             if found:
                 return found
         return []
+
+    async def holds(self, href: str, component: str) -> Mapping[str, str]:
+        """The objects of a calendar that have this component, with their ETags."""
+        reader = MultistatusReader()
+        return {
+            found: response.text(_ETAG)
+            async for found, response in self._report(href, xmlbody.query_component(component), "1", reader)
+            if is_below(found, href) and response.status == 200
+        }
 
     async def query_between(self, href: str, start: datetime, end: datetime) -> Sequence[str]:
         """The hrefs of the events that touch a span."""

@@ -2,7 +2,7 @@
 
 An href is kept and sent back as the server wrote it: mostly an absolute path ("/dav/anna/Default/1%202.ics"), a whole
 URL only on the second of two configured servers. Servers do not always write the same one alike (`@` or `%40`), so two
-are compared by `canonical`.
+are compared by `canonical`. Collections are called by that, with a slash, where a name must not change (`source`).
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, unquote, unquote_to_bytes, urljoin, urlsplit
 
-#: RFC 3986 2: what may stand in a path besides "%". All else is encoded before it is sent: a blank or a line end would
-#: end the request's first line.
-_PATH = "/-._~!$&'()*+,;=:@"
+#: What may not stand in a path, RFC 3986 3.3, with percent signs that encode nothing. It is encoded before it is sent:
+#: a blank or a line end would end the first line of a request.
 _STRAY = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9%/\-._~!$&'()*+,;=:@]")
 
 #: Longer ones are no names of objects (`std_place.locator` and `std_object.href` take 1,024).
@@ -20,10 +19,10 @@ MAX_HREF = 1024
 
 
 def canonical(href: str) -> str:
-    """For comparing only: equal for hrefs that name the same thing, whatever is percent-encoded in them and whether a
-    collection ends in a slash."""
+    """Equal for hrefs that name the same thing, whatever is percent-encoded in them and whether a collection ends in a
+    slash. All is encoded that may be: some servers take a bare "+" for a blank."""
     origin, path = split(href)
-    return origin.lower() + quote(unquote_to_bytes(path), safe=_PATH).rstrip("/")
+    return origin.lower() + quote(unquote_to_bytes(path), safe="/").rstrip("/")
 
 
 def sendable(href: str) -> str:

@@ -257,6 +257,11 @@ def query_uid(kind: str, uid: str, component: str = "VEVENT") -> bytes:
     return _calendar_query(_element(f"{CAL}comp-filter", uid_filter, attributes={"name": component}))
 
 
+def query_component(component: str) -> bytes:
+    """RFC 4791 9.7.1"""
+    return _calendar_query(_element(f"{CAL}comp-filter", attributes={"name": component}))
+
+
 def query_between(start: str, end: str) -> bytes:
     """The events that touch a span; moments as in iCalendar ("20261121T080000Z"). RFC 4791 7.8.1"""
     span = _element(f"{CAL}time-range", attributes={"start": start, "end": end})
