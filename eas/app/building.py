@@ -35,14 +35,17 @@ from eas.engine.errors import Contended, Unavailable
 from eas.engine.model import User
 from eas.engine.session import Limits
 from eas.items.documents import parse_link
-from eas.push.bell import LocalBell
 from eas.push.clock import SystemClock
 from eas.push.entropy import SystemEntropy
 from eas.push.leases import LocalLeases
+from eas.push.watch import WatchedBell
 from eas.server import routes
 from eas.server.control import SOCKET, ControlServer
 from eas.server.ports import Manner, Ports
 from eas.store import SqlStateStore
+
+from .elsewhere import Elsewhere
+from .tenants import tenants_of
 
 log = structlog.get_logger("eas.app")
 
@@ -65,7 +68,8 @@ class App:
     transactions: Transactions
     store: SqlStateStore
     embedded: Embedded
-    bell: LocalBell
+    elsewhere: Elsewhere
+    bell: WatchedBell
     asgi: ASGIApp
     lmtp: LmtpServer
     #: Called when the control socket is told to stop; `serve` puts the server's own way to stop here.
@@ -111,6 +115,8 @@ class App:
             await self._control.close()
             self._control = None
         await self.lmtp.close()
+        await self.bell.close()
+        await self.elsewhere.close()
         await self.store.close()
         await self.transactions.close()
         await self.database.close()
@@ -138,21 +144,23 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
     them rung in a running server. Raises ConfigError for what only shows here."""
     database = Database(settings.database_url)
     shared = transactions(database)
-    bell, clock, leases, entropy = LocalBell(), SystemClock(), LocalLeases(), SystemEntropy()
+    elsewhere = Elsewhere(tenants_of(settings))
+    bell, clock, leases, entropy = WatchedBell(elsewhere.watch_of), SystemClock(), LocalLeases(), SystemEntropy()
     domain = settings.domain or "localhost"
     embedded = open_embedded(
-        shared, domain=domain, relay=_relay(settings), ring=ring or bell.ring, now=clock.now,
+        shared, domain=domain, relay=_relay(settings), ring=elsewhere.rung(ring or bell.ring), now=clock.now,
         limits=GroupwareLimits(message=settings.lmtp.max_bytes),
     )
     store = SqlStateStore(shared, _remembered(embedded.admin.groups_of, clock.monotonic), release=RELEASE)
+    accounts = elsewhere.join(embedded, settings.domain, clock.monotonic) if elsewhere.tenants else embedded.accounts
     ports = Ports(
-        accounts=embedded.accounts, store=store, bell=bell, clock=clock, leases=leases, entropy=entropy,
+        accounts=accounts, store=store, bell=bell, clock=clock, leases=leases, entropy=entropy,
         ready=_readiness(database), documents=_documents(settings),
         revocation_lists=HttpRevocationLists(hosts=settings.certificates.crl_hosts, monotonic=clock.monotonic),
     )
     return App(
         settings=settings, database=database, transactions=shared, store=store, embedded=embedded,
-        bell=bell, asgi=routes.application(ports, _manner(settings)),
+        elsewhere=elsewhere, bell=bell, asgi=routes.application(ports, _manner(settings)),
         lmtp=LmtpServer(embedded.office, limit=settings.lmtp.max_bytes, now=clock.now, hostname=domain),
     )
 

@@ -33,6 +33,11 @@ log = structlog.get_logger("eas.standards")
 REMEMBER_SECONDS = 300.0
 #: Verdicts and users kept in memory, some hundred octets each.
 MAX_REMEMBERED = 20_000
+#: How long it is known how to enter the servers for somebody: longer than any wait of a device.
+PRESENT_SECONDS = 2 * 3600.0
+
+#: How often a user's names and other addresses are looked up.
+IDENTITIES_SECONDS = 86_400.0
 
 
 class Servers(Protocol):
@@ -72,8 +77,8 @@ class StandardAccounts:
         self._key = secrets.token_bytes(32)
         self._good: OrderedDict[bytes, _Verdict] = OrderedDict()
         self._asking: dict[bytes, asyncio.Future[str | None]] = {}
-        #: By user: what the servers are entered with, for `open`.
-        self._entered: OrderedDict[str, tuple[Tenant, str]] = OrderedDict()
+        #: By user: as they last came in, and when.
+        self._entered: OrderedDict[str, tuple[float, Account]] = OrderedDict()
 
     async def verify(self, login: str, password: str) -> User | None:
         who = named(login, self._tenants, self._default_domain)
@@ -91,31 +96,33 @@ class StandardAccounts:
         user, enabled = found
         if not enabled:
             return None
-        self._enter(user_id, who)
-        return replace(user, login=who.login, secret=Secret(password))
+        return self._enter(replace(user, login=who.login, secret=Secret(password)), who)
 
-    def account(self, user: User) -> Account | None:
-        """A user who was let in, as the servers know them; None for those of the embedded groupware."""
-        entered = self._entered.get(user.id)
-        if entered is None or user.secret is None:
-            return None
-        tenant, login = entered
-        return Account(user=user, tenant=tenant, login=login, secret=user.secret, ground=self._ground)
+    def present(self, user_id: str) -> Account | None:
+        """Somebody who came in not long ago; None for others, and for users of the embedded groupware."""
+        entered = self._entered.get(user_id)
+        return entered[1] if entered is not None else None
 
     def open(self, user: User) -> tuple[Mailbox, Directory, Outbox]:
-        account = self.account(user)
-        return self._embedded.open(user) if account is None else self._servers.open(account)
+        account = self.present(user.id)
+        if account is None or user.secret is None:
+            return self._embedded.open(user)
+        return self._servers.open(replace(account, user=user, secret=user.secret))
 
     def forget(self, user_id: str) -> None:
         """The verdicts on a user: a server has refused what was good before."""
         for mark in [mark for mark, verdict in self._good.items() if verdict.user_id == user_id]:
             del self._good[mark]
 
-    def _enter(self, user_id: str, who: Named) -> None:
-        self._entered[user_id] = (who.tenant, who.login)
-        self._entered.move_to_end(user_id)
-        while len(self._entered) > MAX_REMEMBERED:
+    def _enter(self, user: User, who: Named) -> User:
+        assert user.secret is not None
+        account = Account(user=user, tenant=who.tenant, login=who.login, secret=user.secret, ground=self._ground)
+        now = self._monotonic()
+        self._entered[user.id] = (now, account)
+        self._entered.move_to_end(user.id)
+        while len(self._entered) > MAX_REMEMBERED or now - next(iter(self._entered.values()))[0] > PRESENT_SECONDS:
             self._entered.popitem(last=False)
+        return user
 
     async def _verified(self, who: Named, secret: Secret) -> str | None:
         """The user's id; None for wrong credentials. Those who ask the same at the same time ask the server once."""
@@ -158,7 +165,3 @@ class StandardAccounts:
         if told is not None:
             name, addresses = told
             await self._ground.write(lambda tx: members.note_identities(tx, user_id, name, addresses))
-
-
-#: How often a user's names and other addresses are looked up.
-IDENTITIES_SECONDS = 86_400.0

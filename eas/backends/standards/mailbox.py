@@ -40,6 +40,10 @@ class CombinedMailbox:
         self._account, self._sources, self._embedded = account, sources, embedded
         self._hierarchies, self._mail, self._kept, self._vacation = hierarchies, mail, kept, vacation
 
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        return tuple(self._sources)
+
     # -- folders
 
     async def hierarchy_token(self, *, fresh: bool = False) -> Token:
@@ -209,6 +213,13 @@ class CombinedMailbox:
         if not standing.folder.own:
             raise NotAllowed(f"folder {id} belongs to somebody else")
         return standing
+
+    async def schedules(self, uid: str) -> bool:
+        """Whether the appointment of a UID stands in a calendar whose server tells the others of it."""
+        for standing in (await self.snapshot()).standing.values():
+            if standing.folder.schedules and await self.feed(standing.folder).by_uid(uid) is not None:
+                return True
+        return False
 
     # -- conversations, searches, absence
 
