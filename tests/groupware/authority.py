@@ -14,7 +14,8 @@ from cryptography.x509.oid import NameOID
 
 from .process import HOST, folder
 
-_DAYS = timedelta(days=2)
+#: How long certificates last; a server that makes its own would replace those that end within a month.
+_DAYS = timedelta(days=60)
 
 
 @dataclass(frozen=True, slots=True)

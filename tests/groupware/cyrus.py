@@ -177,6 +177,7 @@ sasl_pwcheck_method: saslauthd
 sasl_saslauthd_path: {path}/mux
 sasl_mech_list: PLAIN LOGIN
 allowplaintext: yes
+failedloginpause: 0
 tls_server_cert: {pair.certificate}
 tls_server_key: {pair.key}
 autocreate_quota: 0

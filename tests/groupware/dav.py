@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import ssl
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -24,9 +25,10 @@ class Answer:
 
 @dataclass(slots=True, kw_only=True)
 class DavHost:
-    """`url` is the root, with a slash at its end."""
+    """`url` is the root, with a slash at its end. `ca_file` is "" where it is not https."""
 
     url: str = ""
+    ca_file: str = ""
     users: Users = field(default_factory=Users)
 
     @property
@@ -47,7 +49,7 @@ class DavHost:
         secret = self.password(login) if password is None else password
         token = base64.b64encode(f"{login}:{secret}".encode()).decode()
         sent = {"Authorization": f"Basic {token}"} | {name.replace("_", "-"): value for name, value in headers.items()}
-        line = http.client.HTTPConnection(self.host, self.port, timeout=30)
+        line = self._connection()
         try:
             octets = body.encode() if isinstance(body, str) else body
             line.request(method, path if path.startswith("/") else urlsplit(self.url).path + path, octets, sent)
@@ -56,6 +58,12 @@ class DavHost:
             return Answer(answer.status, fields, answer.read())
         finally:
             line.close()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if not self.ca_file:
+            return http.client.HTTPConnection(self.host, self.port, timeout=30)
+        trust = ssl.create_default_context(cafile=self.ca_file)
+        return http.client.HTTPSConnection(self.host, self.port, timeout=30, context=trust)
 
     def put(self, path: str, login: str, body: bytes | str, **headers: str) -> Answer:
         """An object as another client stores it. Raises AssertionError if it is refused."""

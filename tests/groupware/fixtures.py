@@ -19,6 +19,7 @@ from .dovecot import Dovecot, Flavour
 from .radicale import Radicale
 from .slapd import Slapd
 from .smtp import Sink
+from .xandikos import Xandikos
 
 NAMES = frozenset({
     "dovecot", "dovecot_condstore", "dovecot_plain", "cyrus", "radicale", "xandikos", "slapd", "mail_sink",
@@ -87,6 +88,11 @@ def cyrus() -> Iterator[Cyrus]:
 @pytest.fixture(scope="session")
 def radicale() -> Iterator[Radicale]:
     yield from run(Radicale)
+
+
+@pytest.fixture(scope="session")
+def xandikos() -> Iterator[Xandikos]:
+    yield from run(Xandikos)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from .dovecot import MASTER, MASTER_PASSWORD, Dovecot
 from .radicale import Radicale
 from .slapd import PEOPLE, Slapd
 from .smtp import DROP, TAKE_AND_DROP, Sink, Stage
+from .xandikos import Xandikos
 
 LETTER = b"From: ben@example.com\r\nTo: anna@example.com\r\nSubject: Hello\r\n\r\nWords\r\n"
 
@@ -74,6 +75,15 @@ def test_radicale_checks_passwords_and_protects_what_is_frozen(radicale: Radical
     frozen = radicale.make_frozen(login)
     assert radicale.request("PROPFIND", frozen, login, Depth="0").status == 207
     assert radicale.request("DELETE", frozen, login).status == 403
+
+
+def test_xandikos_keeps_users_apart(xandikos: Xandikos) -> None:
+    login, _ = xandikos.new_user("anna")
+    other, _ = xandikos.new_user("ben")
+    home = f"/{login}/calendars/"
+    assert b"calendars/calendar/" in xandikos.request("PROPFIND", home, login, Depth="1").body
+    assert xandikos.request("PROPFIND", home, login, password="wrong").status == 401
+    assert xandikos.request("PROPFIND", home, other, Depth="1").status >= 400  # 500, when it means 403
 
 
 def test_slapd_has_an_office_and_takes_more(slapd: Slapd) -> None:
