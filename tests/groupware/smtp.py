@@ -208,7 +208,7 @@ class Conversation(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
-        while not self.hung and self.buffer:
+        while not self.hung and self.buffer and self.securing is None:
             if self.expected:
                 chunk = bytes(self.buffer[: self.expected])
                 del self.buffer[: self.expected]
@@ -304,6 +304,9 @@ class Conversation(asyncio.Protocol):
         assert plain is not None
         with contextlib.suppress(OSError):
             self.transport = await loop.start_tls(plain, self, self.tls, server_side=True)
+            # The first command may have come together with the end of the handshake, before there was this transport.
+            self.securing = None
+            self.data_received(b"")
 
     def _auth(self, rest: str) -> None:
         mechanism, _, initial = rest.partition(" ")
