@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import aiohttp
+from multidict import CIMultiDict
 from yarl import URL
 
 from .hrefs import resolved, sendable, split
@@ -77,7 +78,7 @@ def basic(login: str, password: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """`href` is where it came from after redirects; names of headers in any case."""
+    """`href` is where it came from after redirects; headers by name in any case, once each."""
 
     status: int
     headers: Mapping[str, str]
@@ -99,7 +100,10 @@ class Transport:
         """Raises LoginRefused, Refused (any other status than 2xx), Unreachable."""
         async with self._asked(entrance, method, href, body, headers or {}) as (response, asked):
             whole = b"".join([piece async for piece in _pieces(response, most)])
-            return Reply(status=response.status, headers=response.headers, body=whole, href=asked)
+            told = response.headers
+            # Cyrus spreads its DAV header over several lines. RFC 9110 5.3
+            joined = CIMultiDict((name, ", ".join(told.getall(name))) for name in dict.fromkeys(told))
+            return Reply(status=response.status, headers=joined, body=whole, href=asked)
 
     async def multistatus(
         self, entrance: Entrance, method: str, href: str, body: bytes, depth: str, reader: MultistatusReader
