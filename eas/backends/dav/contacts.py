@@ -28,8 +28,8 @@ FRESH_SECONDS = 60.0
 
 
 class DavContacts:
-    """`standards.ports.AddressList` over address books; None for all in which a device has ever shown somebody. A server
-    that is away leaves what is known, without photos."""
+    """`standards.ports.AddressList` over address books; None for all in which anybody is known. A server that is away
+    leaves what is known, without photos."""
 
     def __init__(self, account: Account, client: Collections, numbers: Sequence[Numbered] | None = None) -> None:
         self._account, self._client, self._numbers = account, client, numbers
