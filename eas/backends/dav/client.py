@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 import structlog
 
 from eas.backends.standards.ports import Account
+from eas.backends.standards.tenant import Provider
 from eas.items.contentline import parse
 from eas.items.native import Unreadable
 
@@ -90,7 +91,10 @@ class DavClient:
         if server is None:
             raise Unreachable("no DAV server is configured")
         self.start = _filled(server.url, account)
-        self.start_addressbooks = _filled(server.addressbook_url, account)
+        books = _filled(server.addressbook_url, account)
+        #: The company's address book, if that is its directory: no place where a user's own books are looked for.
+        self.company = books if account.tenant.directory is Provider.CARDDAV else ""
+        self.start_addressbooks = "" if self.company else books
         self.homes = (_filled(server.calendars, account), _filled(server.addressbooks, account))
         own = bool(server.login)
         # Whoever enters as somebody else is not the principal that the server would tell.
@@ -101,7 +105,7 @@ class DavClient:
             authorization = f"Bearer {account.secret.value}"
         else:
             authorization = basic(account.login, account.secret.value)
-        origin, other = _origin(self.start), _origin(self.start_addressbooks)
+        origin, other = _origin(self.start), _origin(books)
         self._entrance = Entrance(
             origin=origin, other="" if other == origin else other, authorization=authorization,
             ca_file=server.ca_file, timeout_seconds=server.timeout_seconds,

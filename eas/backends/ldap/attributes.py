@@ -15,6 +15,7 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.hazmat.primitives.serialization.pkcs7 import load_der_pkcs7_certificates
 
+from eas.backends.standards.enclosed import Enclosed
 from eas.backends.standards.people_index import MAX_ADDRESS, Listed, shortened
 from eas.engine.model import Person
 
@@ -147,12 +148,17 @@ def listed(dn: str, values: Values, attributes: AttributeMap) -> Listed | None:
         return None
     found["name"] = found["name"] or " ".join(filter(None, (found["first_name"], found["last_name"]))) or address
     found["alias"] = found["alias"] or address.partition("@")[0]
-    further = dict.fromkeys(_addresses(values, fields["addresses"]))
     names = [text for text in _texts(values, ("uid", "sAMAccountName")) if text]
     return Listed(
-        locator=dn, person=Person(address=address, **found), addresses=tuple(further)[:MAX_VALUES],
+        locator=dn, person=Person(address=address, **found), addresses=addresses_of(values, attributes),
         keys=(locator_key(dn), *(user_key(name) for name in names[:MAX_VALUES])),
     )
+
+
+def addresses_of(values: Values, attributes: AttributeMap) -> tuple[str, ...]:
+    """All addresses of an entry, the primary one first."""
+    names = (*attributes.fields["address"], *attributes.fields["addresses"])
+    return tuple(dict.fromkeys(_addresses(values, names)))[:MAX_VALUES]
 
 
 def locator_key(dn: str) -> str:
@@ -185,19 +191,6 @@ def _addresses(values: Values, names: Iterable[str]) -> Iterator[str]:
 
 
 # --- What is read when somebody is shown ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Enclosed:
-    """`members` as they stand there: distinguished names, addresses, user names."""
-
-    picture: bytes = b""
-    certificates: tuple[bytes, ...] = ()
-    members: tuple[str, ...] = ()
-
-    @property
-    def size(self) -> int:
-        return len(self.picture) + sum(map(len, self.certificates)) + sum(map(len, self.members))
 
 
 def enclosed(values: Values, attributes: AttributeMap) -> Enclosed:

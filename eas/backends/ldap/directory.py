@@ -15,15 +15,26 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from eas.backends.embedded.prepare import folded, searched_terms
+from eas.backends.standards.enclosed import Enclosed, EnclosedCache
 from eas.backends.standards.people_index import Listed, PeopleIndex, order
 from eas.backends.standards.ports import Account
 from eas.backends.standards.scopes import Scope, Scopes
 from eas.backends.standards.tenant import LdapServer
+from eas.engine.errors import Unavailable
 from eas.engine.model import Person
 
-from .attributes import MAX_MEMBERS, PREFIXES, AttributeMap, Enclosed, enclosed, listed, locator_key, user_key
+from .attributes import (
+    MAX_MEMBERS,
+    PREFIXES,
+    AttributeMap,
+    addresses_of,
+    enclosed,
+    listed,
+    locator_key,
+    user_key,
+)
 from .client import Connection, Entry, Servers
-from .filters import Who, any_of, begins, both, equals, filled_base, filled_filter, filled_login, present
+from .filters import Who, any_of, begins, both, check_filter, equals, filled_base, filled_filter, filled_login, present
 
 log = structlog.get_logger("eas.ldap")
 
@@ -31,10 +42,6 @@ log = structlog.get_logger("eas.ldap")
 MAX_LIVE = 200
 #: Results of searches at the server that are kept, and for how many seconds.
 MAX_RESULTS, RESULT_SECONDS = 512, 60.0
-#: Octets of photos, certificates and members kept, in all.
-MAX_ENCLOSED = 32 << 20
-#: What an entry costs in that store, even if nothing is enclosed.
-_ENTRY_COST = 300
 #: Members of a group that are looked up at the server one by one, since the index does not have them.
 MAX_ASKED_MEMBERS = 50
 
@@ -51,12 +58,22 @@ class View:
 
     @classmethod
     def of(cls, tenant: str, server: LdapServer, who: Who) -> View:
+        """Raises ValueError for settings that make no sense (see `check_settings`)."""
         bases = tuple(dict.fromkeys(filled_base(base, who) for base in server.bases))
         filter = filled_filter(server.filter, who)
         key = (tenant, server.host, server.port, server.bind_dn, bases, filter)
         return cls(
             server=server, bases=bases, filter=filter, attributes=AttributeMap.of(server.attributes), key=key
         )
+
+
+def check_settings(server: LdapServer) -> None:
+    """Raises ValueError, with what is wrong."""
+    AttributeMap.of(server.attributes)
+    check_filter(server.filter)
+    check_filter(server.user_filter)
+    if not server.bases:
+        raise ValueError("no base is named to search in")
 
 
 @dataclass(slots=True)
@@ -67,8 +84,7 @@ class LdapDirectory:
     _servers: Servers = field(init=False)
     _scopes: Scopes = field(init=False)
     _results: OrderedDict[object, tuple[float, tuple[Listed, ...]]] = field(default_factory=OrderedDict)
-    _enclosed: OrderedDict[object, tuple[float, Enclosed]] = field(default_factory=OrderedDict)
-    _enclosed_size: int = 0
+    _enclosed: EnclosedCache = field(default_factory=EnclosedCache)
     _views: OrderedDict[object, View] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
@@ -77,7 +93,8 @@ class LdapDirectory:
     def of(self, account: Account) -> LdapList:
         """The account's tenant has an `ldap`."""
         assert account.tenant.ldap is not None
-        return LdapList(self, self._view(account.tenant.name, account.tenant.ldap, who_of(account)))
+        who = who_of(account)
+        return LdapList(self, self._view(account.tenant.name, account.tenant.ldap, who), who)
 
     async def check(self, account: Account) -> bool:
         """Whether the account's password is the one of its entry, by a bind. Raises Unavailable."""
@@ -86,20 +103,22 @@ class LdapDirectory:
         if server is None or account.secret.bearer or not password or "\0" in password:
             return False
         who = who_of(account)
-        dn = filled_login(server.user_dn, who) if server.user_dn else await self._entry_of(server, who)
-        return bool(dn) and await self._servers.bind(server, dn, password)
+        if server.user_dn:
+            return await self._servers.bind(server, filled_login(server.user_dn, who), password)
+        entry = await self.entry_of(server, who, ["1.1"])
+        return entry is not None and await self._servers.bind(server, entry.dn, password)
 
-    async def _entry_of(self, server: LdapServer, who: Who) -> str:
-        """The one entry that the filter for logins finds; "" for none, or several."""
+    async def entry_of(self, server: LdapServer, who: Who, attributes: Sequence[str]) -> Entry | None:
+        """The one entry that the filter for logins finds; None for none, or several."""
         bases, filter = [filled_base(base, who) for base in server.bases], filled_filter(server.user_filter, who)
 
-        def work(connection: Connection) -> set[str]:
-            return {e.dn for base in bases for e in connection.search(base, filter, ["1.1"], most=2).entries}
+        def work(connection: Connection) -> dict[str, Entry]:
+            return {e.dn: e for base in bases for e in connection.search(base, filter, attributes, most=2).entries}
 
         found = await self._servers.work(server, work, seconds=server.timeout_seconds)
         if len(found) > 1:
             log.warning("a login has several entries in the directory", login=who.login, entries=sorted(found))
-        return found.pop() if len(found) == 1 else ""
+        return next(iter(found.values())) if len(found) == 1 else None
 
     async def close(self) -> None:
         await self._scopes.close()
@@ -110,7 +129,11 @@ class LdapDirectory:
     def _view(self, tenant: str, server: LdapServer, who: Who) -> View:
         key = (tenant, server.host, who)
         if (view := self._views.get(key)) is None or view.server is not server:
-            view = self._views[key] = View.of(tenant, server, who)
+            try:
+                view = self._views[key] = View.of(tenant, server, who)
+            except ValueError as error:
+                log.error("the settings of the directory are wrong", server=server.host, reason=str(error))
+                raise Unavailable(f"the settings of the directory are wrong: {error}") from error
             if len(self._views) > MAX_RESULTS:
                 self._views.popitem(last=False)
         return view
@@ -163,8 +186,8 @@ class LdapDirectory:
     async def enclosed_of(self, view: View, dns: Sequence[str]) -> list[Enclosed]:
         """In the order of the names; what cannot be read is empty."""
         now = self.monotonic()
-        kept = {dn: self._enclosed.get((view.key, dn)) for dn in dns}
-        known = {dn: one[1] for dn, one in kept.items() if one is not None and now < one[0]}
+        kept = {dn: self._enclosed.get((view.key, dn), now) for dn in dns}
+        known = {dn: one for dn, one in kept.items() if one is not None}
         missing = [dn for dn in dict.fromkeys(dns) if dn not in known]
         if missing:
             def work(connection: Connection) -> list[Entry]:
@@ -174,16 +197,8 @@ class LdapDirectory:
             by_key = {locator_key(entry.dn): enclosed(entry.values, view.attributes) for entry in read}
             for dn in missing:
                 known[dn] = by_key.get(locator_key(dn), Enclosed())
-                self._keep((view.key, dn), now + view.server.cache_seconds, known[dn])
+                self._enclosed.keep((view.key, dn), known[dn], now + view.server.cache_seconds)
         return [known[dn] for dn in dns]
-
-    def _keep(self, key: object, until: float, value: Enclosed) -> None:
-        old = self._enclosed.pop(key, None)
-        self._enclosed[key] = (until, value)
-        self._enclosed_size += value.size + _ENTRY_COST - (old[1].size + _ENTRY_COST if old else 0)
-        while self._enclosed_size > MAX_ENCLOSED:
-            _, (_, gone) = self._enclosed.popitem(last=False)
-            self._enclosed_size -= gone.size + _ENTRY_COST
 
     async def entries_at(self, view: View, dns: Sequence[str]) -> list[Listed]:
         """Those of the names that are entries which this user may see."""
@@ -234,6 +249,7 @@ class LdapList:
 
     _directory: LdapDirectory
     _view: View
+    _who: Who
 
     async def search(self, text: str, limit: int) -> Sequence[Person]:
         return (await self.page(text, 0, limit))[0]
@@ -260,6 +276,13 @@ class LdapList:
         """With all that is known of it."""
         found = await self._at(address)
         return (await self._whole([found]))[0] if found is not None else None
+
+    async def addresses(self, login: str) -> Sequence[str]:
+        """All addresses of the entry of a login, the primary one first; () if there is no such entry, or several."""
+        view = self._view
+        who = replace(self._who, login=login)
+        entry = await self._directory.entry_of(view.server, who, view.attributes.addresses)
+        return addresses_of(entry.values, view.attributes) if entry is not None else ()
 
     async def whole(self, people: Sequence[Person]) -> Sequence[Person]:
         """The same people with photos, certificates and members."""

@@ -7,9 +7,10 @@ hears Unavailable only where an answer without that list would be a wrong one.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from eas.backends.embedded.prepare import folded
 from eas.engine.errors import Unavailable
@@ -18,9 +19,6 @@ from eas.items.freebusy import BusyPeriod
 
 from .people_index import MAX_FOUND
 from .ports import Account, AddressList, FreeBusy
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 class GlobalList(AddressList, Protocol):
@@ -57,24 +55,27 @@ class StandardDirectory:
         contacts without those who are in a list. Raises Unavailable if nobody is found and not everybody could be
         asked."""
         text, failures = text.strip(), list[Unavailable]()
+        contacts = [self._contacts] if self._contacts is not None else []
         if "@" in text:
-            for one in (*self._lists, *([self._contacts] if self._contacts else [])):
-                found = await _tried(one.by_address, text, failures, None)
-                if found is not None and found.address:
-                    return [found][:limit]
-        in_lists, _ = await _tried(lambda text: self._page(text, 0, limit), text, failures, ((), 0))
-        people = [person for person in in_lists if person.address]
-        if self._contacts is not None and len(people) < limit:
-            contacts = self._contacts
-            own = await _tried(lambda text: contacts.search(text, limit), text, failures, ())
-            known = {folded(person.address) for person in people}
-            people += [person for person in own if person.address and folded(person.address) not in known]
+            for one in (*self._lists, *contacts):
+                with _noted(failures):
+                    found = await one.by_address(text)
+                    if found is not None and found.address:
+                        return [found][:limit]
+        people: Sequence[Person] = ()
+        with _noted(failures):
+            people = [person for person in (await self._page(text, 0, limit))[0] if person.address]
+        for own in contacts if len(people) < limit else ():
+            with _noted(failures):
+                known = {folded(person.address) for person in people}
+                more = [person for person in await own.search(text, limit) if folded(person.address) not in known]
+                people = [*people, *(person for person in more if person.address)][:limit]
         if failures and not people:
             raise failures[0]
-        people = people[:limit]
-        if not pictures and len(people) != 1:
-            return people
-        return await _tried(self._whole, people, failures, people)
+        if pictures or len(people) == 1:
+            with _noted(failures):
+                people = await self._whole(people)
+        return people
 
     async def busy(self, address: str, start: datetime, end: datetime) -> Sequence[BusyPeriod] | None:
         return await self._busy.busy(address, start, end) if self._busy is not None else None
@@ -97,9 +98,10 @@ class StandardDirectory:
         return people
 
 
-async def _tried(do: Callable[[T], Awaitable[R]], asked: T, failures: list[Unavailable], otherwise: R) -> R:
+@contextmanager
+def _noted(failures: list[Unavailable]) -> Iterator[None]:
+    """What is away is not asked, and remembered."""
     try:
-        return await do(asked)
+        yield
     except Unavailable as error:
         failures.append(error)
-        return otherwise

@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -124,6 +124,10 @@ class PeopleIndex:
             _Terms.of((key, n) for n, listed in enumerate(ordered) for key in _keys(listed)),
         )
 
+    def entries(self) -> Iterator[Listed]:
+        """All of them again, by name."""
+        return (self._listed(n) for n in range(len(self)))
+
     def __len__(self) -> int:
         return len(self._starts) - 1
 
@@ -157,24 +161,30 @@ class PeopleIndex:
         return next((hit for hit in hits if folded(hit.person.address) == address), hits[0] if hits else None)
 
     def by_key(self, key: str) -> Listed | None:
-        owners = self._keys.begins(f"={key}\0".encode(errors="replace"))
+        owners = self._keys.begins(f"={shortened(key)}\0".encode(errors="replace"))
         return self._listed(owners[0]) if owners else None
 
     def _listed(self, n: int) -> Listed:
-        locator, enclosed, *values = self._rows[self._starts[n] : self._starts[n + 1]].decode().split("\0")
+        row = self._rows[self._starts[n] : self._starts[n + 1]].decode()
+        locator, enclosed, addresses, keys, *values = row.split("\0")
         known: dict[str, Any] = dict(zip(_FIELDS, values, strict=True))
-        return Listed(locator=locator, enclosed=enclosed == "1", person=Person(**known))
+        return Listed(
+            locator=locator, enclosed=enclosed == "1", person=Person(**known),
+            addresses=tuple(addresses.split("\n")) if addresses else (), keys=tuple(keys.split("\n")) if keys else (),
+        )
 
 
 def _row(listed: Listed) -> bytes:
     person = listed.person
     values = [shortened(getattr(person, name)) for name in _FIELDS]
+    addresses, keys = ("\n".join(map(shortened, several)) for several in (listed.addresses, listed.keys))
     locator = listed.locator.replace("\0", "")
-    return "\0".join([locator, "1" if listed.enclosed else "0", *values]).encode(errors="replace")
+    row = [locator, "1" if listed.enclosed else "0", addresses, keys, *values]
+    return "\0".join(row).encode(errors="replace")
 
 
 def _keys(listed: Listed) -> Iterable[str]:
     for address in {folded(address) for address in (listed.person.address, *listed.addresses) if address}:
         yield "@" + address
     for key in set(listed.keys):
-        yield "=" + key.replace("\0", "")
+        yield "=" + shortened(key)
