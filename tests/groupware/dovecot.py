@@ -22,6 +22,7 @@ from pathlib import Path
 
 from .authority import authority
 from .mail import MailServer
+from .narrow import Narrow
 from .process import DOMAIN, Child, folder, free_ports, give, program, unprivileged
 
 MASTER, MASTER_PASSWORD = "gateway", "master secret"
@@ -50,13 +51,15 @@ CAPABILITIES = {
 
 @dataclass(slots=True, kw_only=True)
 class Dovecot(MailServer):
-    """`submission_port` relays to `relay_port` on loopback, if that is given. Files are below `path`."""
+    """`submission_port` relays to `relay_port` on loopback, if that is given. Files are below `path`. The poorer
+    flavours stand behind a filter (`narrow.py`), which has TLS, but no STARTTLS."""
 
     flavour: Flavour = Flavour.FULL
     submission_port: int = 0
     relay_port: int = 0
     path: Path = field(default_factory=lambda: folder("dovecot"))
     child: Child | None = None
+    narrow: Narrow | None = None
 
     # -- life
 
@@ -82,6 +85,8 @@ class Dovecot(MailServer):
         self.start()
 
     def stop(self) -> None:
+        if self.narrow is not None:
+            self.narrow.stop()
         if self.child is not None:
             self.child.kill()
         shutil.rmtree(self.path, ignore_errors=True)
@@ -154,11 +159,18 @@ class Dovecot(MailServer):
 
     def _prepare(self) -> None:
         binary = program("dovecot", "dovecot-imapd")
-        ports = free_ports("imap", "imaps", "lmtp", "sieve", "submission")
+        ports = free_ports("imap", "imaps", "lmtp", "sieve", "submission", "inner", "inners")
         self.imap_port, self.imaps_port = ports["imap"], ports["imaps"]
         self.lmtp_port, self.sieve_port = ports["lmtp"], ports["sieve"]
         self.submission_port = ports["submission"] if self.relay_port else 0
         self.ca_file = authority().ca_file
+        inside = (self.imap_port, self.imaps_port)
+        if self.flavour in CAPABILITIES:
+            inside = (ports["inner"], ports["inners"])
+            self.narrow = Narrow(
+                behind=ports["inner"], port=self.imap_port, tls_port=self.imaps_port,
+                capabilities=frozenset(CAPABILITIES[self.flavour].split()),
+            ).start()
         for name in ("users", "home", "raw", "sent", "run", "state", "keys/default/HS256"):
             (self.path / name).mkdir(parents=True)
         for name in ("home", "raw", "sent"):
@@ -170,16 +182,16 @@ class Dovecot(MailServer):
         sendmail.write_text(_SENDMAIL.format(path=self.path))
         sendmail.chmod(0o755)
         settings = self.path / "dovecot.conf"
-        settings.write_text(self._settings())
+        settings.write_text(self._settings(*inside))
         self.child = Child(command=(binary, "-F", "-c", str(settings)), log=self.path / "dovecot.log")
 
-    def _settings(self) -> str:
+    def _settings(self, imap: int, imaps: int) -> str:
         owner = unprivileged()
         return "\n".join((
             _SETTINGS.format(
                 path=self.path, uid=owner.pw_uid, gid=owner.pw_gid, pair=authority().good, domain=DOMAIN,
                 protocols="imap lmtp sieve submission" if self.relay_port else "imap lmtp sieve",
-                relay=self.relay_port, separator=MASTER_SEPARATOR, imap=self.imap_port, imaps=self.imaps_port,
+                relay=self.relay_port, separator=MASTER_SEPARATOR, imap=imap, imaps=imaps,
                 lmtp=self.lmtp_port, sieve=self.sieve_port, submission=self.submission_port,
             ),
             _NAMESPACES[self.flavour],

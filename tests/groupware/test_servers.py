@@ -50,6 +50,30 @@ def test_dovecot_refuses_above_the_quota(dovecot: Dovecot) -> None:
     assert refused.value.smtp_code == 552
 
 
+def test_the_poor_dovecot_refuses_what_it_does_not_offer(dovecot_plain: Dovecot) -> None:
+    login, password = dovecot_plain.new_user("anna")
+    dovecot_plain.deliver(login, LETTER)
+    trust = ssl.create_default_context(cafile=dovecot_plain.ca_file)
+    with imaplib.IMAP4_SSL(dovecot_plain.host, dovecot_plain.imaps_port, ssl_context=trust) as client:
+        client.login(login, password)
+        assert client.capability()[1][-1] == b"IMAP4rev1 CHILDREN NAMESPACE IDLE"
+        assert b"APPENDUID" not in client.append("INBOX", "", None, LETTER)[1][0]
+        client.select("INBOX")
+        assert client.untagged_responses.get("HIGHESTMODSEQ") is None
+        assert len(client.uid("FETCH", "1:*", "(FLAGS)")[1]) == 2
+        for command in (
+            ("MOVE", "1", "INBOX.a"), ("EXPUNGE", "1"), ("SEARCH", "RETURN", "(ALL)", "ALL"),
+            ("FETCH", "1", "(FLAGS)", "(CHANGEDSINCE 1)"), ("STORE", "1", "(UNCHANGEDSINCE 1)", "+FLAGS", "x"),
+        ):
+            with pytest.raises(imaplib.IMAP4.error):
+                client.uid(*command)
+        with pytest.raises(imaplib.IMAP4.error):
+            client.enable("QRESYNC")
+        assert client.create("INBOX.a")[0] == "OK"
+        assert client.uid("COPY", "1", "INBOX.a")[0] == "OK"
+        assert "COPYUID" not in client.untagged_responses
+
+
 def test_cyrus_has_everything_for_a_new_user(cyrus: Cyrus) -> None:
     login, _ = cyrus.new_user("anna")
     cyrus.deliver(login, LETTER)
