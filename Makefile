@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 DEMO_DATA ?= data
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: install run test quick check bench fuzz zones kills docs requirements clean
+.PHONY: install run servers test quick check bench fuzz zones kills docs requirements clean
 
 install: $(STAMP)
 
@@ -22,7 +22,11 @@ $(STAMP): pyproject.toml
 run: install
 	$(BIN)/eas serve --demo --data $(DEMO_DATA) --listen $(LISTEN)
 
-test: install
+# The servers that the tests talk to, from Debian where they are missing (tests/groupware/README.md).
+servers:
+	@tests/groupware/install.sh
+
+test: install servers
 	$(BIN)/python -m pytest
 
 quick: install
