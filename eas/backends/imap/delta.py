@@ -1,0 +1,307 @@
+"""What has happened in a mailbox since a token, at the least cost that the server allows.
+
+    no change    STATUS, and a look at our own counter
+    QRESYNC      SELECT (QRESYNC ...); or, where it is selected, UID FETCH (CHANGEDSINCE n VANISHED)
+    CONDSTORE    UID FETCH (CHANGEDSINCE n). If then some must be missing, UID SEARCH tells which are there: what is not
+                 and could have been known is gone. So neither a kept set nor a whole listing is needed.
+    neither      all flags, each time; an unchanged digest of them is an unchanged token, else they are the listing
+
+RFC 7162 3.1.2, 3.1.4, 3.2.5, 3.2.6; docs/design.md "The change feed".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import blake2b
+
+from eas.engine.ports import Delta, Horizon, ItemVersion, Look, Token
+from eas.items.native import ItemId
+
+from . import days, drawn, kept, puts, rows, spans, tokens
+from .epochs import EVERY
+from .flags import Versions
+from .model import Fetched, Resync, Session, Spans, Status
+from .reach import Reach
+from .rows import Names, State
+from .tokens import Stand
+
+#: UIDs that are told as gone although nobody may have known them: more, and the whole listing costs less.
+_MOST_GONE = 5000
+
+
+@dataclass(slots=True, kw_only=True)
+class Changes:
+    """By UID. `whole`: `flags` are all messages within the horizon."""
+
+    flags: dict[int, frozenset[str]] = field(default_factory=dict)
+    received: dict[int, datetime] = field(default_factory=dict)
+    gone: Spans = ()
+    whole: bool = False
+    modseq: int = 0
+    digest: str = ""
+
+    def add(self, fetched: Fetched) -> None:
+        if fetched.flags is None:
+            return
+        self.flags[fetched.uid] = fetched.flags
+        self.modseq = max(self.modseq, fetched.modseq)
+        if fetched.internal_date is not None:
+            self.received[fetched.uid] = fetched.internal_date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """A delta, and what it says of its items as a look would."""
+
+    delta: Delta
+    look: Look
+    horizon: Horizon
+
+
+class DeltaReader:
+    def __init__(self, reach: Reach, session: Session, state: State, horizon: Horizon) -> None:
+        self._reach, self._session, self._state, self._horizon = reach, session, state, horizon
+
+    async def read(self, since: Token | None) -> Heard:
+        before = tokens.parse(since)
+        if not self._session.can_condstore:
+            return await self._listed(before)
+        now = _stand(self._state, await self._status())
+        if before == now and now.modseq:
+            return self._nothing(str(now))
+        if self._state.open:
+            await puts.finish(self._reach, self._session, self._state)
+        if before is None or not now.modseq or not before.can_follow(now):
+            return await self._listed(before)
+        changes = Changes()
+        if (before.modseq, before.uid_next, before.messages) != (now.modseq, now.uid_next, now.messages):
+            found = await self._followed(before, now)
+            if found is None:
+                return await self._listed(before)
+            changes, now = found
+        return await self._told(changes, before, now)
+
+    def _nothing(self, token: Token) -> Heard:
+        return Heard(delta=Delta(token=token), look=Look(versions={}), horizon=self._horizon)
+
+    async def _status(self) -> Status:
+        return await self._reach.existing(self._session, self._session.status(self._reach.mailbox))
+
+    # -- since a token
+
+    async def _followed(self, before: Stand, now: Stand) -> tuple[Changes, Stand] | None:
+        """None: only a listing can tell."""
+        session = self._session
+        if self._reach.is_selected(session):
+            found = await self._changed_since(before)
+            # The view of a selected mailbox may be older than the STATUS. It is not if it names the newest change.
+            if found.modseq >= now.modseq:
+                return await self._without_missing(found, before, now)
+        if session.can_resync:
+            return await self._resynced(before)
+        await self._reach.select(session)
+        now = await self._selected_stand()
+        if not now.modseq or not before.can_follow(now):
+            return None
+        return await self._without_missing(await self._changed_since(before), before, now)
+
+    async def _changed_since(self, before: Stand) -> Changes:
+        changes = Changes()
+        session = self._session
+        items = ("FLAGS", "INTERNALDATE") if self._horizon.edge is not None else ("FLAGS",)
+        fetched = session.fetch(EVERY, items, changed_since=before.modseq, vanished=session.can_resync)
+        async for one in fetched:
+            changes.add(one)
+        changes.gone = session.take_vanished() if session.can_resync else ()
+        return changes
+
+    async def _resynced(self, before: Stand) -> tuple[Changes, Stand] | None:
+        resync = Resync(uid_validity=before.validity, modseq=before.modseq)
+        selected = await self._reach.select(
+            self._session, lambda: self._session.select(self._reach.mailbox, resync)
+        )
+        now = await self._selected_stand()
+        if not selected.resynced or not before.can_follow(now):
+            return None
+        changes = Changes(gone=selected.vanished)
+        for one in selected.changed:
+            changes.add(one)
+        return await self._without_missing(changes, before, now)
+
+    async def _selected_stand(self) -> Stand:
+        self._state = await self._reach.known(self._session, self._state)
+        selected = self._session.selected
+        assert selected is not None
+        return _stand(self._state, Status(
+            messages=selected.messages, uid_next=selected.uid_next, uid_validity=selected.uid_validity,
+            highest_modseq=selected.highest_modseq,
+        ))
+
+    async def _without_missing(
+        self, changes: Changes, before: Stand, now: Stand
+    ) -> tuple[Changes, Stand] | None:
+        """With those that are gone. Of a server without QRESYNC, as many as the counts do not explain."""
+        if not self._session.can_resync:
+            new = sum(1 for uid in changes.flags if uid >= before.uid_next)
+            if before.messages + new != now.messages:
+                present = await self._session.search(["ALL"])
+                changes.gone = spans.without(((1, before.uid_next - 1),) if before.uid_next > 1 else (), present)
+        if spans.count(changes.gone) > max(now.messages, _MOST_GONE):
+            return None
+        return changes, now
+
+    async def _told(self, changes: Changes, before: Stand, now: Stand) -> Heard:
+        number, state = self._reach.number, self._state
+        noted: list[ItemId] = []
+        aliased: list[tuple[ItemId, int]] = []
+        if before.counter < state.counter:
+            noted, aliased = await self._reach.account.ground.read(lambda c: (
+                rows.changed_notes(c, number, before.counter), rows.changed_aliases(c, number, before.counter)
+            ))
+        uids = [*changes.flags, *spans.numbers(changes.gone)]
+        names = await self._names(uids, [*noted, *(id for id, _ in aliased)])
+        others = {uid for id in noted if (uid := names.uid(id)) is not None}
+        others |= {uid for _, uid in aliased if uid}
+        gone = {id for uid in spans.numbers(changes.gone) if (id := names.id(uid)) is not None}
+        # Somebody may have been told of a message under the id of its own, before it took the place of another.
+        gone |= {state.natural(uid) for id, uid in aliased if uid and state.natural(uid) != id}
+        gone |= {id for id, uid in aliased if not uid}
+        if missing := others - changes.flags.keys():
+            await self._fetch_flags(spans.of(missing), changes)
+        return await self._heard(changes, names, now, gone=gone)
+
+    async def _names(self, uids: Collection[int], ids: Collection[ItemId] = ()) -> Names:
+        if not self._state.aliased and not self._state.open:
+            return Names(epoch=self._state.epoch)
+        number, state = self._reach.number, self._state
+        return await self._reach.account.ground.read(lambda c: rows.names(c, number, state, ids, uids))
+
+    async def _fetch_flags(self, which: Spans, changes: Changes) -> None:
+        if not self._reach.is_selected(self._session):
+            await self._reach.select(self._session)
+        items = ("FLAGS", "INTERNALDATE") if self._horizon.edge is not None else ("FLAGS",)
+        async for one in self._session.fetch(which, items):
+            changes.add(one)
+
+    # -- as a whole
+
+    async def _listed(self, before: Stand | None) -> Heard:
+        session = self._session
+        await self._reach.select(session)
+        now = await self._selected_stand()
+        changes = Changes(whole=True)
+        edge = self._horizon.edge
+        if not now.modseq:
+            changes.digest = await self._all_flags(changes, now)
+            now = _with_digest(now, changes.digest)
+            if before == now:
+                return self._nothing(str(now))
+            if edge is not None:
+                within = await days.beyond(session, edge)
+                changes.flags = {uid: some for uid, some in changes.flags.items() if spans.holds(within, uid)}
+        elif now.messages:
+            within = await days.beyond(session, edge) if edge is not None else EVERY
+            if within:
+                async for one in session.fetch(within, ("FLAGS",)):
+                    if one.flags is not None:
+                        changes.flags[one.uid] = one.flags
+                if edge is not None:
+                    # What a server tells by itself meanwhile may lie outside.
+                    changes.flags = {uid: some for uid, some in changes.flags.items() if spans.holds(within, uid)}
+        names = await self._names(changes.flags) if len(changes.flags) <= rows.BATCH else await self._every_name()
+        return await self._heard(changes, names, now, gone=())
+
+    async def _every_name(self) -> Names:
+        number, state = self._reach.number, self._state
+        return await self._reach.account.ground.read(lambda c: rows.names(c, number, state))
+
+    async def _all_flags(self, changes: Changes, now: Stand) -> str:
+        """A digest of the flags of all messages, which are fetched."""
+        if now.messages:
+            async for one in self._session.fetch(EVERY, ("FLAGS",)):
+                if one.flags is not None:
+                    changes.flags[one.uid] = one.flags
+        texts: dict[frozenset[str], bytes] = {}
+        digest = blake2b(digest_size=12)
+        for uid, some in sorted(changes.flags.items()):
+            text = texts.get(some)
+            if text is None:
+                # \Recent says who was here first, not what the message is.
+                told = sorted(flag.lower() for flag in some if flag.lower() != "\\recent")
+                text = texts[some] = " ".join(told).encode()
+            digest.update(b"%d %s\n" % (uid, text))
+        return digest.hexdigest()
+
+    # -- in the words of the port
+
+    async def _heard(self, changes: Changes, names: Names, now: Stand, *, gone: Iterable[ItemId]) -> Heard:
+        id_of = {uid: id for uid in changes.flags if (id := names.id(uid)) is not None}
+        outside: frozenset[ItemId] = frozenset()
+        edge = self._horizon.edge
+        if edge is not None and not changes.whole:
+            if undated := changes.flags.keys() - changes.received.keys():
+                await self._fetch_flags(spans.of(undated), changes)
+            # What has no date even now is gone.
+            beyond = {uid for uid, at in changes.received.items() if at > edge}
+            outside = frozenset(id for uid, id in id_of.items() if uid not in beyond)
+        versions = await self._versions(changes, id_of, names)
+        within = {id: version for id, version in versions.items() if id not in outside}
+        drawn_ids: frozenset[ItemId] = frozenset()
+        if edge is not None and self._horizon.conversations:
+            more = await self._drawn(edge, {uid for uid, id in id_of.items() if id in within}, changes)
+            within |= more
+            drawn_ids = frozenset(more)
+        outside -= within.keys()
+        gone = frozenset(gone) - versions.keys()
+        delta = Delta(
+            token=str(now), touched=within, outside=outside, gone=() if changes.whole else gone,
+            complete=changes.whole,
+        )
+        self._reach.heard()
+        return Heard(
+            delta=delta, look=Look(versions=within, outside=outside, drawn=drawn_ids), horizon=self._horizon
+        )
+
+    async def _drawn(self, edge: datetime, touched: set[int], changes: Changes) -> dict[ItemId, ItemVersion]:
+        """Messages outside that are wanted for the sake of those touched within; and of those touched outside the ones
+        that are wanted for any's."""
+        found = await drawn.siblings(
+            self._reach, self._session, self._state, edge, touched=touched,
+            asked=frozenset(changes.flags.keys() - touched),
+        )
+        if not found:
+            return {}
+        more = Changes()
+        await self._fetch_flags(spans.of(found), more)
+        names = await self._names(more.flags)
+        id_of = {uid: id for uid in more.flags if (id := names.id(uid)) is not None}
+        return await self._versions(more, id_of, names)
+
+    async def _versions(
+        self, changes: Changes, id_of: Mapping[int, ItemId], names: Names
+    ) -> dict[ItemId, ItemVersion]:
+        flags = {id: changes.flags[uid] for uid, id in id_of.items()}
+        found = await kept.notes(
+            self._reach, self._session, flags, {id: uid for uid, id in id_of.items()}
+        )
+        versions = Versions(found)
+        return {id: versions.of(id, some, names.content(id)) for id, some in flags.items()}
+
+
+def _stand(state: State, status: Status) -> Stand:
+    return Stand(
+        epoch=state.epoch, validity=status.uid_validity or 0, modseq=status.highest_modseq or 0,
+        uid_next=status.uid_next or 0, messages=status.messages or 0, counter=state.counter,
+    )
+
+
+def _with_digest(stand: Stand, digest: str) -> Stand:
+    return Stand(
+        epoch=stand.epoch, validity=stand.validity, modseq=0, uid_next=stand.uid_next, messages=stand.messages,
+        counter=stand.counter, digest=digest,
+    )
+
+
+__all__ = ["Changes", "DeltaReader", "Heard"]
