@@ -6,7 +6,9 @@ messages each in their own way.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from types import MappingProxyType
 
 from eas.items import headers
 from eas.items.mimescan import MAX_DEPTH, MAX_PARTS
@@ -46,7 +48,7 @@ class _Reader:
         numbered = f"{section}.{index}" if section and index else str(index) if index else section
         rest = node[count + 1 :]
         disposition, given = _disposition(rest, _DISPOSITION)
-        params = _params(rest[0]) if rest else {}
+        params = _params(rest[0]) if rest else _NONE
         return Part(
             # The root of an enclosed message has no number of its own.
             section=numbered if index or not section else f"{section}.TEXT",
@@ -74,7 +76,7 @@ class _Reader:
             subject = _octets(node[_MORE], 1)
         elif kind == "text" and len(node) > _MORE and _is_number(node[_MORE]):
             more += 1
-        params = _params(node[_PARAMS]) if node[_PARAMS] else {}
+        params = _params(node[_PARAMS])
         disposition, location, filename = "", "", params.get("name", "")
         if len(node) > more + 1:
             disposition, given = _disposition(node, more + _DISPOSITION)
@@ -99,7 +101,12 @@ def _is_number(node: Node) -> bool:
 
 
 def _word(node: Node) -> str:
-    return node.lower().decode("ascii", "replace") if isinstance(node, bytes) else ""
+    return _known_word(node) if isinstance(node, bytes) else ""
+
+
+@lru_cache(maxsize=512)
+def _known_word(word: bytes) -> str:
+    return word.lower().decode("ascii", "replace")
 
 
 def _octets(node: Node, at: int) -> bytes:
@@ -114,15 +121,22 @@ def _pairs(node: Node) -> Iterator[tuple[bytes, bytes]]:
                 yield name, value if isinstance(value, bytes) else b""
 
 
-def _params(node: Node) -> dict[str, str]:
-    return headers.parameters(_pairs(node))
+def _params(node: Node) -> Mapping[str, str]:
+    """Shared between parts: not to be changed."""
+    return _known_params(tuple(_pairs(node))) if node else _NONE
 
 
-def _disposition(node: list[Node], at: int) -> tuple[str, dict[str, str]]:
+_NONE: Mapping[str, str] = MappingProxyType({})
+_known_params = lru_cache(maxsize=1024)(headers.parameters)
+
+
+def _disposition(node: list[Node], at: int) -> tuple[str, Mapping[str, str]]:
     found = node[at] if len(node) > at else None
+    if found is None:
+        return "", _NONE
     if isinstance(found, list) and found:
-        return _word(found[0]).strip(), _params(found[1]) if len(found) > 1 and found[1] else {}
-    return _word(found).strip(), {}
+        return _word(found[0]).strip(), _params(found[1]) if len(found) > 1 else _NONE
+    return _word(found).strip(), _NONE
 
 
 def _location(node: list[Node], at: int) -> str:

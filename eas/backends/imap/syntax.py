@@ -141,11 +141,15 @@ _TOKENS = re.compile(
     re.DOTALL,
 ).findall
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
-_NILS = frozenset((b"NIL", b"nil", b"Nil"))
+#: What stands in answers again and again ("text", "charset", NIL), by how it stands there.
+_KNOWN: dict[bytes, bytes | None] = {b"NIL": None, b"nil": None, b"Nil": None}
+_MAX_KNOWN = 2000
+_SHORT = 20
 
 
 def tree(segments: list[bytes]) -> list[Node]:
     """The words of a response; `segments` as from `Framer.next`. Raises ImapSyntaxError."""
+    known = _KNOWN
     current: list[Node] = []
     above: list[list[Node]] = []
     for index, segment in enumerate(segments):
@@ -153,30 +157,37 @@ def tree(segments: list[bytes]) -> list[Node]:
             current.append(segment)
             continue
         for token in _TOKENS(segment):
-            first = token[0]
-            if first == 0x28:
+            if token in known:
+                current.append(known[token])
+            elif token == b"(":
                 inner: list[Node] = []
                 current.append(inner)
                 above.append(current)
                 current = inner
                 if len(above) > MAX_DEPTH:
                     raise ImapSyntaxError("lists are nested too deeply")
-            elif first == 0x29:
+            elif token == b")":
                 if not above:
                     raise ImapSyntaxError("a parenthesis too many")
                 current = above.pop()
-            elif first == 0x22:
-                if len(token) < 2:
-                    raise ImapSyntaxError("a quoted string has no end")
-                text = token[1:-1]
-                current.append(_ESCAPED.sub(rb"\1", text) if b"\\" in text else text)
-            elif token in _NILS:
-                current.append(None)
-            elif first != 0x20:
+            elif token[0] == 0x22:
+                current.append(_quoted(token))
+            elif token != b" ":
                 current.append(token)
     if above:
         raise ImapSyntaxError("a parenthesis is missing")
     return current
+
+
+def _quoted(token: bytes) -> bytes:
+    if len(token) < 2:
+        raise ImapSyntaxError("a quoted string has no end")
+    text = token[1:-1]
+    if b"\\" in text:
+        text = _ESCAPED.sub(rb"\1", text)
+    elif len(token) <= _SHORT and len(_KNOWN) < _MAX_KNOWN and text.isalpha():
+        _KNOWN[token] = text
+    return text
 
 
 _NUMBER = re.compile(rb"[0-9]{1,19}")
