@@ -92,11 +92,10 @@ class Mailboxes(Talk):
     # What is in them.
 
     def _counts(self) -> bytes:
+        """Not MAILBOXID: Cyrus 3.6 answers with octets of something else, parentheses and all. SELECT tells it."""
         wanted = ["MESSAGES", "UIDNEXT", "UIDVALIDITY", "UNSEEN"]
         if self.can_condstore:
             wanted.append("HIGHESTMODSEQ")
-        if self.offers("OBJECTID"):
-            wanted.append("MAILBOXID")
         return " ".join(wanted).encode("ascii")
 
     async def status(self, name: str) -> Status:

@@ -181,7 +181,7 @@ class Session(Protocol):
         ...
 
     async def status(self, name: str) -> Status:
-        """MESSAGES, UIDNEXT, UIDVALIDITY, and HIGHESTMODSEQ and MAILBOXID where they are offered."""
+        """MESSAGES, UIDNEXT, UIDVALIDITY, UNSEEN, and HIGHESTMODSEQ where it is offered."""
         ...
 
     async def statuses(self, names: Sequence[str]) -> Mapping[str, Status]:

@@ -1,11 +1,12 @@
 """A user's mailboxes: looked at, made, renamed and deleted. The decisions are those of `folders`.
 
-A look costs one LIST, and a STATUS of all where mailboxes have ids (RFC 8474). Namespaces are asked for once.
+A look costs one LIST, and where mailboxes have ids (RFC 8474) an EXAMINE for each that was not seen before (Cyrus 3.6
+has wrong ones in STATUS). Namespaces are asked for once.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
@@ -29,10 +30,22 @@ log = structlog.get_logger("eas.imap")
 NOTES = "Notes"
 #: Mailboxes of others whose rights are asked for, a command each.
 MAX_FOREIGN = 300
-#: Users whose namespaces are kept: a few hundred octets each.
+#: Mailboxes whose ids are asked for in one look; for the others it is the next one's turn.
+MAX_EXAMINED = 200
+#: Users of whom it is kept what does not change: namespaces, and ids of mailboxes; a few kilobytes each.
 MAX_KNOWN = 5000
 
-_KNOWN: WeakKeyDictionary[Pool, OrderedDict[tuple[str, str], Layout]] = WeakKeyDictionary()
+
+@dataclass(slots=True, kw_only=True)
+class Known:
+    """Of one user. `marks` are the MAILBOXIDs by mailbox: an id belongs to a mailbox for ever, and one that is made
+    anew under an old name is a new one only for whoever renames it."""
+
+    layout: Layout
+    marks: dict[str, str]
+
+
+_KNOWN: WeakKeyDictionary[Pool, OrderedDict[tuple[str, str], Known]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,26 +84,29 @@ def notes_mailbox(account: Account, layout: Layout) -> str:
 
 def known_layout(account: Account, pool: Pool) -> Layout:
     """As `look` saw it last. Raises Unavailable if nobody has looked yet."""
-    found = _KNOWN.get(pool, {}).get((account.tenant.name, account.login))
+    found = _known(account, pool)
     if found is None:
         raise Unavailable("the mail server has not told its folders yet")
-    return found
+    return found.layout
+
+
+def _known(account: Account, pool: Pool) -> Known | None:
+    users = _KNOWN.get(pool)
+    return users.get((account.tenant.name, account.login)) if users is not None else None
 
 
 async def look(account: Account, pool: Pool, session: Session) -> Tree:
     """Raises ImapError."""
+    known = _known(account, pool)
+    if known is not None and known.layout.delimiter:
+        return Tree(layout=known.layout, listed=await session.list())
+    namespaces = await session.namespaces()
+    listed = await session.list()
+    layout = folders.layout_of(namespaces, listed)
     users = _KNOWN.setdefault(pool, OrderedDict())
-    key = (account.tenant.name, account.login)
-    layout = users.get(key)
-    if layout is None or not layout.delimiter:
-        namespaces = await session.namespaces()
-        listed = await session.list()
-        layout = users[key] = folders.layout_of(namespaces, listed)
-        while len(users) > MAX_KNOWN:
-            users.popitem(last=False)
-    else:
-        listed = await session.list()
-    users.move_to_end(key)
+    users[account.tenant.name, account.login] = Known(layout=layout, marks={})
+    while len(users) > MAX_KNOWN:
+        users.popitem(last=False)
     return Tree(layout=layout, listed=listed)
 
 
@@ -105,7 +121,8 @@ async def places(account: Account, pool: Pool, session: Session) -> list[Place]:
     made = folders.places(tree.layout, tree.listed, settings, rights=rights, marks={})
     if "OBJECTID" not in session.capabilities:
         return made
-    marks = await _marks(session, [place.locator for place in made if not folders.is_level(place)])
+    names = [place.locator for place in made if not folders.is_level(place)]
+    marks = await _marks(session, names, _known(account, pool))
     return folders.places(tree.layout, tree.listed, settings, rights=rights, marks=marks)
 
 
@@ -136,11 +153,28 @@ async def _rights(session: Session, names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-async def _marks(session: Session, names: Sequence[str]) -> Mapping[str, str]:
-    found = await session.statuses(names)
-    ids = [status.mailbox_id for status in found.values() if status.mailbox_id]
+async def _marks(session: Session, names: Sequence[str], known: Known | None) -> Mapping[str, str]:
+    marks = {name: mark for name, mark in known.marks.items() if name in names} if known is not None else {}
+    for name in [name for name in names if name not in marks][:MAX_EXAMINED]:
+        try:
+            marks[name] = await _mark(session, name)
+        except No:  # gone meanwhile
+            continue
+    if known is not None:
+        known.marks = marks
+    counted = Counter(marks.values())
     # One that stands for several mailboxes stands for none.
-    return {name: status.mailbox_id for name, status in found.items() if ids.count(status.mailbox_id) == 1}
+    return {name: mark for name, mark in marks.items() if counted[mark] == 1}
+
+
+async def _mark(session: Session, name: str) -> str:
+    """ "" where mailboxes have no ids. Nothing stays selected: it would be so for reading only."""
+    if "OBJECTID" not in session.capabilities:
+        return ""
+    try:
+        return (await session.select(name, read_only=True)).mailbox_id
+    finally:
+        await _leave(session)
 
 
 # --- Changing ---------------------------------------------------------------------------------------------------------
@@ -159,10 +193,10 @@ async def create(
             except No as error:
                 if not (again and error.code == "ALREADYEXISTS"):
                     raise
-        status = await session.status(locator) if "OBJECTID" in session.capabilities else None
+        mark = await _mark(session, locator)
     return Place(
         locator=locator, parent=folders.parent_locator(tree.layout, locator), name=name.strip(),
-        type=FolderType.USER_MAIL, item_class="Email", mark=status.mailbox_id[:255] if status is not None else "",
+        type=FolderType.USER_MAIL, item_class="Email", mark=mark[:255],
     )
 
 

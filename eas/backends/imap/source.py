@@ -1,0 +1,111 @@
+"""A user's mail on an IMAP server, as a source of folders. The work is done in `tree` (folders), `feed` (messages),
+`searching` and `conversations`; here it is put together, and IMAP's errors become those of the engine.
+
+An object is made for each request and holds nothing; connections are the pool's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from hashlib import blake2b
+
+from eas.backends.standards.ports import Account, Hit, Numbered, Place
+from eas.engine.errors import BackendError, FolderGone, NotAllowed
+from eas.engine.model import CollectionId, FolderType
+from eas.engine.ports import Chosen, Feed, MailQuery
+
+from . import conversations, folders, searching, tree
+from .errors import translated
+from .feed import ImapFeed
+from .inbox import InboxFeed
+from .level import LevelFeed
+from .model import Pool, Session
+from .reach import Reach
+
+Resolve = Callable[[CollectionId], Awaitable[Numbered | None]]
+
+
+class ImapSource:
+    """`places`, of this object or of another one with the same pool, comes before `planned`."""
+
+    name = "imap"
+
+    def __init__(self, account: Account, pool: Pool, resolve: Resolve) -> None:
+        self._account, self._pool, self._resolve = account, pool, resolve
+
+    @asynccontextmanager
+    async def _session(self, otherwise: type[BackendError], mailbox: str = "") -> AsyncIterator[Session]:
+        with translated(otherwise):
+            async with self._pool.use(self._account, mailbox) as session:
+                yield session
+
+    # -- folders
+
+    async def places(self) -> Sequence[Place]:
+        async with self._session(NotAllowed) as session:
+            return await tree.places(self._account, self._pool, session)
+
+    def makes(self, type: FolderType) -> bool:
+        return type in (FolderType.USER_MAIL, FolderType.GENERIC)
+
+    def planned(self, parent: Place | None, name: str, type: FolderType, chosen: Chosen) -> str:
+        return folders.locator_of(tree.known_layout(self._account, self._pool), parent, name)
+
+    async def create(
+        self, parent: Place | None, name: str, type: FolderType, locator: str, *, again: bool
+    ) -> Place:
+        async with self._session(NotAllowed) as session:
+            return await tree.create(self._account, self._pool, session, parent, name, locator, again=again)
+
+    async def rename(self, place: Place, parent: Place | None, name: str) -> Sequence[tuple[str, str]]:
+        async with self._session(NotAllowed) as session:
+            return await tree.rename(self._account, self._pool, session, place, parent, name)
+
+    async def delete(self, place: Place) -> None:
+        async with self._session(NotAllowed) as session:
+            await tree.delete(self._account, self._pool, session, place)
+
+    async def empty(self, place: Place) -> None:
+        """Just those messages that were there when it began."""
+        tree.check_writable(place)
+        async with self._session(FolderGone, place.locator) as session:
+            await session.select(place.locator)
+            with translated(NotAllowed):
+                if there := await session.search(["ALL"]):
+                    await session.expunge(there)
+        # What other connections saw of it is old.
+        synced = Reach(account=self._account, pool=self._pool, at=Numbered(number=0, place=place)).views.synced
+        for other in [one for one, (name, _) in synced.items() if name == place.locator]:
+            del synced[other]
+
+    # -- messages
+
+    def feed(self, at: Numbered) -> Feed:
+        if folders.is_level(at.place):
+            return LevelFeed(at.place.name)
+        make = InboxFeed if at.place.type is FolderType.INBOX else ImapFeed
+        return make(self._account, self._pool, at, self._resolve)
+
+    async def search(self, query: MailQuery, within: Sequence[Numbered]) -> Sequence[Hit]:
+        return await searching.search(self._account, self._pool, query, _mailboxes(within))
+
+    async def move_conversation(
+        self, conversation: bytes, to: Numbered, always: bool, within: Sequence[Numbered]
+    ) -> int:
+        tree.check_writable(to.place)
+        return await conversations.move(self._account, self._pool, conversation, to, always, _mailboxes(within))
+
+    async def probe(self, at: Sequence[Numbered]) -> str:
+        names = sorted(one.place.locator for one in _mailboxes(at))
+        async with self._session(NotAllowed) as session:
+            found = await session.statuses(names)
+        told = "\n".join(f"{name} {found.get(name)}" for name in names)
+        return blake2b(told.encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
+
+    async def close(self) -> None:
+        await self._pool.drop(self._account)
+
+
+def _mailboxes(places: Sequence[Numbered]) -> list[Numbered]:
+    return [one for one in places if not folders.is_level(one.place)]
