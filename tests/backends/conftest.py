@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from worlds import FACTORIES, EmbeddedWorld, World, template
+from elsewhere import FACTORIES as ELSEWHERE
+from worlds import FACTORIES, EmbeddedWorld, Factory, World, template
+
+EVERYWHERE = FACTORIES | ELSEWHERE
 
 
 @pytest.fixture(scope="session")
@@ -14,12 +18,29 @@ def database_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return template(tmp_path_factory.mktemp("template") / "groupware.db")
 
 
-@pytest.fixture(params=list(FACTORIES))
-async def world(request: pytest.FixtureRequest, database_template: Path, tmp_path: Path) -> AsyncIterator[World]:
+@pytest.fixture(params=[
+    pytest.param(name, marks=[pytest.mark.server] if factory.servers else []) for name, factory in EVERYWHERE.items()
+])
+def factory(request: pytest.FixtureRequest) -> tuple[Factory, list[Any]]:
+    """With its servers, which run."""
+    found = EVERYWHERE[request.param]
+    reason = found.lacks.get(request.function.__name__)
+    if reason is not None:
+        pytest.skip(reason)
+    return found, [request.getfixturevalue(name) for name in found.servers]
+
+
+@pytest.fixture
+async def world(
+    factory: tuple[Factory, list[Any]], database_template: Path, tmp_path: Path
+) -> AsyncIterator[World]:
     """Each backend in turn: what the contract says holds for all of them."""
-    made = await FACTORIES[request.param](database_template, tmp_path)
-    yield made
-    await made.close()
+    how, servers = factory
+    made = await how.make(database_template, tmp_path, *servers)
+    try:
+        yield made
+    finally:
+        await made.close()
 
 
 @pytest.fixture

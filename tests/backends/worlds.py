@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -186,9 +186,19 @@ async def _on_postgresql(template: Path, folder: Path) -> World:
     return world
 
 
-FACTORIES: dict[str, Callable[[Path, Path], Awaitable[World]]] = {"embedded": EmbeddedWorld.make}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Factory:
+    """`make` is given the template, an empty folder, and the servers that are named by their fixtures. `lacks` has the
+    reasons why a test, by name, says nothing of this groupware; it is skipped."""
+
+    make: Callable[..., Awaitable[World]]
+    servers: tuple[str, ...] = ()
+    lacks: Mapping[str, str] = field(default_factory=dict)
+
+
+FACTORIES: dict[str, Factory] = {"embedded": Factory(make=EmbeddedWorld.make)}
 if POSTGRESQL:
-    FACTORIES["embedded on PostgreSQL"] = _on_postgresql
+    FACTORIES["embedded on PostgreSQL"] = Factory(make=_on_postgresql)
 
 
 # --- Things to store --------------------------------------------------------------------------------------------------
