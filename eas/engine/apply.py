@@ -27,7 +27,7 @@ from eas.protocol import schema, wbxml
 from eas.protocol.version import SERVER_OWNS_MEETINGS
 from eas.protocol.wbxml import Element
 
-from . import conflict, drafts, errors, instances
+from . import conflict, drafts, errors, instances, notices
 from .classes import EMAIL, RECORDS, RecordClass
 from .flags import change_flags
 from .ids import file_reference, parse_server_id, server_id
@@ -156,7 +156,9 @@ class Applier:
         self.known, self.fresh, self.deletes_as_moves = known, fresh, deletes_as_moves
         self.feed: Feed = session.mailbox.feed(folder)
         self.proven = proven
-        self.effects = MeetingEffects(session, owner, calendar=folder.item_class == instances.CALENDAR, proven=proven)
+        self.effects = MeetingEffects(
+            session, owner, calendar=folder.item_class == instances.CALENDAR, scheduled=folder.schedules, proven=proven
+        )
         self.applied = Applied()
         self._intents: list[Intent] | None = None
 
@@ -171,6 +173,9 @@ class Applier:
                 status = next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
                 result = Result(verb=command.verb, named=command.named, status=status, instance=command.instance)
                 self.refused(command)
+                if isinstance(error, errors.NotAllowed) and self.folder.item_class != EMAIL:
+                    named = self._id(command.named) if command.verb is not Done.ADD else None
+                    await notices.say_not_kept(self.session, self.folder, command.named, command.data, named)
             self.applied.results.append(result)
         return self.applied
 

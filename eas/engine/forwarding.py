@@ -63,9 +63,11 @@ async def forward_meeting(
     if intent.result == SENT:
         return Sending.BEFORE
     event, component = _forwarded(ics, forward, session.viewer)
-    if folder.item_class == "Calendar" and participants.is_organizer(component, session.viewer):
+    invites = folder.item_class == "Calendar" and participants.is_organizer(component, session.viewer)
+    if invites:
         await _invite(session, folder, id, forward)
-    for number in (0, 1):
+    # Those who have become invitees hear of it from a groupware that schedules. RFC 6638 3.2.1
+    for number in () if invites and folder.schedules else (0, 1):
         def make(viewer: Viewer, number: int = number) -> Notice | None:
             return itip_build.forwarded(event, component, forward.to, viewer)[number]
 

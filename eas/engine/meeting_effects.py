@@ -49,12 +49,16 @@ class Command:
 
 
 class MeetingEffects:
-    """Those of one collection. Does nothing in versions in which the device mails by itself."""
+    """Those of one collection. Does nothing in versions in which the device mails by itself, and tells nobody where the
+    groupware itself does that (`Folder.schedules`)."""
 
-    def __init__(self, session: Session, owner: Owner, *, calendar: bool, proven: str = "") -> None:
+    def __init__(
+        self, session: Session, owner: Owner, *, calendar: bool, scheduled: bool = False, proven: str = ""
+    ) -> None:
         """`proven`: what was done under that key is over, as in `eas.engine.ports.Store.intend`."""
         self.session, self.owner, self.proven = session, owner, proven
         self.active = calendar and session.version in SERVER_SCHEDULES
+        self.tells = self.active and not scheduled
 
     def restated(self, before: bytes, after: bytes) -> bytes:
         """`after` with the SEQUENCE that invitees tell the states apart by."""
@@ -67,13 +71,13 @@ class MeetingEffects:
 
     async def begin(self, command: Command, before: bytes | None, after: bytes | None) -> Intent | None:
         """Write down that `before` is about to become `after`; None if nobody else is concerned."""
-        if not self.active or not _concerns_others(before, after):
+        if not self.tells or not _concerns_others(before, after):
             return None
         return await self.session.store.intend(self.owner, self._intent(command, before), proven=self.proven)
 
     async def begun(self, command: Command, stored: bytes | None) -> Intent | None:
         """What an earlier try of the same command wrote down, if it may have died before it was done."""
-        if not self.active or (stored is not None and not _concerns_others(stored, None)):
+        if not self.tells or (stored is not None and not _concerns_others(stored, None)):
             return None
         wanted = self._intent(command, None)
         for held in await self.session.store.intents(self.owner):

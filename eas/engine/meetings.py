@@ -169,7 +169,8 @@ class _Answering:
         self._check_proposal(invitation.ics)
         if answered is not None and not calendars:
             raise errors.FolderGone("no calendar")
-        await self._tell(invitation.ics, None, _NONE)
+        # What is written nowhere (declined before it stood in a calendar) no groupware answers.
+        await self._tell(invitation.ics, None, _NONE, scheduled=answered is not None and calendars[0].schedules)
         if answered is None:
             return ""
         feed = self.session.mailbox.feed(calendars[0])
@@ -194,7 +195,7 @@ class _Answering:
             if calendar.right < Right.EDIT:
                 raise errors.NotAllowed
             # The organizer hears of it first: if the process dies in between, the answer is given again, and told once.
-            await self._tell(data, instance, record.version)
+            await self._tell(data, instance, record.version, scheduled=calendar.schedules)
             try:
                 if response == DECLINED and (instance is None or lone is not None):
                     await feed.delete(id, record.version)
@@ -210,8 +211,9 @@ class _Answering:
         if self.answer.proposed is not None and not meeting.takes_proposals(ics):
             raise Refused("the organizer takes no proposals")
 
-    async def _tell(self, ics: bytes, instance: datetime | None, state: str) -> None:
-        """Mail the answer to the organizer. `state` is that of the appointment before it."""
+    async def _tell(self, ics: bytes, instance: datetime | None, state: str, *, scheduled: bool) -> None:
+        """Mail the answer to the organizer. `state` is that of the appointment before it. A groupware that schedules
+        answers by itself when the appointment is written (RFC 6638 3.2.2), but proposes no other times."""
         answer, session = self.answer, self.session
         if self.state:  # somebody else wrote in between, and it is told already
             return
@@ -219,7 +221,7 @@ class _Answering:
         gone = state == _NONE and answer.response == DECLINED
         repeated = known and (open_ or gone or itip.is_answered(ics, answer.response, session.viewer, instance))
         self.state = known if repeated else state
-        if not answer.send:
+        if not answer.send or (scheduled and answer.proposed is None):
             return
         if not repeated:
             await session.store.settle(self.owner, self.intent, f"{_BEGUN} {self.state}")

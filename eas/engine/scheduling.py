@@ -23,8 +23,8 @@ from eas.items.body import Source
 from eas.items.itip_build import Notice
 from eas.items.native import Unreadable, Viewer
 
-from .errors import BackendError, Refusal, Unavailable, Undeliverable
-from .model import FolderType
+from .errors import Refusal, Undeliverable
+from .notices import put
 from .ports import Chosen, Intent, Owner
 from .quirks import Quirk
 from .sending import OUTBOX, SENT
@@ -122,12 +122,4 @@ async def _say_failed(session: Session, notice: Notice, name: str, viewer: Viewe
     """A notice in the user's own inbox: the device that made the meeting has its answer already."""
     log.warning("a meeting message could not be sent", method=notice.method, reason=str(error))
     message = imip.undelivered(notice, f"{name}-failed", viewer, error.reason.name.replace("_", " ").lower())
-    for folder in await session.mailbox.folders():
-        if folder.type is FolderType.INBOX and folder.own:
-            try:
-                await session.mailbox.feed(folder).create(message, Chosen(name=f"{name}-failed"))
-            except Unavailable:
-                raise
-            except BackendError as failed:
-                log.warning("no notice of an undelivered message was kept", reason=type(failed).__name__)
-            return
+    await put(session, message, f"{name}-failed")

@@ -758,6 +758,24 @@ async def test_an_edit_in_a_folder_that_may_only_be_read_is_refused_and_undone(
     assert len(await room.ids("ben", FolderType.CONTACTS)) == 2
 
 
+async def test_whose_edit_was_not_kept_finds_a_notice(wire: Wires, room: Mailroom) -> None:
+    """One for each item, however often the device tries."""
+    folder = await room.folder("ben", FolderType.CONTACTS)
+    await room.world.admin.set_right("ben@example.com", folder.id, "anna@example.com", Right.READ)
+    ids = [await room.put("ben", FolderType.CONTACTS, vcard(name)) for name in ("Joe", "Ann")]
+    contacts = await box(wire(), room, FolderType.CONTACTS)
+    contacts.id = folder.id
+    await contacts.begin()
+    for name in ("Mine", "Mine, really"):
+        await contacts.sure(commands(change(ids[0], data(FirstName=name))))
+    await contacts.sure(commands(delete(ids[1]), add("c1", data(FileAs="Somebody new"))))
+    inbox = await box(wire(), room, FolderType.INBOX)
+    await inbox.sure()
+    said = await inbox.sure()
+    subjects = sorted(said.data(id).child("Email:Subject").text for _, id in said.said)  # type: ignore[union-attr]
+    assert subjects == ["Not kept: Ann", "Not kept: Joe", "Not kept: Somebody new"]
+
+
 @EVERY
 async def test_a_message_that_cannot_be_parsed_arrives_degraded(wire: Wires, room: Mailroom, version: str) -> None:
     ids = [await room.deliver("anna", raw) for raw in (letter(), BOTTOMLESS, letter(subject="Another"))]
