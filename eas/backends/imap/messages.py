@@ -9,7 +9,7 @@ from datetime import datetime
 from . import commands, decoding, spans
 from .commands import Piece
 from .model import Bad, Fetched, ImapError, No, Placed, Spans, Stored
-from .responses import Found, Said, Untagged, section_name
+from .responses import UNTOLD, Found, Said, Untagged, section_name
 from .talk import Talk
 
 #: Of COPYUID: more pairs than this are nobody's answer to a command of ours.
@@ -33,20 +33,25 @@ class Messages(Talk):
         more = _more_than_flags(items)
         wanted = commands.fetch_items(items)
         for batch in _batches(spans):
-            answers = self.connection.answers(
-                b"UID FETCH ", _text(batch), b" ", wanted, since, hear=self.news
-            )
-            whole = batch[0] if len(batch) == 1 else None
+            answers = self.connection.answers(b"UID FETCH ", _text(batch), b" ", wanted, since, hear=self.news)
+            first, last, several = batch[0][0], batch[-1][1], len(batch) > 1
             async with aclosing(answers):
                 async for responses in answers:
-                    for response in responses:
-                        if type(response) is not Fetched:
-                            if not isinstance(response, bytes):
-                                self.connection.heard(response, self.news)
-                        elif (
-                            whole[0] <= response.uid <= whole[1] if whole else _holds(batch, response.uid)
-                        ) and not (more and _flags_alone(response)):
-                            yield response
+                    self._hear(responses)
+                    for one in responses:
+                        if (
+                            type(one) is Fetched
+                            and first <= one[0] <= last
+                            and not (more and one.sections is UNTOLD)
+                            and not (several and not _holds(batch, one[0]))
+                        ):
+                            yield one
+
+    def _hear(self, responses: Sequence[Untagged | bytes]) -> None:
+        """What is no message: at once, since nobody may be there any more when the messages have been handed out."""
+        for one in responses:
+            if type(one) is not Fetched and not isinstance(one, bytes):
+                self.connection.heard(one, self.news)
 
     async def stream(self, uid: int, section: str, *, binary: bool = False) -> AsyncGenerator[bytes, None]:
         """See `model.Session`. `binary`: the transfer encoding is undone, by ourselves where the server cannot."""
@@ -86,6 +91,7 @@ class Messages(Talk):
         )
         async with aclosing(answers):
             async for responses in answers:
+                self._hear(responses)
                 for response in responses:
                     if isinstance(response, bytes):
                         yield response
@@ -94,8 +100,6 @@ class Messages(Talk):
                         content = response.sections.get(section_name(section.encode("ascii")), b"")
                         if content and response.uid == uid:
                             yield content
-                    else:
-                        self.connection.heard(response, self.news)
 
     # Flags.
 
@@ -236,12 +240,6 @@ def _listed(raw: bytes) -> list[tuple[int, int]]:
 
 def _more_than_flags(items: Sequence[str]) -> bool:
     return any(item.upper() not in ("UID", "FLAGS", "MODSEQ") for item in items)
-
-
-def _flags_alone(fetched: Fetched) -> bool:
-    return (
-        not fetched.sections and fetched.structure is None and fetched.size is None and fetched.internal_date is None
-    )
 
 
 def _placed(said: Said, code: str) -> tuple[int, list[tuple[int, int]]]:

@@ -23,6 +23,10 @@ from .login import Identity, enter, identity
 from .model import Bad, ImapError, LoginRefused, Lost
 from .session import ImapSession
 
+#: For what is left of an answer that nobody wanted; a new connection takes less.
+_SETTLING_SECONDS = 2.0
+#: At most until idle connections are looked at: the server may have closed some.
+_SWEEP_SECONDS = 10.0
 #: Tenant and login.
 _User = tuple[str, str]
 
@@ -67,7 +71,7 @@ class Gate:
 @dataclass(slots=True)
 class _Idle:
     session: ImapSession
-    node: str
+    node: Gate
     digest: bytes
     since: float
     seconds: float
@@ -103,17 +107,17 @@ class ImapPool:
         self._settle_in()
         server = _server(account)
         who = identity(server, account.login, account.secret)
-        user = (account.tenant.name, account.login)
+        user, node = (account.tenant.name, account.login), self._nodes.setdefault(account.tenant.name, Gate())
         mine = self._users.setdefault(user, _Connections())
         try:
             async with _within(server, "all connections of the user are in use"):
                 await mine.gate.enter(server.per_user)
             try:
-                session = await self._session(account, server, who, mine, mailbox)
+                session = await self._session(server, node, who, mine, mailbox)
                 try:
                     yield session
                 finally:
-                    await self._give_back(session, server, account.tenant.name, who, mine)
+                    await self._give_back(session, server, node, who, mine)
             finally:
                 mine.gate.leave()
         finally:
@@ -126,7 +130,7 @@ class ImapPool:
         node = self._nodes.setdefault(account.tenant.name, Gate())
         try:
             who = identity(server, account.login, account.secret, own=True)
-            session = await self._open(server, account.tenant.name, who)
+            session = await self._open(server, node, who)
         except LoginRefused:
             return False
         except Bad as error:
@@ -134,9 +138,9 @@ class ImapPool:
         user = (account.tenant.name, account.login)
         mine = self._users.setdefault(user, _Connections())
         if server.master_user or node.crowded or mine.gate.inside + len(mine.idle) >= server.per_user:
-            self._close(session, account.tenant.name)
+            self._close(session, node)
         else:
-            self._keep(session, server, account.tenant.name, who, mine)
+            self._keep(session, server, node, who, mine)
         self._tidy(user, mine)
         return True
 
@@ -167,7 +171,7 @@ class ImapPool:
     # --- Taking and giving back
 
     async def _session(
-        self, account: Account, server: ImapServer, who: Identity, mine: _Connections, mailbox: str
+        self, server: ImapServer, node: Gate, who: Identity, mine: _Connections, mailbox: str
     ) -> ImapSession:
         """Called by somebody who has a place in the user's gate."""
         digest = self._digest(who)
@@ -183,12 +187,11 @@ class ImapPool:
             # Opened with another password.
             oldest = mine.idle.pop(0)
             self._close(oldest.session, oldest.node)
-        return await self._open(server, account.tenant.name, who)
+        return await self._open(server, node, who)
 
-    async def _open(self, server: ImapServer, tenant: str, who: Identity) -> ImapSession:
-        node = self._nodes.setdefault(tenant, Gate())
+    async def _open(self, server: ImapServer, node: Gate, who: Identity) -> ImapSession:
         if node.inside >= server.per_node:
-            self._evict(tenant)
+            self._evict(node)
         async with _within(server, "all connections to the server are in use"):
             await node.enter(server.per_node)
         try:
@@ -197,13 +200,13 @@ class ImapPool:
             node.leave()
             raise
 
-    def _evict(self, tenant: str) -> None:
-        """The connection of the tenant that has been idle for the longest."""
+    def _evict(self, node: Gate) -> None:
+        """The connection that has been idle for the longest."""
         found = [
             (idle.since, index, mine, idle)
             for index, mine in enumerate(self._users.values())
             for idle in mine.idle
-            if idle.node == tenant
+            if idle.node is node
         ]
         if found:
             _, _, mine, oldest = min(found)
@@ -211,30 +214,31 @@ class ImapPool:
             self._close(oldest.session, oldest.node)
 
     async def _give_back(
-        self, session: ImapSession, server: ImapServer, tenant: str, who: Identity, mine: _Connections
+        self, session: ImapSession, server: ImapServer, node: Gate, who: Identity, mine: _Connections
     ) -> None:
         try:
             if session.connection.alive:
-                await session.settle()
-        except ImapError:
+                async with asyncio.timeout(_SETTLING_SECONDS):
+                    await session.settle()
+        except (ImapError, TimeoutError):
             pass
         except BaseException:
-            self._close(session, tenant)
+            self._close(session, node)
             raise
-        if session.clean and not self._nodes[tenant].crowded:
-            self._keep(session, server, tenant, who, mine)
+        if session.clean and not node.crowded:
+            self._keep(session, server, node, who, mine)
         else:
-            self._close(session, tenant)
+            self._close(session, node)
 
-    def _keep(self, session: ImapSession, server: ImapServer, tenant: str, who: Identity, mine: _Connections) -> None:
-        mine.idle.append(_Idle(session, tenant, self._digest(who), self._now(), server.idle_seconds))
+    def _keep(self, session: ImapSession, server: ImapServer, node: Gate, who: Identity, mine: _Connections) -> None:
+        mine.idle.append(_Idle(session, node, self._digest(who), self._now(), server.idle_seconds))
         self._set_timer(server.idle_seconds)
 
-    def _close(self, session: ImapSession, tenant: str) -> None:
+    def _close(self, session: ImapSession, node: Gate) -> None:
         session.end()
         self._closing.add(session)
         session.connection.wire.when_closed(lambda: self._closing.discard(session))
-        self._nodes[tenant].leave()
+        node.leave()
 
     def _tidy(self, user: _User, mine: _Connections) -> None:
         if mine.needless and self._users.get(user) is mine:
@@ -251,7 +255,8 @@ class ImapPool:
 
     def _set_timer(self, seconds: float) -> None:
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(max(seconds, 0.01), self._sweep)
+            after = min(max(seconds, 0.01), _SWEEP_SECONDS)
+            self._timer = asyncio.get_running_loop().call_later(after, self._sweep)
 
     def _sweep(self) -> None:
         """Closes what has been idle for long enough, or was closed by the server."""

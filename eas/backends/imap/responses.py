@@ -139,7 +139,9 @@ _SHORT = re.compile(
     rb'(?:INTERNALDATE "([^"\r\n]*+)" ?)?(?:RFC822.SIZE %b ?)?(?:UID %b ?)?(?:MODSEQ \(%b\))?\)\r\n'
     % (_NUMBER, _FLAGS, _NUMBER, _NUMBER, _NUMBER, _NUMBER, _NUMBER)
 )
-_NOTHING: Mapping[str, bytes] = MappingProxyType({})
+#: No sections were told: nothing of the content at all, or something else of it (a date, a structure).
+UNTOLD: Mapping[str, bytes] = MappingProxyType({})
+_TOLD: Mapping[str, bytes] = MappingProxyType({})
 
 
 class _FlagSets(dict[bytes, frozenset[str]]):
@@ -195,9 +197,9 @@ def _listing(data: bytes, out: list[Untagged | bytes]) -> int:
         if len(found) != lines:
             return 0
         if form is _LISTINGS[0]:
-            out += [new(Fetched, (int(uid), sets[raw], 0, None, None, None, _NOTHING)) for uid, raw in found]
+            out += [new(Fetched, (int(uid), sets[raw], 0, None, None, None, UNTOLD)) for uid, raw in found]
         else:
-            out += [new(Fetched, (int(uid), sets[raw], int(modseq), None, None, None, _NOTHING))
+            out += [new(Fetched, (int(uid), sets[raw], int(modseq), None, None, None, UNTOLD))
                     for uid, raw, modseq in found]  # fmt: skip
         return end
     return 0
@@ -217,7 +219,8 @@ def _short_lines(data: bytes, at: int, out: list[Untagged | bytes]) -> int:
         at = found.end()
         out.append(new(Fetched, (
             number, None if flags is None else sets[flags], int(modseq or modseq2 or 0),
-            None if date is None else moment(date), None if size is None else int(size), None, _NOTHING,
+            None if date is None else moment(date), None if size is None else int(size), None,
+            UNTOLD if date is None and size is None else _TOLD,
         )))  # fmt: skip
     return at
 
@@ -407,9 +410,10 @@ def _fetched(sequence: int, segments: list[bytes]) -> Untagged:
     found = quick.fetched(segments)
     if found is not None:
         uid, raw, modseq, date, size, body, sections = found
+        told = bool(sections) or date is not None or size is not None or body is not None
         return Fetched(
             uid, None if raw is None else _flag_sets[raw], modseq, None if date is None else moment(date), size, body,
-            sections or _NOTHING,
+            sections or (_TOLD if told else UNTOLD),
         )
     return _fetched_in_general(segments)
 
@@ -423,10 +427,12 @@ def _fetched_in_general(segments: list[bytes]) -> Untagged:
     size: int | None = None
     body: Part | None = None
     sections: dict[str, bytes] = {}
+    told = False
     for key, value in zip(items[::2], items[1::2], strict=False):
         if not isinstance(key, bytes):
             raise ImapSyntaxError("FETCH with a nameless item")
         name = key.upper()
+        told = told or name not in _OF_FLAGS
         if name == b"UID":
             uid = number(value)
         elif name == b"FLAGS":
@@ -443,7 +449,10 @@ def _fetched_in_general(segments: list[bytes]) -> Untagged:
             sections[section_name(section[1])] = value
     if not uid:
         return Other("FETCH")
-    return Fetched(uid, flags, modseq, received, size, body, sections or _NOTHING)
+    return Fetched(uid, flags, modseq, received, size, body, sections or (_TOLD if told else UNTOLD))
+
+
+_OF_FLAGS = frozenset((b"UID", b"FLAGS", b"MODSEQ"))
 
 
 def section_name(raw: bytes) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from .connection import accepted
 from .mailboxes import Mailboxes
 from .messages import Messages
 from .model import Fetched, Listed, No
-from .responses import Counted, Exists, Expunged, Go, Said, Untagged, Vanished
+from .responses import Counted, Exists, Expunged, Go, Other, Said, Untagged, Vanished
 
 #: Seconds in one IDLE: servers end a connection after 30 minutes without a command, NAT routers often sooner.
 _IDLE_SECONDS = 9 * 60.0
@@ -71,8 +72,9 @@ class ImapSession(Mailboxes, Messages):
         until = loop.time() + seconds
         wait = self._idle if self.offers("IDLE") else self._poll
         while (left := until - loop.time()) > 0:
-            async for names in wait(left):
-                yield names
+            async with aclosing(wait(left)) as news:
+                async for names in news:
+                    yield names
 
     async def _poll(self, seconds: float) -> AsyncGenerator[frozenset[str], None]:
         await asyncio.sleep(min(seconds, _NOOP_SECONDS))
@@ -123,6 +125,9 @@ class ImapSession(Mailboxes, Messages):
     def _news_of(self, response: Untagged) -> set[str]:
         if isinstance(response, Counted | Listed):
             return {response.name}
-        if self.selected is not None and isinstance(response, Exists | Expunged | Vanished | Fetched):
+        if self.selected is not None and (
+            isinstance(response, Exists | Expunged | Vanished | Fetched)
+            or (isinstance(response, Other) and response.kind == "FETCH")
+        ):
             return {self.selected.name}
         return set()
