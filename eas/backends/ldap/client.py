@@ -77,6 +77,22 @@ class _Tls(ldap3.Tls):  # type: ignore[misc]
         connection.socket = self._context.wrap_socket(connection.socket, server_hostname=connection.server.host)
 
 
+class _Line(ldap3.Connection):  # type: ignore[misc]
+    """Closes the sockets that it lets go of: those of addresses that did not answer, too."""
+
+    _socket: Any = None
+
+    @property
+    def socket(self) -> Any:
+        return self._socket
+
+    @socket.setter
+    def socket(self, value: Any) -> None:
+        old, self._socket = self._socket, value
+        if old is not None and old is not value:
+            old.close()  # if it has just been wrapped for TLS, it is an empty shell
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     try:
@@ -91,20 +107,26 @@ def translated() -> Iterator[None]:
 class Connection:
     """A connection for one thread at a time."""
 
-    def __init__(self, settings: LdapServer, server: Any) -> None:
+    def __init__(self, settings: LdapServer, server: Callable[[], Any]) -> None:
         self._settings, self._server = settings, server
         self._line: Any = None
 
     def open(self, dn: str, password: str) -> int:
-        """Connect, and bind; the result code of the bind. `dn` "" binds without credentials."""
-        self._line = ldap3.Connection(
-            self._server, user=dn or None, password=password if dn else None, auto_referrals=False, check_names=False,
-            read_only=True, return_empty_attributes=False, receive_timeout=math.ceil(self._settings.timeout_seconds),
+        """Connect, and bind; the result code of the bind. `dn` "" binds without credentials. The password is sent as
+        it was typed: servers compare octets, whatever RFC 4513 5.1.3 says of preparing it."""
+        self._line = _Line(
+            self._server(), user=dn or None, password=password.encode() if dn else None, auto_referrals=False,
+            check_names=False, read_only=True, return_empty_attributes=False,
+            receive_timeout=math.ceil(self._settings.timeout_seconds),
         )
-        self._line.open(read_server_info=False)
-        if self._settings.security is Security.STARTTLS:
-            self._line.start_tls(read_server_info=False)
-        self._line.bind(read_server_info=False)
+        try:
+            self._line.open(read_server_info=False)
+            if self._settings.security is Security.STARTTLS:
+                self._line.start_tls(read_server_info=False)
+            self._line.bind(read_server_info=False)
+        except BaseException:
+            self._line.socket = None
+            raise
         return int(self._line.result["result"])
 
     def search(
@@ -158,6 +180,7 @@ class Connection:
             self._line.unbind()
         except (LDAPException, OSError):
             log.debug("the directory server was gone already", server=self._settings.host)
+        self._line.socket = None
 
 
 # --- Servers ----------------------------------------------------------------------------------------------------------
@@ -173,17 +196,17 @@ class _Server:
     ailing_until: float = -math.inf
     _free: list[tuple[float, Connection]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _made: Any = None
+    _tls: _Tls | None = None
 
     def _server(self) -> Any:
+        """Anew for each connection: it remembers addresses that did not answer once."""
         settings = self.settings
-        if self._made is None:
-            secure = settings.security is not Security.NONE
-            self._made = ldap3.Server(
-                settings.host, port=settings.port, use_ssl=settings.security is Security.TLS, get_info=ldap3.NONE,
-                tls=_Tls(settings.ca_file) if secure else None, connect_timeout=settings.timeout_seconds,
-            )
-        return self._made
+        if self._tls is None and settings.security is not Security.NONE:
+            self._tls = _Tls(settings.ca_file)
+        return ldap3.Server(
+            settings.host, port=settings.port, use_ssl=settings.security is Security.TLS, get_info=ldap3.NONE,
+            tls=self._tls, connect_timeout=settings.timeout_seconds,
+        )
 
     def work(self, do: Callable[[Connection], R]) -> R:
         """On a connection bound as the settings say. Raises Unavailable."""
@@ -218,7 +241,7 @@ class _Server:
             connection.close()
         if free is not None:
             return free, False
-        connection = Connection(self.settings, self._server())
+        connection = Connection(self.settings, self._server)
         self._bound(connection)
         return connection, True
 
@@ -235,7 +258,7 @@ class _Server:
     def bind(self, dn: str, password: str) -> bool:
         """Whether this password is that entry's, on a connection of its own. Raises Unavailable."""
         with self._watched():
-            connection = Connection(self.settings, self._server())
+            connection = Connection(self.settings, self._server)
             try:
                 code = connection.open(dn, password)
             finally:

@@ -100,7 +100,7 @@ class LdapDirectory:
         """Whether the account's password is the one of its entry, by a bind. Raises Unavailable."""
         server, password = account.tenant.ldap, account.secret.value
         # With an empty password a bind succeeds as nobody. RFC 4513 5.1.2
-        if server is None or account.secret.bearer or not password or "\0" in password:
+        if server is None or account.secret.bearer or not password or not _is_text(password):
             return False
         who = who_of(account)
         if server.user_dn:
@@ -210,6 +210,11 @@ class LdapDirectory:
         return [one for one in people if one is not None]
 
 
+def _is_text(password: str) -> bool:
+    """No halves of surrogates, which nobody can have set as a password."""
+    return password.encode(errors="ignore").decode() == password
+
+
 def who_of(account: Account) -> Who:
     return Who(login=account.login, user=account.local, domain=account.domain)
 
@@ -280,7 +285,7 @@ class LdapList:
     async def addresses(self, login: str) -> Sequence[str]:
         """All addresses of the entry of a login, the primary one first; () if there is no such entry, or several."""
         view = self._view
-        who = replace(self._who, login=login)
+        who = replace(self._who, login=login, user=login.rpartition("@")[0] or login)
         entry = await self._directory.entry_of(view.server, who, view.attributes.addresses)
         return addresses_of(entry.values, view.attributes) if entry is not None else ()
 
