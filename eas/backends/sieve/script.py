@@ -212,7 +212,8 @@ def settings_of(script: bytes) -> OutOfOffice | None:
 
 
 def _amended(noted: OutOfOffice, found: Sequence[reading.Reply]) -> OutOfOffice:
-    said = as_settings(found)
+    # As texts are written where there are variables.
+    said = as_settings([replace(one, text=one.text.replace("${eas_dollar}{", "${")) for one in found])
     kept = {audience: replace(reply, enabled=False) for audience, reply in noted.replies.items()}
     return replace(said, replies={**kept, **said.replies})
 
