@@ -301,8 +301,10 @@ async def test_a_folder_is_emptied_but_stays(home: Home) -> None:
     assert {book.locator, calendar.locator} <= {one.locator for one in await source.places()}
 
 
-TODO = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VTODO\r\nUID:t\r\nDTSTAMP:20261121T080000Z\r\nSUMMARY:t\r\n" \
-       b"END:VTODO\r\nEND:VCALENDAR\r\n"
+TODO = (
+    b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VTODO\r\nUID:t\r\nDTSTAMP:20261121T080000Z\r\n"
+    b"SUMMARY:t\r\nEND:VTODO\r\nEND:VCALENDAR\r\n"
+)
 
 
 @pytest.mark.server
