@@ -16,6 +16,7 @@ from eas.backends.dav import cache
 from eas.backends.dav.client import DavClients
 from eas.backends.dav.feed import DavFeed
 from eas.backends.dav.model import Changes, CollectionInfo, Collections, Object
+from eas.backends.dav.objects import COMPONENT
 from eas.backends.standards.ports import Account, Numbered, Place
 from eas.backends.standards.tables import PlaceRow
 from eas.backends.standards.tenant import DavServer, Tenant
@@ -66,6 +67,7 @@ class Home:
     async def make(cls, server: Any, template: Path, folder: Path, *, who: str = "anna") -> Home:
         world = await EmbeddedWorld.make(template, folder)
         login, password = server.new_user()
+        server = getattr(server, "dav", server)  # of a server that has mail as well
         clients = DavClients()
         tenant = Tenant(name="t", dav=DavServer(url=server.url, ca_file=getattr(server, "ca_file", "")))
         account = Account(
@@ -76,13 +78,16 @@ class Home:
         return home
 
     async def find(self) -> None:
-        """Number the first collection of each kind."""
+        """Number the first collection of each class. One that is for several is a place for each."""
         client = self.clients.of(self.account)
         principal = await client.discover()
         for info in await client.collections([*principal.calendar_homes, *principal.addressbook_homes]):
-            item_class = _class_of(info)
-            if item_class is not None and item_class not in self.places:
-                await self.number(item_class, info.href, item_class)
+            main = True
+            for item_class in _classes_of(info):
+                if item_class not in self.places:
+                    mark = "" if main else f"#{COMPONENT[item_class]}"
+                    await self.number(item_class, info.href + mark, item_class)
+                main = False
 
     async def number(self, name: str, locator: str, item_class: str, **more: Any) -> Numbered:
         """Make a place known under `name`."""
@@ -96,10 +101,10 @@ class Home:
 
     async def another(self, item_class: str, name: str, **more: Any) -> Numbered:
         """A second collection of a class, made on the server."""
-        above = self.places[item_class].place.locator.rstrip("/").rpartition("/")[0]
+        above = self.path(item_class).rstrip("/").rpartition("/")[0]
         href = f"{above}/{name}/"
         kind = "addressbook" if item_class == "Contacts" else "calendar"
-        component = {"Calendar": "VEVENT", "Tasks": "VTODO", "Notes": "VJOURNAL", "Contacts": ""}[item_class]
+        component = "" if item_class == "Contacts" else COMPONENT[item_class]
         await self.clients.of(self.account).make(href, kind=kind, name=name, component=component)
         return await self.number(name, href, item_class, **more)
 
@@ -155,13 +160,11 @@ class Home:
         await self.world.close()
 
 
-def _class_of(info: CollectionInfo) -> str | None:
+def _classes_of(info: CollectionInfo) -> list[str]:
     if info.kind == "addressbook":
-        return "Contacts"
-    for component, item_class in (("VEVENT", "Calendar"), ("VTODO", "Tasks"), ("VJOURNAL", "Notes")):
-        if component in (info.components or ("VEVENT",)):
-            return item_class
-    return None
+        return ["Contacts"]
+    classes = ("Calendar", "Tasks", "Notes")
+    return [one for one in classes if not info.components or COMPONENT[one] in info.components]
 
 
 @dataclass

@@ -35,7 +35,7 @@ def chosen(name: str) -> Chosen:
     return Chosen(name=name)
 
 
-@pytest.fixture(params=["radicale"])
+@pytest.fixture(params=["radicale", "xandikos", "cyrus"])
 async def home(request: pytest.FixtureRequest, database_template: Path, tmp_path: Path) -> AsyncIterator[Home]:
     made = await Home.make(request.getfixturevalue(request.param), database_template, tmp_path)
     yield made
@@ -313,7 +313,8 @@ async def test_of_two_conditional_writes_at_once_one_wins(home: Home) -> None:
         return_exceptions=True,
     )
     assert sum(not isinstance(result, BaseException) for result in results) == 1
-    assert sum(isinstance(result, VersionConflict) for result in results) == 5
+    # Xandikos answers some of them with 500, as its writers get into each other's way.
+    assert sum(isinstance(result, VersionConflict | Unavailable) for result in results) == 5, results
 
 
 async def test_writes_on_what_is_not_there_raise_item_gone(home: Home) -> None:

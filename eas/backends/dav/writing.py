@@ -7,8 +7,11 @@ update of that object. What we have written is in our rows at once, so that it i
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import Connection, select
 
@@ -26,10 +29,16 @@ from .model import Object, Refused
 from .objects import name_in, object_name, same_meaning, tag, uid_of, with_uid
 from .rows import Known
 
+R = TypeVar("R")
+
 #: How often a write is tried while others change the same object.
 ATTEMPTS = 4
+#: Seconds to wait, one after the other, while the server says that something is locked.
+_WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)
 #: How servers answer to a UID that they have under another name: 409 and 403 (RFC 4791 5.3.2.1), 400, or 412.
 _MAYBE_UID = frozenset((400, 403, 409, 412))
+#: And to a PUT where the object, or its whole collection, is gone.
+_MAYBE_GONE = frozenset((403, 404, 409, 410, 412))
 #: How they answer to a MOVE that they do not do: then it is a PUT and a DELETE.
 _NO_MOVE = frozenset((400, 403, 405, 415, 501, 502))
 
@@ -48,7 +57,7 @@ class Writer:
         content = with_uid(content, index.item_class, chosen.name)
         for _ in range(ATTEMPTS):
             try:
-                etag = await index.client.put(index.href(name), content, kind=index.kind, etag=None)
+                etag = await self._put(index.href(name), content, None)
             except Refused as error:
                 if error.status not in _MAYBE_UID:
                     raise
@@ -82,7 +91,7 @@ class Writer:
             if same_meaning(stored.data, content):
                 return await self._there(name, stored, content)
             try:
-                etag = await index.client.put(stored.href, content, kind=index.kind, etag=stored.etag)
+                etag = await self._put(stored.href, content, stored.etag)
             except Refused as error:
                 if error.status != 412:
                     raise
@@ -107,14 +116,16 @@ class Writer:
         etag = known.etag
         for _ in range(ATTEMPTS):
             try:
-                new = await index.client.put(index.href(known.name), content, kind=index.kind, etag=etag)
+                new = await self._put(index.href(known.name), content, etag)
             except Refused as error:
-                if error.status != 412 and error.status not in GONE:
+                if error.status not in _MAYBE_GONE:
                     raise
                 stored = await self._stored(known.name)
                 if stored is None:
                     await self._bury(known)
                     raise ItemGone(str(id)) from error
+                if error.status != 412:
+                    raise
                 if same_meaning(stored.data, content):
                     return await self._wrote(known.name, stored.data, stored.etag, was=(known.etag,), id=id)
                 # Some servers keep to no condition of the very ETag that they tell.
@@ -161,7 +172,7 @@ class Writer:
         """Raises Refused 404 if it is gone, VersionConflict."""
         index = self.index
         try:
-            await index.client.delete(index.href(known.name), etag=etag)
+            await _patiently(lambda: index.client.delete(index.href(known.name), etag=etag))
         except Refused as error:
             if error.status != 412:
                 raise
@@ -170,7 +181,7 @@ class Writer:
                 raise Refused(404) from error
             if tag(stored.etag) != tag(etag):
                 raise VersionConflict(str(known.id)) from error
-            await index.client.delete(index.href(known.name))
+            await _patiently(lambda: index.client.delete(index.href(known.name)))
 
     # -- move
 
@@ -215,7 +226,7 @@ class Writer:
         """The object stands at the destination and not here, whatever of that was done before. Raises ItemGone."""
         here, target = self.index, there.index.href(name)
         try:
-            await here.client.move(here.href(known.name), target)
+            await _patiently(lambda: here.client.move(here.href(known.name), target))
             return
         except Refused as error:
             if error.status not in _NO_MOVE and error.status not in (404, 409, 410, 412):
@@ -230,11 +241,11 @@ class Writer:
         if arrived is None:
             if failed.status not in _NO_MOVE:
                 raise refused(failed) from failed
-            await there.index.client.put(target, source.data, kind=here.kind, etag=None)
+            await there._put(target, source.data, None)
         elif uid_of(arrived.data) != uid_of(source.data):
             raise NotAllowed("something else stands at the destination") from failed
         try:
-            await here.client.delete(here.href(known.name), etag=source.etag)
+            await _patiently(lambda: here.client.delete(here.href(known.name), etag=source.etag))
         except Refused as error:
             if error.status not in GONE:
                 raise
@@ -259,6 +270,9 @@ class Writer:
             raise ItemGone(str(id))
         return known
 
+    async def _put(self, href: str, content: bytes, etag: str | None) -> str:
+        return await _patiently(lambda: self.index.client.put(href, content, kind=self.index.kind, etag=etag))
+
     async def _stored(self, name: str) -> Object | None:
         """As it is on the server now."""
         try:
@@ -270,6 +284,18 @@ class Writer:
 
     async def _bury(self, known: Known) -> None:
         await self.index.ground.write(partial(rows.bury, at=self.index.at, known=known))
+
+
+async def _patiently(do: Callable[[], Awaitable[R]]) -> R:
+    """Some servers have one writer at a time, and send the others away with 423 (Xandikos)."""
+    for wait in _WAITS:
+        try:
+            return await do()
+        except Refused as error:
+            if error.status != 423:
+                raise
+        await asyncio.sleep(wait)
+    return await do()
 
 
 def _is_other(connection: Connection, user_id: str, id: CollectionId) -> bool:
