@@ -99,6 +99,21 @@ class Mailboxes(Talk):
         return " ".join(wanted).encode("ascii")
 
     async def status(self, name: str) -> Status:
+        """Of a mailbox that is open servers tell what the session has seen of it (Dovecot, RFC 3501 6.3.10): so it is
+        made to look first, and if nothing has happened since the last STATUS that one still holds."""
+        is_open = self.selected is not None and self.selected.name == name
+        if is_open:
+            before, self.quiet = self.counted, True
+            await self.ask(b"NOOP")
+            if before is not None and self.quiet:
+                self.counted = before
+                return before
+        found = await self._status(name)
+        if is_open:
+            self.counted = found
+        return found
+
+    async def _status(self, name: str) -> Status:
         _, found = await self.gather(
             Counted, b"STATUS ", commands.mailbox(name), b" (", self._counts(), b")"
         )

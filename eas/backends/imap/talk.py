@@ -13,7 +13,7 @@ from typing import TypeVar
 from . import spans
 from .commands import Piece
 from .connection import Connection
-from .model import Bad, Fetched, Selected, Spans
+from .model import Bad, Fetched, Selected, Spans, Status
 from .responses import Exists, Expunged, FlagList, Said, Untagged, Vanished, Words, words
 from .syntax import ImapSyntaxError, number, tree
 
@@ -86,6 +86,10 @@ class Talk:
         self.expunged = False
         #: It is not like new any more (NOTIFY was set), and not to be used for anything else.
         self.special = False
+        #: What STATUS last told of the open mailbox, as long as no other command came after it; and whether the server
+        #: has said nothing of that mailbox since this was last made true.
+        self.counted: Status | None = None
+        self.quiet = True
         self._vanished: list[tuple[int, int]] = []
         self._opening: Opening | None = None
 
@@ -134,6 +138,7 @@ class Talk:
 
     def done(self, said: Said) -> Said:
         """A tagged answer, which may have news in its code."""
+        self.counted = None
         if said.code and self._opening is None:
             self._code(said)
         return said
@@ -176,6 +181,7 @@ class Talk:
         return False
 
     def _of_selected(self, selected: Selected, response: Untagged) -> None:
+        self.quiet = False
         if isinstance(response, Exists):
             self.selected = replace(selected, messages=response.count)
         elif isinstance(response, Vanished):
@@ -197,6 +203,7 @@ class Talk:
         elif self.selected is None:
             return
         elif said.code == "HIGHESTMODSEQ":
+            self.quiet = False
             self.selected = replace(self.selected, highest_modseq=number_in(said))
         elif said.code == "UIDNEXT":
             self.selected = replace(self.selected, uid_next=number_in(said))
