@@ -224,20 +224,21 @@ def alternative(subject: str, html: str, text: str = "plain words") -> bytes:
     ).encode()
 
 
-def with_attachment(octets: bytes) -> bytes:
-    """A text of "1" and an attachment of "2", in 8 bits."""
+def with_attachment(lines: bytes) -> bytes:
+    """A text of "1" and an attachment of "2", which is given as it stands in the message."""
     return (
         b"From: ben@example.com\r\nTo: anna@example.com\r\nSubject: large\r\nMessage-ID: <large@example.com>\r\n"
         b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=bound\r\n\r\n"
         b"--bound\r\nContent-Type: text/plain\r\n\r\nsee below\r\n"
-        b"--bound\r\nContent-Type: application/octet-stream; name=a.bin\r\nContent-Transfer-Encoding: binary\r\n"
-        b"Content-Disposition: attachment; filename=a.bin\r\n\r\n" + octets + b"\r\n--bound--\r\n"
+        b"--bound\r\nContent-Type: application/octet-stream; name=a.bin\r\nContent-Transfer-Encoding: base64\r\n"
+        b"Content-Disposition: attachment; filename=a.bin\r\n\r\n" + lines + b"\r\n--bound--\r\n"
     )
 
 
-def card(name: str, address: str = "", *more: str) -> bytes:
+def card(name: str, address: str = "", *more: str, uid: str = "") -> bytes:
+    """The UID is the name, unless another is given: one that stands in a collection keeps its UID."""
     first, _, last = name.partition(" ")
-    lines = ["BEGIN:VCARD", "VERSION:3.0", f"UID:{name}", f"FN:{name}", f"N:{last};{first};;;"]
+    lines = ["BEGIN:VCARD", "VERSION:3.0", f"UID:{uid or name}", f"FN:{name}", f"N:{last};{first};;;"]
     lines += [f"EMAIL;TYPE=WORK:{address}"] if address else []
     return "\r\n".join([*lines, *more, "END:VCARD", ""]).encode()
 
