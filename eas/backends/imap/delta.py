@@ -1,7 +1,7 @@
 """What has happened in a mailbox since a token, at the least cost that the server allows.
 
-    no change    STATUS, and a look at our own counter
-    QRESYNC      SELECT (QRESYNC ...); or, where it is selected, UID FETCH (CHANGEDSINCE n VANISHED)
+    no change    STATUS, or SELECT where the mailbox is selected anyway, and a look at our own counter
+    QRESYNC      SELECT (QRESYNC ...)
     CONDSTORE    UID FETCH (CHANGEDSINCE n). If then some must be missing, UID SEARCH tells which are there: what is not
                  and could have been known is gone. So neither a kept set nor a whole listing is needed.
     neither      all flags, each time; an unchanged digest of them is an unchanged token, else they are the listing
@@ -39,14 +39,12 @@ class Changes:
     received: dict[int, datetime] = field(default_factory=dict)
     gone: Spans = ()
     whole: bool = False
-    modseq: int = 0
     digest: str = ""
 
     def add(self, fetched: Fetched) -> None:
         if fetched.flags is None:
             return
         self.flags[fetched.uid] = fetched.flags
-        self.modseq = max(self.modseq, fetched.modseq)
         if fetched.internal_date is not None:
             self.received[fetched.uid] = fetched.internal_date
 
@@ -66,22 +64,27 @@ class DeltaReader:
 
     async def read(self, since: Token | None) -> Heard:
         before = tokens.parse(since)
-        if not self._session.can_condstore:
+        session = self._session
+        if before is None or not before.modseq or not session.can_condstore:
             return await self._listed(before)
-        now = _stand(self._state, await self._status())
-        if before == now and now.modseq:
-            return self._nothing(str(now))
         if self._state.open:
-            await puts.finish(self._reach, self._session, self._state)
-        if before is None or not now.modseq or not before.can_follow(now):
+            await puts.finish(self._reach, session, self._state)
+            self._state = await self._reach.state()
+        if self._reach.is_selected(session):
+            # Of a selected mailbox STATUS may tell what the connection has heard so far, which is old.
+            return await self._since(before, await self._opened(before))
+        now = _stand(self._state, await self._status())
+        if before == now:
+            return self._nothing(str(now))
+        if before.can_follow(now) and _same_on_server(before, now):
+            return await self._since(before, (Changes(), now))
+        return await self._since(before, await self._opened(before))
+
+    async def _since(self, before: Stand, found: tuple[Changes, Stand] | None) -> Heard:
+        if found is None:
             return await self._listed(before)
-        changes = Changes()
-        if (before.modseq, before.uid_next, before.messages) != (now.modseq, now.uid_next, now.messages):
-            found = await self._followed(before, now)
-            if found is None:
-                return await self._listed(before)
-            changes, now = found
-        return await self._told(changes, before, now)
+        changes, now = found
+        return self._nothing(str(now)) if before == now else await self._told(changes, before, now)
 
     def _nothing(self, token: Token) -> Heard:
         return Heard(delta=Delta(token=token), look=Look(versions={}), horizon=self._horizon)
@@ -91,30 +94,25 @@ class DeltaReader:
 
     # -- since a token
 
-    async def _followed(self, before: Stand, now: Stand) -> tuple[Changes, Stand] | None:
-        """None: only a listing can tell."""
+    async def _opened(self, before: Stand) -> tuple[Changes, Stand] | None:
+        """SELECT, and what has changed. None: only a listing can tell."""
         session = self._session
-        if self._reach.is_selected(session):
-            found = await self._changed_since(before)
-            # The view of a selected mailbox may be older than the STATUS. It is not if it names the newest change.
-            if found.modseq >= now.modseq:
-                return await self._without_missing(found, before, now)
         if session.can_resync:
             return await self._resynced(before)
         await self._reach.select(session)
         now = await self._selected_stand()
         if not now.modseq or not before.can_follow(now):
             return None
+        if _same_on_server(before, now):
+            return Changes(), now
         return await self._without_missing(await self._changed_since(before), before, now)
 
     async def _changed_since(self, before: Stand) -> Changes:
         changes = Changes()
         session = self._session
         items = ("FLAGS", "INTERNALDATE") if self._horizon.edge is not None else ("FLAGS",)
-        fetched = session.fetch(EVERY, items, changed_since=before.modseq, vanished=session.can_resync)
-        async for one in fetched:
+        async for one in session.fetch(EVERY, items, changed_since=before.modseq):
             changes.add(one)
-        changes.gone = session.take_vanished() if session.can_resync else ()
         return changes
 
     async def _resynced(self, before: Stand) -> tuple[Changes, Stand] | None:
@@ -295,6 +293,10 @@ def _stand(state: State, status: Status) -> Stand:
         epoch=state.epoch, validity=status.uid_validity or 0, modseq=status.highest_modseq or 0,
         uid_next=status.uid_next or 0, messages=status.messages or 0, counter=state.counter,
     )
+
+
+def _same_on_server(before: Stand, now: Stand) -> bool:
+    return (before.modseq, before.uid_next, before.messages) == (now.modseq, now.uid_next, now.messages)
 
 
 def _with_digest(stand: Stand, digest: str) -> Stand:
