@@ -152,7 +152,7 @@ def own_mailboxes(layout: Layout, listed: Iterable[Listed]) -> list[Listed]:
 
 def foreign_mailboxes(layout: Layout, listed: Iterable[Listed]) -> list[Listed]:
     """Those of others that can be opened."""
-    return [one for one, home in _homes(layout, listed) if home.kind != "personal" and _selectable(one)]
+    return [one for one, home in _homes(layout, listed) if home.kind != "personal" and is_mailbox(one)]
 
 
 def _homes(layout: Layout, listed: Iterable[Listed]) -> Iterator[tuple[Listed, _Home]]:
@@ -167,7 +167,7 @@ def _homes(layout: Layout, listed: Iterable[Listed]) -> Iterator[tuple[Listed, _
             yield (one if name == one.name else replace(one, name=name)), home
 
 
-def _selectable(one: Listed) -> bool:
+def is_mailbox(one: Listed) -> bool:
     return not one.attributes & _NOT_SELECTABLE
 
 
@@ -178,7 +178,7 @@ def specials(layout: Layout, own: Sequence[Listed], settings: Settings) -> dict[
     """Use -> mailbox: as the server says, else as the admin does, else by the usual names; each mailbox for one use."""
     free = {
         one.name: one for one in own
-        if _selectable(one) and one.name != INBOX and one.name not in settings.left_out
+        if is_mailbox(one) and one.name != INBOX and one.name not in settings.left_out
     }
     found: dict[Use, str] = {}
 
@@ -261,10 +261,10 @@ def _own_places(
     types = {name: TYPES[use] for name, use in uses.items() if use in TYPES} | {INBOX: FolderType.INBOX}
     mailboxes = {
         one.name for one in own
-        if _selectable(one) and one.name not in settings.left_out
+        if is_mailbox(one) and one.name not in settings.left_out
         and (one.name in uses or one.name == INBOX or not settings.subscribed_only or "\\subscribed" in one.attributes)
     }
-    selectable = {one.name for one in own if _selectable(one) and one.name not in settings.left_out}
+    selectable = {one.name for one in own if is_mailbox(one) and one.name not in settings.left_out}
     shown = set(mailboxes)
     for name in mailboxes:
         if name not in types:
@@ -300,7 +300,7 @@ def _foreign_places(
     for one, home in _homes(layout, listed):
         subscribed = not settings.subscribed_only or "\\subscribed" in one.attributes
         readable = right_of(rights[one.name]) >= Right.READ if one.name in rights else False
-        if home.kind != "personal" and _selectable(one) and subscribed and readable:
+        if home.kind != "personal" and is_mailbox(one) and subscribed and readable:
             shown[one.name] = home
     for name, home in sorted(shown.items()):
         parent = name

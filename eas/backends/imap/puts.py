@@ -209,3 +209,11 @@ async def _finish(reach: Reach, session: Session, put: Put) -> None:
         await reach.account.ground.write(do)
     await _select_fresh(reach, session)
     await remove_old(reach, session, put.name, again.old)
+
+
+async def finish_of(reach: Reach, session: Session, id: ItemId) -> None:
+    """The same for what replaces one item, at once: its writer has come again, or another one that waited for it."""
+    for put in await reach.account.ground.read(lambda c: rows.open_puts(c, reach.number)):
+        if Sought.load(put.sought).id == id:
+            async with reach.lock(put.name):
+                await _finish(reach, session, put)

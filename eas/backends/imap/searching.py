@@ -31,7 +31,12 @@ MAX_HITS = 10_000
 
 async def search(account: Account, pool: Pool, query: MailQuery, within: Sequence[Numbered]) -> list[Hit]:
     """In no order. Mailboxes that are gone meanwhile have nothing. Raises Unavailable."""
-    node = criteria.node_of(query)
+    return await search_node(account, pool, criteria.node_of(query), query.conversation, within)
+
+
+async def search_node(
+    account: Account, pool: Pool, node: Node, conversation: bytes | None, within: Sequence[Numbered]
+) -> list[Hit]:
     if criteria.possible(node, Known()) == criteria.NONE and not _asks_categories(node):
         return []
     hits: list[Hit] = []
@@ -41,7 +46,7 @@ async def search(account: Account, pool: Pool, query: MailQuery, within: Sequenc
         for at in pending:
             reach = Reach(account=account, pool=pool, at=at)
             try:
-                hits.extend(await twice(partial(_in_mailbox, reach, node, query.conversation)))
+                hits.extend(await twice(partial(_in_mailbox, reach, node, conversation)))
             except FolderGone:
                 continue
 

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from hashlib import blake2b
 
 from eas.backends.standards.ports import Account, Hit, Numbered, Place
-from eas.engine.errors import BackendError, FolderGone, NotAllowed
+from eas.engine.errors import BackendError, NotAllowed
 from eas.engine.model import CollectionId, FolderType
 from eas.engine.ports import Chosen, Feed, MailQuery
 
@@ -21,7 +21,6 @@ from .feed import ImapFeed
 from .inbox import InboxFeed
 from .level import LevelFeed
 from .model import Pool, Session
-from .reach import Reach
 
 Resolve = Callable[[CollectionId], Awaitable[Numbered | None]]
 
@@ -68,16 +67,7 @@ class ImapSource:
 
     async def empty(self, place: Place) -> None:
         """Just those messages that were there when it began."""
-        tree.check_writable(place)
-        async with self._session(FolderGone, place.locator) as session:
-            await session.select(place.locator)
-            with translated(NotAllowed):
-                if there := await session.search(["ALL"]):
-                    await session.expunge(there)
-        # What other connections saw of it is old.
-        synced = Reach(account=self._account, pool=self._pool, at=Numbered(number=0, place=place)).views.synced
-        for other in [one for one, (name, _) in synced.items() if name == place.locator]:
-            del synced[other]
+        await tree.empty(self._account, self._pool, place)
 
     # -- messages
 
@@ -97,11 +87,7 @@ class ImapSource:
         return await conversations.move(self._account, self._pool, conversation, to, always, _mailboxes(within))
 
     async def probe(self, at: Sequence[Numbered]) -> str:
-        names = sorted(one.place.locator for one in _mailboxes(at))
-        async with self._session(NotAllowed) as session:
-            found = await session.statuses(names)
-        told = "\n".join(f"{name} {found.get(name)}" for name in names)
-        return blake2b(told.encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
+        return await probed(self._account, self._pool, _mailboxes(at))
 
     async def close(self) -> None:
         await self._pool.drop(self._account)
@@ -109,3 +95,13 @@ class ImapSource:
 
 def _mailboxes(places: Sequence[Numbered]) -> list[Numbered]:
     return [one for one in places if not folders.is_level(one.place)]
+
+
+async def probed(account: Account, pool: Pool, at: Sequence[Numbered]) -> str:
+    """A digest of what STATUS says of mailboxes. Raises Unavailable."""
+    names = sorted(one.place.locator for one in at)
+    with translated():
+        async with pool.use(account) as session:
+            found = await session.statuses(names)
+    told = "\n".join(f"{name} {found.get(name)}" for name in names)
+    return blake2b(told.encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 import structlog
 
-from eas.backends.standards.ports import Account, Place
+from eas.backends.standards.ports import Account, Numbered, Place
 from eas.backends.standards.tenant import Provider
 from eas.engine.errors import FolderExists, FolderGone, NotAllowed, Unavailable
 from eas.engine.model import FolderType, Right
@@ -22,6 +22,7 @@ from . import folders
 from .errors import translated
 from .folders import INBOX, Layout, Settings
 from .model import Listed, No, Pool, Session
+from .reach import Reach
 from .special import CREATED_AS, Use
 
 log = structlog.get_logger("eas.imap")
@@ -291,6 +292,21 @@ async def _delete_one(session: Session, one: Listed) -> None:
             await session.subscribe(one.name, False)
         except No as error:
             log.info("a subscription stays", mailbox=one.name, reason=str(error))
+
+
+async def empty(account: Account, pool: Pool, place: Place) -> None:
+    """Of just those messages that are there when it begins. Raises FolderGone, NotAllowed, Unavailable."""
+    check_writable(place)
+    with translated(FolderGone):
+        async with pool.use(account, place.locator) as session:
+            await session.select(place.locator)
+            with translated(NotAllowed):
+                if there := await session.search(["ALL"]):
+                    await session.expunge(there)
+    # What other connections saw of it is old.
+    synced = Reach(account=account, pool=pool, at=Numbered(number=0, place=place)).views.synced
+    for other in [one for one, (name, _) in synced.items() if name == place.locator]:
+        del synced[other]
 
 
 async def _leave(session: Session) -> None:
