@@ -93,8 +93,14 @@ def addresses_of(connection: Connection, user_id: str, primary: str) -> tuple[st
 
 
 def load_user(connection: Connection, user_id: str) -> User | None:
+    found = load_admitted(connection, user_id)
+    return None if found is None else found[0]
+
+
+def load_admitted(connection: Connection, user_id: str) -> tuple[User, bool] | None:
+    """A user, and whether the admin lets in."""
     row = connection.execute(_BY_ID, {"user": user_id}).one_or_none()
-    return None if row is None else _user(row, addresses_of(connection, row.id, row.address))
+    return None if row is None else (_user(row, addresses_of(connection, row.id, row.address)), row.enabled)
 
 
 def _user(row: AnyRow, addresses: tuple[str, ...]) -> User:

@@ -16,7 +16,7 @@ from typing import Protocol
 
 import structlog
 
-from eas.backends.embedded.accounts import EmbeddedAccounts
+from eas.backends.embedded.accounts import EmbeddedAccounts, load_admitted
 from eas.backends.embedded.groupware import Groupware
 from eas.engine.errors import Unavailable
 from eas.engine.model import FolderType, Secret, User
@@ -89,7 +89,7 @@ class StandardAccounts:
         user_id = await self._verified(who, Secret(password))
         if user_id is None:
             return None
-        found = await self._ground.look(lambda c: members.load(c, user_id))
+        found = await self._ground.look(lambda c: load_admitted(c, user_id))
         if found is None:
             self.forget(user_id)
             return None

@@ -13,12 +13,11 @@ from secrets import token_hex
 from sqlalchemy import Connection, insert, select, update
 
 from eas.backends.embedded import folders
-from eas.backends.embedded.accounts import load_user
 from eas.backends.embedded.codec import millis
 from eas.backends.embedded.groupware import Groupware, Writing
 from eas.backends.embedded.prepare import folded
 from eas.backends.embedded.tables import AddressRow, UserRow
-from eas.engine.model import FolderType, User
+from eas.engine.model import FolderType
 
 from .logins import Named
 from .tables import KeptRow, MemberRow
@@ -35,14 +34,6 @@ def find(connection: Connection, named: Named) -> str | None:
         select(MemberRow.user_id)
         .where(MemberRow.tenant == named.tenant.name, MemberRow.login == folded(named.login))
     ).scalar_one_or_none()
-
-
-def load(connection: Connection, user_id: str) -> tuple[User, bool] | None:
-    """The user with all addresses, and whether the admin lets in."""
-    user = load_user(connection, user_id)
-    if user is None:
-        return None
-    return user, bool(connection.execute(select(UserRow.enabled).where(UserRow.id == user_id)).scalar_one())
 
 
 async def join(ground: Groupware, named: Named, types: Iterable[FolderType]) -> str:

@@ -67,9 +67,8 @@ class StandardServers:
     ) -> None:
         self._embedded = embedded
         self.refused = refused
-        self._imap: Pool = ImapPool(monotonic)
-        # One for all requests: what is known of connections and mailboxes is kept by the pool that they came from.
-        self._told = _Told(self._imap, lambda user_id: self.refused(user_id))
+        #: One for all requests: what is known of connections and mailboxes is kept by the pool that they came from.
+        self._imap: Pool = _Told(ImapPool(monotonic), lambda user_id: self.refused(user_id))
         self._dav = DavClients()
         self._ldap = LdapDirectory()
         self._books = CompanyBooks(self._dav, monotonic)
@@ -130,7 +129,7 @@ class StandardServers:
 
         sources: list[Source] = []
         mail: MailSource | None = None
-        pool = self._told
+        pool = self._imap
         if tenant.mail is Provider.IMAP:
             mail = ImapSource(account, pool, resolving("imap"))
             sources.append(mail)
@@ -152,7 +151,7 @@ class StandardServers:
         has_imap = Provider.IMAP in (account.tenant.mail, account.tenant.notes)
         return Watching(
             account=account, mailbox=mailbox, sources=mailbox.sources,
-            pool=self._told if has_imap else None,
+            pool=self._imap if has_imap else None,
         )
 
     def _directory(self, account: Account) -> Directory:
@@ -180,7 +179,7 @@ class StandardServers:
     def _outbox(self, account: Account, mailbox: CombinedMailbox) -> Outbox:
         if account.tenant.mail is not Provider.IMAP:
             return EmbeddedOutbox(self._embedded.office, account.user)
-        pool = self._told
+        pool = self._imap
 
         async def sent(message_id: str) -> bool:
             return await _stands_in_sent(account, mailbox, pool, message_id)
@@ -224,4 +223,4 @@ class _Told:
         await self._pool.drop(account)
 
     async def close(self) -> None:
-        """It is the others', too."""
+        await self._pool.close()
