@@ -4,7 +4,8 @@
     QRESYNC      SELECT (QRESYNC ...)
     CONDSTORE    UID FETCH (CHANGEDSINCE n). If then some must be missing, UID SEARCH tells which are there: what is not
                  and could have been known is gone. So neither a kept set nor a whole listing is needed.
-    neither      all flags, each time; an unchanged digest of them is an unchanged token, else they are the listing
+    neither      all flags, each time; an unchanged digest of them is an unchanged token. Else the listing of last time
+                 (`listing`) tells what has changed, or the new one is told as a whole
 
 RFC 7162 3.1.2, 3.1.4, 3.2.5, 3.2.6; docs/design.md "The change feed".
 """
@@ -12,14 +13,13 @@ RFC 7162 3.1.2, 3.1.4, 3.2.5, 3.2.6; docs/design.md "The change feed".
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from hashlib import blake2b
 
 from eas.engine.ports import Delta, Horizon, ItemVersion, Look, Token
 from eas.items.native import ItemId
 
-from . import days, drawn, kept, puts, rows, spans, tokens
+from . import days, drawn, kept, listing, puts, rows, spans, tokens
 from .epochs import EVERY
 from .flags import Versions
 from .model import Fetched, Resync, Session, Spans, Status
@@ -39,7 +39,6 @@ class Changes:
     received: dict[int, datetime] = field(default_factory=dict)
     gone: Spans = ()
     whole: bool = False
-    digest: str = ""
 
     def add(self, fetched: Fetched) -> None:
         if fetched.flags is None:
@@ -189,48 +188,57 @@ class DeltaReader:
         session = self._session
         await self._reach.select(session)
         now = await self._selected_stand()
+        if not now.modseq:
+            return await self._compared(before, now)
         changes = Changes(whole=True)
         edge = self._horizon.edge
-        if not now.modseq:
-            changes.digest = await self._all_flags(changes, now)
-            now = _with_digest(now, changes.digest)
-            if before == now:
-                return self._nothing(str(now))
-            if edge is not None:
-                within = await days.beyond(session, edge)
-                changes.flags = {uid: some for uid, some in changes.flags.items() if spans.holds(within, uid)}
-        elif now.messages:
+        if now.messages:
             within = await days.beyond(session, edge) if edge is not None else EVERY
-            if within:
-                async for one in session.fetch(within, ("FLAGS",)):
-                    if one.flags is not None:
-                        changes.flags[one.uid] = one.flags
-                if edge is not None:
-                    # What a server tells by itself meanwhile may lie outside.
-                    changes.flags = {uid: some for uid, some in changes.flags.items() if spans.holds(within, uid)}
-        names = await self._names(changes.flags) if len(changes.flags) <= rows.BATCH else await self._every_name()
+            await self._list_flags(within, changes)
+        return await self._all_told(changes, now)
+
+    async def _compared(self, before: Stand | None, now: Stand) -> Heard:
+        """Where the server counts no changes. With the listing of last time it is known what they are."""
+        changes = Changes(whole=True)
+        if now.messages:
+            await self._list_flags(EVERY, changes)
+        digest, text = listing.dump(changes.flags)
+        now = replace(now, digest=digest)
+        if before == now:
+            return self._nothing(str(now))
+        kept_text = await self._keep_listing(digest, text)
+        if before is not None and before.can_follow(now) and listing.digest_of(kept_text) == before.digest:
+            touched, gone = listing.changes(kept_text, changes.flags)
+            some = Changes(flags={uid: changes.flags[uid] for uid in touched}, gone=gone)
+            return await self._told(some, before, now)
+        if self._horizon.edge is not None:
+            within = await days.beyond(self._session, self._horizon.edge)
+            changes.flags = {uid: some for uid, some in changes.flags.items() if spans.holds(within, uid)}
+        return await self._all_told(changes, now)
+
+    async def _keep_listing(self, digest: str, text: str) -> str:
+        """The one that was kept before."""
+        ground, number = self._reach.account.ground, self._reach.number
+        before = await ground.read(lambda c: rows.listing(c, number))
+        if text and listing.digest_of(before) != digest:
+            await ground.transactions.write(lambda c: rows.keep_listing(c, number, text), lasting=False)
+        return before
+
+    async def _list_flags(self, within: Spans, changes: Changes) -> None:
+        if within:
+            async for one in self._session.fetch(within, ("FLAGS",)):
+                # What a server tells by itself meanwhile may lie outside.
+                if one.flags is not None and (within is EVERY or spans.holds(within, one.uid)):
+                    changes.flags[one.uid] = one.flags
+
+    async def _all_told(self, changes: Changes, now: Stand) -> Heard:
+        few = len(changes.flags) <= rows.BATCH
+        names = await self._names(changes.flags) if few else await self._every_name()
         return await self._heard(changes, names, now, gone=())
 
     async def _every_name(self) -> Names:
         number, state = self._reach.number, self._state
         return await self._reach.account.ground.read(lambda c: rows.names(c, number, state))
-
-    async def _all_flags(self, changes: Changes, now: Stand) -> str:
-        """A digest of the flags of all messages, which are fetched."""
-        if now.messages:
-            async for one in self._session.fetch(EVERY, ("FLAGS",)):
-                if one.flags is not None:
-                    changes.flags[one.uid] = one.flags
-        texts: dict[frozenset[str], bytes] = {}
-        digest = blake2b(digest_size=12)
-        for uid, some in sorted(changes.flags.items()):
-            text = texts.get(some)
-            if text is None:
-                # \Recent says who was here first, not what the message is.
-                told = sorted(flag.lower() for flag in some if flag.lower() != "\\recent")
-                text = texts[some] = " ".join(told).encode()
-            digest.update(b"%d %s\n" % (uid, text))
-        return digest.hexdigest()
 
     # -- in the words of the port
 
@@ -297,13 +305,6 @@ def _stand(state: State, status: Status) -> Stand:
 
 def _same_on_server(before: Stand, now: Stand) -> bool:
     return (before.modseq, before.uid_next, before.messages) == (now.modseq, now.uid_next, now.messages)
-
-
-def _with_digest(stand: Stand, digest: str) -> Stand:
-    return Stand(
-        epoch=stand.epoch, validity=stand.validity, modseq=0, uid_next=stand.uid_next, messages=stand.messages,
-        counter=stand.counter, digest=digest,
-    )
 
 
 __all__ = ["Changes", "DeltaReader", "Heard"]

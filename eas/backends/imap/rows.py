@@ -87,6 +87,16 @@ def first_seen(tx: Writing, user_id: str, number: int, validity: int) -> State:
     return state(tx.connection, user_id, number)
 
 
+def listing(connection: Connection, number: int) -> str:
+    """See `listing`; "" for none."""
+    found = connection.execute(select(PlaceRow.token).where(PlaceRow.number == number)).scalar_one_or_none()
+    return found or ""
+
+
+def keep_listing(connection: Connection, number: int, text: str) -> None:
+    connection.execute(update(PlaceRow).where(PlaceRow.number == number).values(token=text))
+
+
 # --- Ids and UIDs -----------------------------------------------------------------------------------------------------
 
 
