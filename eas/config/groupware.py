@@ -16,14 +16,18 @@ from .kinds import Allowed, Domain, File, Host, Part, Zone
 PLACEHOLDERS = frozenset({"user", "domain", "login"})
 
 
-def _template(value: str) -> str:
+def _template(value: str, placeholders: frozenset[str] = PLACEHOLDERS) -> str:
     try:
         named = {name for _, name, _, _ in string.Formatter().parse(value) if name is not None}
     except ValueError:
         raise ValueError from None
-    if not named <= PLACEHOLDERS:
+    if not named <= placeholders:
         raise ValueError
     return value
+
+
+def _entry(value: str) -> str:
+    return _template(value, PLACEHOLDERS | {"dc"})
 
 
 def _http(value: str) -> str:
@@ -34,6 +38,9 @@ def _http(value: str) -> str:
 
 Template = Annotated[str, AfterValidator(_template), Allowed("text, in which {user}, {domain} and {login} stand for "
                                                               "those of who logs in")]
+Entry = Annotated[str, AfterValidator(_entry), Allowed("the name of an LDAP entry, in which {user}, {domain} and "
+                                                       "{login} stand for those of who logs in, and {dc} for the "
+                                                       "domain as dc=example,dc=org")]
 HttpUrl = Annotated[str, AfterValidator(_http), Allowed("an http or https address")]
 
 Security = Literal["tls", "starttls", "none"]
@@ -110,7 +117,7 @@ class Ldap(Part):
     security: Security = Field("tls", description=_SECURITY)
     ca_file: File | None = Field(None, description="Certificates (PEM) to trust in place of the system's.")
     timeout_seconds: int = Field(10, ge=1, le=600, description="How long an answer is waited for.")
-    bases: tuple[Template, ...] = Field((), description="The trees of the address list.")
+    bases: tuple[Entry, ...] = Field((), description="The trees of the address list.")
     filter: Template = Field(
         "(|(objectClass=inetOrgPerson)(objectClass=groupOfNames))", description="Which entries belong to it."
     )
@@ -120,7 +127,7 @@ class Ldap(Part):
         default_factory=dict, description="Attributes of the directory by field (name, address, phone, ...), where "
         "they are not the usual ones."
     )
-    user_dn: Template = Field("", description="The entry of a login, for checking passwords; empty: it is searched.")
+    user_dn: Entry = Field("", description="The entry of a login, for checking passwords; empty: it is searched.")
     user_filter: Template = Field("(|(uid={user})(mail={login}))", description="The search for the entry of a login.")
     cache_seconds: int = Field(300, ge=1, description="How old the index of the address list may be.")
     max_entries: int = Field(50_000, ge=0, description="A larger tree is searched on the server each time.")

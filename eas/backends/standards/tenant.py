@@ -93,10 +93,11 @@ class DavServer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LdapServer(Server):
-    """`bases` are the trees of the address list; `{domain}`, `{login}` and `{user}` in them and in `filter` are the
-    user's, escaped. `bind_dn` "" binds without credentials. `attributes` maps the fields of `engine.model.Person`
-    (and `members`, `picture`, `certificates`) to LDAP attributes, over the usual ones. `user_dn` and `user_filter`
-    are for checking passwords: the entry of a login, directly or by a search in `bases`."""
+    """`bases` are the trees of the address list; `{domain}`, `{login}` and `{user}` in them and in the filters are the
+    user's, escaped, and `{dc}` in `bases` and `user_dn` is the domain as "dc=example,dc=com". `bind_dn` "" binds
+    without credentials. `attributes` maps the fields of `engine.model.Person` (and `addresses`, `hidden`) to LDAP
+    attributes, several of them apart by commas, over the usual ones. `user_dn` and `user_filter` are for checking
+    passwords: the entry of a login, directly or by a search in `bases`."""
 
     port: int = 636
     bases: tuple[str, ...] = ()
