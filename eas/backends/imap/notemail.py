@@ -183,7 +183,8 @@ def _body(html: str | None, text: str) -> tuple[list[Field], bytes]:
         rawheader.field("Content-Transfer-Encoding", "quoted-printable"),
     ]
     encoded = binascii.b2a_qp((text if html is None else html).encode("utf-8", "replace"), istext=True)
-    return fields, encoded.replace(b"\n", CRLF)
+    # A soft line break at the end: Cyrus 3.6 finds nothing in a last line that has none.
+    return fields, encoded.replace(b"\n", CRLF) + (b"" if encoded.endswith(b"\n") else b"=\r\n")
 
 
 def _with_parts(raw: bytes, end: int, root: Part, note: Said) -> bytes:

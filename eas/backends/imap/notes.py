@@ -34,6 +34,7 @@ Resolve = Callable[[CollectionId], Awaitable[Numbered | None]]
 
 #: A note never ends.
 _ALWAYS = Horizon()
+_UID_FIELDS = f"BODY.PEEK[HEADER.FIELDS ({notemail.UID_FIELD.upper()})]"
 #: What of a message's version tells its categories apart (`eas.engine.ports.ItemVersion`).
 _CATEGORIES = re.compile(r"\.c[0-9a-f]+")
 
@@ -205,15 +206,14 @@ class NotesFeed:
         raise ItemGone(str(id))
 
     async def by_uid(self, uid: str) -> ItemId | None:
+        found: list[int] = []
         async with self._reach.selected() as (session, state):
-            found = await session.search(["HEADER", notemail.UID_FIELD, uid.encode("utf-8", "replace")])
-            uids = [number for first, last in found for number in range(first, last + 1)]
-        names = await self._ground.read(lambda c: rows.names(c, self._reach.number, state, uids=uids))
-        ids = [id for number in uids if (id := names.id(number)) is not None]
-        async for mail in self._mail.fetch(ids, None):
-            if isinstance(mail, Mail) and notemail.uid_of(headers.parse(mail.header), mail.id) == uid:
-                return mail.id
-        return None
+            alike = await session.search(["HEADER", notemail.UID_FIELD, uid.encode("utf-8", "replace")])
+            async for one in session.fetch(alike, (_UID_FIELDS,)):
+                if notemail.uid_of(headers.parse(b"".join(one.sections.values())), 0) == uid:
+                    found.append(one.uid)
+        names = await self._ground.read(lambda c: rows.names(c, self._reach.number, state, uids=found))
+        return next((id for number in sorted(found) if (id := names.id(number)) is not None), None)
 
     # -- writes
 
