@@ -18,6 +18,8 @@ from eas.items.contentline import Component, Line, glimpse, parse, serialize
 from eas.items.ical import utc_of
 from eas.items.native import Unreadable
 
+from .hrefs import canonical
+
 #: The component of a class, and how its objects are called.
 COMPONENT = {"Calendar": "VEVENT", "Tasks": "VTODO", "Notes": "VJOURNAL", "Contacts": "VCARD"}
 SUFFIX = {"Calendar": ".ics", "Tasks": ".ics", "Notes": ".ics", "Contacts": ".vcf"}
@@ -62,7 +64,8 @@ def name_in(collection: str, href: str) -> str:
     """What a member is kept by: its last segment, as the server wrote it. The way there may be written in several ways
     (`@`, `%40`); what lies elsewhere keeps its href."""
     above, _, name = href.rstrip("/").rpartition("/")
-    return name if above.count("/") == collection.rstrip("/").count("/") and name else href
+    collection = collection.rstrip("/")
+    return name if above == collection or canonical(above) == canonical(collection) else href
 
 
 def href_of(collection: str, name: str) -> str:

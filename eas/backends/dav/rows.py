@@ -12,8 +12,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, case, delete, func, insert, select, update
 
+from eas.backends.embedded.backend import TOMBSTONES_KEPT
 from eas.backends.embedded.codec import compact, millis
 from eas.backends.embedded.groupware import Writing
 from eas.backends.embedded.prepare import Prepared
@@ -142,7 +143,7 @@ def plan(
             left = True
         else:
             burials.append(lost)
-    return Plan(inserts=inserts, updates=updates, burials=burials, left=left)
+    return Plan(inserts=tuple(inserts), updates=tuple(updates), burials=tuple(burials), left=left)
 
 
 # --- Reading ----------------------------------------------------------------------------------------------------------
@@ -257,9 +258,23 @@ def moved(tx: Writing, at: At, known: Known, to: At, new: Read) -> int:
     return put(tx, to, new)
 
 
+def forget_gone(tx: Writing) -> None:
+    """Drop deletions that are so old that no device asks for them any more."""
+    old = millis(tx.now - TOMBSTONES_KEPT)
+    last = select(GoneRow.number, func.max(GoneRow.modseq)).where(GoneRow.at < old).group_by(GoneRow.number)
+    for number, modseq in tx.connection.execute(last).all():
+        # A token from before these deletions now gives the whole listing.
+        tx.connection.execute(update(PlaceRow).where(PlaceRow.number == number).values(floor=modseq))
+    tx.connection.execute(delete(GoneRow).where(GoneRow.at < old))
+
+
+#: At least to the present moment (epoch milliseconds): a database that was put back to an older state, and follows the
+#: server anew, must not come by a count of changes that a device has heard already, with other ids in it.
+_NOW = bindparam("now", type_=BigInteger)
+_RAISED = case((PlaceRow.counter + 1 > _NOW, PlaceRow.counter + 1), else_=_NOW)
 _RAISE = (
     update(PlaceRow).where(PlaceRow.number == bindparam("place"))
-    .values(counter=PlaceRow.counter + 1, next_item=PlaceRow.next_item + bindparam("more"))
+    .values(counter=_RAISED, next_item=PlaceRow.next_item + bindparam("more"))
     .returning(PlaceRow.counter, PlaceRow.next_item)
 )
 _INSERT, _INSERT_GONE = insert(ObjectRow), insert(GoneRow)
@@ -276,7 +291,7 @@ def _do(tx: Writing, at: At, made: Plan) -> int:
     if made.empty:
         return 0
     connection = tx.connection
-    raised = connection.execute(_RAISE, {"place": at.number, "more": len(made.inserts)}).one()
+    raised = connection.execute(_RAISE, {"place": at.number, "more": len(made.inserts), "now": millis(tx.now)}).one()
     first = int(raised.next_item) - len(made.inserts)
     for batch in batches([one.id for one in made.burials], BATCH):
         connection.execute(delete(ObjectRow).where(ObjectRow.number == at.number, ObjectRow.id.in_(batch)))
