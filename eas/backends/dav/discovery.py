@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from .hrefs import canonical, last_segment
+from .hrefs import last_segment, path_of
 from .model import CollectionInfo, LoginRefused, Principal, Refused, Unreachable
 from .xmlbody import CAL, CARD, CS, DAV, ICAL, Node, Response
 
@@ -139,7 +139,7 @@ async def _asked(client: Asking, way: str) -> _Found:
 
 def _placed(told: str, href: str, way: str) -> str:
     """A path that a property tells, on the server that was asked."""
-    path = urlsplit(told).path
+    path = path_of(told)
     origin = way[: -len(urlsplit(way).path)] if "://" in way else ""
     return origin + (path if path.startswith("/") else f"{urlsplit(href).path.rstrip('/')}/{path}")
 
@@ -164,7 +164,7 @@ async def _scheduling(client: Asking, principal: Principal, found: _Found) -> Pr
 
 def _one(response: Response, name: str) -> str:
     told = response.hrefs(name)
-    return urlsplit(told[0]).path if told else ""
+    return path_of(told[0]) if told else ""
 
 
 # --- Collections ------------------------------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ def collection(href: str, response: Response) -> CollectionInfo | None:
         href=href, kind=kind, name=response.text(f"{DAV}displayname") or last_segment(href),
         components=_components(response.found.get(f"{CAL}supported-calendar-component-set")),
         privileges=_privileges(response.found.get(f"{DAV}current-user-privilege-set")),
-        owner=urlsplit(owner[0]).path if owner else "", ctag=response.text(f"{CS}getctag"),
+        owner=path_of(owner[0]) if owner else "", ctag=response.text(f"{CS}getctag"),
         syncs=reports is not None and any(node.name == f"{DAV}sync-collection" for node in reports.walk()),
         colour=response.text(f"{ICAL}calendar-color"),
         max_size=_number(response.text(f"{CARD if kind == 'addressbook' else CAL}max-resource-size")),
@@ -208,8 +208,3 @@ def _privileges(stated: Node | None) -> frozenset[str] | None:
 
 def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
-
-
-def is_same(one: str, other: str) -> bool:
-    """Whether two hrefs, both told, name the same thing."""
-    return bool(one and other) and canonical(one) == canonical(other)

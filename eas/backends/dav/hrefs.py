@@ -59,6 +59,14 @@ def resolved(href: str, asked: str, origin: str) -> str | None:
     return path if path.startswith("/") and len(path) <= MAX_HREF else None
 
 
+def path_of(href: str) -> str:
+    """Of a path or a whole URL; "" for what is neither."""
+    try:
+        return urlsplit(href).path
+    except ValueError:
+        return ""
+
+
 def is_below(href: str, collection: str) -> bool:
     """Directly or deeper; a collection is not below itself."""
     return canonical(href).startswith(canonical(collection) + "/")
