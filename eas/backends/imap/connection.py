@@ -14,7 +14,7 @@ from . import commands
 from .commands import Literal, Piece
 from .model import Bad, Lost, No
 from .responses import Decoder, Go, Said, Untagged
-from .syntax import MAX_LITERALS, ImapSyntaxError
+from .syntax import NEVER, ImapSyntaxError
 from .wire import Wire
 
 #: How often the time-out a command may take at most if the server keeps it alive by words ("still searching").
@@ -41,6 +41,8 @@ class Connection:
         #: What was read behind the end of the last command.
         self._over: list[Untagged | bytes] = []
         self._farewell = ""
+        #: What was read last may hold the end of a command.
+        self._tagged = False
 
     @property
     def alive(self) -> bool:
@@ -63,23 +65,25 @@ class Connection:
 
     # Sending.
 
-    def begin(self) -> str:
+    def begin(self, pass_from: int = NEVER) -> str:
+        """A tag. Literals of content from `pass_from` on will come in pieces."""
         if self._busy:
             raise Bad("another command is under way on this connection")
         if self._abandoned:
             raise Bad("the rest of an answer has not been read")
         self._tags += 1
         self._busy = f"A{self._tags}"
+        self._decoder.framer.pass_from = pass_from
         return self._busy
 
     def end(self, tag: str) -> None:
         if self._busy == tag:
             self._busy = ""
 
-    def abandon(self) -> None:
-        """Of the command under way, nobody wants the rest of the answer."""
-        if self._busy:
-            self._abandoned, self._busy = self._busy, ""
+    def abandon(self, tag: str) -> None:
+        """Nobody wants the rest of the answer, if it is still under way: generators are closed late."""
+        if self._busy == tag:
+            self._abandoned, self._busy = tag, ""
 
     async def send(self, tag: str, pieces: Iterable[Piece], hear: Hear) -> Said | None:
         """A command; the server's refusal if it refused before the end (a literal that is too large)."""
@@ -114,6 +118,7 @@ class Connection:
         nothing comes in `seconds` (without them that is Lost too)."""
         if self._over:
             over, self._over = self._over, []
+            self._tagged = True
             return over
         try:
             data = await self.wire.read(self.timeout_seconds if seconds is None else seconds)
@@ -127,7 +132,9 @@ class Connection:
 
     def _decode(self, data: bytes) -> list[Untagged | bytes]:
         try:
-            return self._decoder.feed(data)
+            found = self._decoder.feed(data)
+            self._tagged = self._decoder.tagged
+            return found
         except ImapSyntaxError as error:
             raise self.lost(f"makes no sense: {error}") from error
 
@@ -197,7 +204,6 @@ class Connection:
                 elif isinstance(response, Said) and response.tag == tag:
                     self.put_back(responses[at + 1 :])
                     self._abandoned = ""
-                    self._decoder.framer.pass_from = MAX_LITERALS + 1
                     return
                 else:
                     self.heard(response, hear)
@@ -217,18 +223,17 @@ class Connection:
         return accepted(said)
 
     async def answers(
-        self, *pieces: Piece, hear: Hear, pass_from: int = MAX_LITERALS + 1
+        self, *pieces: Piece, hear: Hear, pass_from: int = NEVER
     ) -> AsyncGenerator[list[Untagged | bytes], None]:
         """A command, and what is said to it as it comes; `hear` has what comes before that. Literals of content from
         `pass_from` on come in pieces. Leaving early abandons it. Raises as `command`."""
         await self.settle(hear)
-        tag = self.begin()
+        tag = self.begin(pass_from)
         try:
             said = await self.send(tag, pieces, hear)
-            self._decoder.framer.pass_from = pass_from
             while said is None:
                 responses = await self.read()
-                for at, response in enumerate(responses):
+                for at, response in enumerate(responses if self._tagged else ()):
                     if isinstance(response, Said) and response.tag == tag:
                         self.put_back(responses[at + 1 :])
                         said, responses = response, responses[:at]
@@ -238,10 +243,8 @@ class Connection:
                 if responses:
                     yield responses
         except GeneratorExit:
-            self.abandon()
+            self.abandon(tag)
             raise
-        finally:
-            self._decoder.framer.pass_from = MAX_LITERALS + 1
         self.end(tag)
         accepted(said)
 

@@ -163,10 +163,13 @@ class Decoder:
 
     def __init__(self) -> None:
         self.framer = Framer()
+        #: The end of a command was in what was fed last.
+        self.tagged = False
 
     def feed(self, data: bytes) -> list[Untagged | bytes]:
         framer = self.framer
         framer.feed(data)
+        self.tagged = False
         out: list[Untagged | bytes] = []
         if not framer.begun:
             framer.at = _listing(framer.data, out)
@@ -179,7 +182,10 @@ class Decoder:
             if isinstance(response, bytes):
                 out.append(response)
             elif response != [b""]:
-                out.append(typed(response))
+                one = typed(response)
+                out.append(one)
+                if type(one) is Said and one.tag != "*":
+                    self.tagged = True
 
 
 def _listing(data: bytes, out: list[Untagged | bytes]) -> int:

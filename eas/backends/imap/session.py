@@ -111,9 +111,9 @@ class ImapSession(Mailboxes, Messages):
                 if heard:
                     yield frozenset(heard)
         except GeneratorExit:
-            if connection.alive:
+            if connection.alive and said is None:
                 connection.wire.write(b"DONE\r\n")
-                connection.abandon()
+                connection.abandon(tag)
             raise
         if said is None:
             connection.wire.write(b"DONE\r\n")

@@ -22,6 +22,10 @@ MAX_COUNT = 10_000
 MAX_DEPTH = 200
 
 
+#: More octets than any literal has.
+NEVER = 1 << 64
+
+
 class ImapSyntaxError(ValueError):
     """What the server said is no IMAP, or more than anybody needs."""
 
@@ -43,7 +47,7 @@ class Framer:
         self.data = b""
         self.at = 0
         #: Literals of content from this size on are not collected but handed out as they come.
-        self.pass_from = MAX_LITERALS + 1
+        self.pass_from = NEVER
         self._looked = 0
         self._segments: list[bytes] = []
         self._text = self._octets = 0
