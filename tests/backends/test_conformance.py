@@ -20,7 +20,7 @@ from eas.engine.errors import (
     NotAllowed,
     VersionConflict,
 )
-from eas.engine.model import FolderType, Right
+from eas.engine.model import Folder, FolderType, Right
 from eas.engine.ports import Chosen, Horizon
 from eas.items.body import BodyPreference, BodyType, Wanted
 from eas.items.native import FollowUp, Mail, MailFlags, Record
@@ -563,6 +563,7 @@ async def test_a_folder_of_that_name_made_twice_at_once_is_made_once(world: Worl
         return_exceptions=True,
     )
     assert sum(isinstance(result, FolderExists) for result in results) == 4
+    assert sum(isinstance(result, Folder) for result in results) == 1
     assert [folder.name for folder in await mailbox.folders()].count("Same") == 1
 
 

@@ -68,6 +68,7 @@ class _Held:
     """What is kept of one user. `places` are the last known ones of each source, `away` until when not to ask it."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    making: asyncio.Lock = field(default_factory=asyncio.Lock)
     snapshot: Snapshot | None = None
     places: dict[str, Sequence[Place]] = field(default_factory=dict)
     away: dict[str, float] = field(default_factory=dict)
@@ -90,6 +91,10 @@ class Hierarchies:
         held = self._held.get(user_id)
         if held is not None and held.snapshot is not None:
             held.snapshot = replace(held.snapshot, at=float("-inf"))
+
+    def making(self, user_id: str) -> asyncio.Lock:
+        """Held by whoever makes a folder: whether its name is free is seen before, and counts until it is made."""
+        return self._of(user_id).making
 
     async def get(
         self, ground: Groupware, user_id: str, sources: Sequence[Source], embedded: Embedded, *,

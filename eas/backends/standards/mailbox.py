@@ -88,6 +88,10 @@ class CombinedMailbox:
     # -- changing them
 
     async def create_folder(self, parent: CollectionId, name: str, type: FolderType, chosen: Chosen) -> Folder:
+        async with self._hierarchies.making(self._account.user.id):
+            return await self._create(parent, name, type, chosen)
+
+    async def _create(self, parent: CollectionId, name: str, type: FolderType, chosen: Chosen) -> Folder:
         user_id = self._account.user.id
         if type not in USER_TYPES:
             raise NotAllowed(f"folders of type {type} are not made")
