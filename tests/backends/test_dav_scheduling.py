@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from davhome import Home
 from worlds import event
 
-from eas.backends.dav import vfreebusy, xmlbody
+from eas.backends.dav import rows, vfreebusy, xmlbody
 from eas.backends.dav.client import DavClient, DavClients
 from eas.backends.dav.scheduling import DavFreeBusy
 from eas.backends.standards.ports import Account
@@ -18,6 +20,7 @@ from eas.backends.standards.scheduled import ScheduledOutbox
 from eas.backends.standards.tenant import DavServer, Tenant
 from eas.engine.errors import Unavailable
 from eas.engine.model import Secret, User
+from eas.engine.ports import Chosen
 from eas.items.appointment import BusyStatus
 from eas.items.compose import Outgoing
 from eas.items.freebusy import BusyPeriod
@@ -261,3 +264,35 @@ def test_the_answer_for_one_address(recipient: str, status: str, found: bytes | 
     assert vfreebusy.answer(root, "ben@example.com") == found
     with pytest.raises(xmlbody.BadXml):
         vfreebusy.answer(xmlbody.document(b"<x/>"), "ben@example.com")
+
+
+# --- What stood in a calendar -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.server
+async def test_an_appointment_that_has_gone_is_remembered(
+    radicale: Any, database_template: Path, tmp_path: Path
+) -> None:
+    """A phone deletes a meeting first and mails the cancellation then."""
+    home = await Home.make(radicale, database_template, tmp_path)
+    number, clock = home.places["Calendar"].number, home.world.clock
+    feed = home.feed("Calendar")
+
+    async def stood(uid: str) -> bool:
+        since = clock.at - 24 * HOUR
+        return await home.account.ground.read(lambda connection: rows.stood(connection, [number], uid, since))
+
+    long = "u" * 300
+    for uid in ("mine", "theirs", long):
+        await feed.create(event(uid, NOW), Chosen(name=f"n{uid[:6]}"))
+    assert not await stood("mine")
+    id = await feed.by_uid("mine")
+    assert id is not None
+    await feed.delete(id)
+    home.delete("Calendar", "ntheirs.ics")
+    home.delete("Calendar", "nuuuuuu.ics")
+    assert await feed.by_uid("theirs") is None
+    assert [await stood(uid) for uid in ("mine", "theirs", long, "other")] == [True, True, True, False]
+    clock.later(days=2)
+    assert not await stood("mine")
+    await home.close()

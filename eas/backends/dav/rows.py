@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, case, delete, func, insert, literal, select, update
 
 from eas.backends.embedded.backend import TOMBSTONES_KEPT
 from eas.backends.embedded.codec import compact, millis
 from eas.backends.embedded.groupware import Writing
-from eas.backends.embedded.prepare import Prepared
+from eas.backends.embedded.prepare import Prepared, uid_key
 from eas.backends.standards.tables import GoneRow, ObjectRow, PlaceRow
 from eas.engine.errors import FolderGone
 
@@ -258,6 +259,14 @@ def moved(tx: Writing, at: At, known: Known, to: At, new: Read) -> int:
     return put(tx, to, new)
 
 
+def stood(connection: Connection, numbers: Collection[int], uid: str, since: datetime) -> bool:
+    """Whether an appointment of this UID has gone out of one of these places since then."""
+    statement = select(GoneRow.id).where(
+        GoneRow.number.in_(numbers), GoneRow.uid == uid_key(uid), GoneRow.at >= millis(since)
+    )
+    return connection.execute(statement.limit(1)).first() is not None
+
+
 def forget_gone(tx: Writing) -> None:
     """Drop deletions that are so old that no device asks for them any more."""
     old = millis(tx.now - TOMBSTONES_KEPT)
@@ -277,7 +286,7 @@ _RAISE = (
     .values(counter=_RAISED, next_item=PlaceRow.next_item + bindparam("more"))
     .returning(PlaceRow.counter, PlaceRow.next_item)
 )
-_INSERT, _INSERT_GONE = insert(ObjectRow), insert(GoneRow)
+_INSERT = insert(ObjectRow)
 _UPDATE = (
     update(ObjectRow).where(ObjectRow.number == bindparam("place"), ObjectRow.id == bindparam("item"))
     .values({name: bindparam(f"new_{name}") for name in (
@@ -294,13 +303,13 @@ def _do(tx: Writing, at: At, made: Plan) -> int:
     raised = connection.execute(_RAISE, {"place": at.number, "more": len(made.inserts), "now": millis(tx.now)}).one()
     first = int(raised.next_item) - len(made.inserts)
     for batch in batches([one.id for one in made.burials], BATCH):
-        connection.execute(delete(ObjectRow).where(ObjectRow.number == at.number, ObjectRow.id.in_(batch)))
-    tombs = [
-        {"number": at.number, "id": one.id, "modseq": raised.counter, "at": millis(tx.now)}
-        for one in made.burials if one.version
-    ]
-    if tombs:
-        connection.execute(_INSERT_GONE, tombs)
+        buried = (ObjectRow.number == at.number, ObjectRow.id.in_(batch))
+        tombs = select(
+            ObjectRow.number, ObjectRow.id, literal(raised.counter, BigInteger),
+            literal(millis(tx.now), BigInteger), ObjectRow.uid,
+        ).where(*buried, ObjectRow.version != "")
+        connection.execute(insert(GoneRow).from_select(["number", "id", "modseq", "at", "uid"], tombs))
+        connection.execute(delete(ObjectRow).where(*buried))
     if made.updates:
         connection.execute(_UPDATE, [
             {"place": at.number, "item": old.id} | {f"new_{name}": value for name, value in _values(new).items()}

@@ -87,10 +87,15 @@ class ObjectRow(Base):
 
 
 class GoneRow(Base):
-    """An object that is no longer in its collection, and when (by the place's counter, and by the clock) it went."""
+    """An object that is no longer in its collection, and when (by the place's counter, and by the clock) it went. `uid`
+    is that of an appointment, as in `ObjectRow`."""
 
     __tablename__ = "std_gone"
-    __table_args__ = (Index("ix_std_gone_modseq", "number", "modseq"), {"sqlite_with_rowid": False})
+    __table_args__ = (
+        Index("ix_std_gone_modseq", "number", "modseq"),
+        Index("ix_std_gone_uid", "number", "uid"),
+        {"sqlite_with_rowid": False},
+    )
 
     number: Mapped[int] = mapped_column(
         Counted, ForeignKey("std_place.number", ondelete="CASCADE"), primary_key=True, autoincrement=False
@@ -98,6 +103,7 @@ class GoneRow(Base):
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     modseq: Mapped[int] = mapped_column(BigInteger)
     at: Mapped[int] = mapped_column(BigInteger, index=True)
+    uid: Mapped[str | None] = mapped_column(String(255))
 
 
 class AliasRow(Base):

@@ -73,12 +73,14 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("modseq", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("uid", sa.String(length=255), nullable=True),
         sa.ForeignKeyConstraint(["number"], ["std_place.number"], name=op.f("fk_std_gone_number_std_place"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("number", "id", name=op.f("pk_std_gone")),
         sqlite_with_rowid=False
     )
     op.create_index(op.f("ix_std_gone_at"), "std_gone", ["at"])
     op.create_index("ix_std_gone_modseq", "std_gone", ["number", "modseq"])
+    op.create_index("ix_std_gone_uid", "std_gone", ["number", "uid"])
     op.create_table("std_moved_conversation",
         sa.Column("user_id", sa.String(length=40), nullable=False),
         sa.Column("conversation", sa.String(length=64), nullable=False),
