@@ -32,6 +32,7 @@ MAX_LOCATOR = 1024
 MAX_PLACES = 2000
 
 _NOT_SELECTABLE = frozenset({"\\noselect", "\\nonexistent"})
+_SPECIAL = frozenset(ATTRIBUTES.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +169,9 @@ def _homes(layout: Layout, listed: Iterable[Listed]) -> Iterator[tuple[Listed, _
 
 
 def is_mailbox(one: Listed) -> bool:
-    return not one.attributes & _NOT_SELECTABLE
+    # Dovecot says \\Noselect of a special mailbox that it makes by itself and that has something below, and opens it.
+    special = one.attributes & _SPECIAL and "\\nonexistent" not in one.attributes
+    return bool(special) or not one.attributes & _NOT_SELECTABLE
 
 
 # --- Special ones -----------------------------------------------------------------------------------------------------
