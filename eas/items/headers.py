@@ -263,17 +263,26 @@ def parameters(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 def _joined(pieces: dict[int, tuple[bool, bytes]]) -> str:
     """The value of a parameter in sections. The charset stands in the first: `utf-8'de'Gr%C3%BC%C3%9Fe`."""
-    out, name = bytearray(), ""
+    out, name, escaped = bytearray(), "", b""
     for number in sorted(pieces):
         encoded, raw = pieces[number]
         if encoded and number == min(pieces) and raw.count(b"'") >= 2:
             declared, _, raw = raw.split(b"'", 2)
             name = declared.decode("ascii", "replace")
-        out += _PERCENT.sub(lambda found: bytes.fromhex(found[1].decode("ascii")), raw) if encoded else raw
+        if encoded:
+            escaped += raw  # some mailers cut between "%" and its digits
+            continue
+        out += _unescaped(escaped) + raw
+        escaped = b""
+    out += _unescaped(escaped)
     return clean(charset.decode(bytes(out), name))
 
 
 _PERCENT = re.compile(rb"%([0-9a-fA-F]{2})")
+
+
+def _unescaped(raw: bytes) -> bytes:
+    return _PERCENT.sub(lambda found: bytes.fromhex(found[1].decode("ascii")), raw)
 
 
 # --- Dates and ids ----------------------------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ from eas.items import headers
 from eas.items.mimescan import MAX_DEPTH, MAX_PARTS
 from eas.items.native import Part
 
+from .structure import parameters
+
 _WORD = rb'"([^"\\]*+)"'
 _STRING = rb'(NIL|"[^"\\]*+")'
 #: With its parentheses. Quotes come in pairs; what is between them holds no parenthesis.
@@ -35,7 +37,7 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 @lru_cache(maxsize=1024)
 def _params(raw: bytes) -> Mapping[str, str]:
-    return headers.parameters(_PAIR.findall(raw))
+    return parameters(_PAIR.findall(raw))
 
 
 @lru_cache(maxsize=512)

@@ -1,12 +1,13 @@
 """BODYSTRUCTURE -> Part, as `items.mimescan` makes it of the message itself. RFC 3501, FETCH Response.
 
-Differences that remain: the size of a multipart is not told (0), nor is any offset (-1); and servers read broken
-messages each in their own way.
+Differences that remain: the size of a multipart is not told (0), nor is any offset (-1). us-ascii counts as no charset,
+since servers say it where the message says nothing. Broken messages are read by each server in its own way: see
+`empty`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -26,6 +27,15 @@ _MESSAGES = frozenset(("message/rfc822", "message/global"))
 def part(node: Node) -> Part:
     """The tree of a message. Raises ImapSyntaxError for what cannot be one."""
     return _Reader().read(node, "", 0, 0)
+
+
+def empty(root: Part) -> bool:
+    """A multipart in which the server found no text: its boundaries are wrong, perhaps, and `mimescan` of the whole
+    message finds more."""
+    return root.type.startswith("multipart/") and all(
+        empty(child) if child.children or child.type.startswith("multipart/") else not child.size
+        for child in root.children
+    )
 
 
 class _Reader:
@@ -127,7 +137,19 @@ def _params(node: Node) -> Mapping[str, str]:
 
 
 _NONE: Mapping[str, str] = MappingProxyType({})
-_known_params = lru_cache(maxsize=1024)(headers.parameters)
+
+
+@lru_cache(maxsize=1024)
+def _known_params(pairs: tuple[tuple[bytes, bytes], ...]) -> Mapping[str, str]:
+    return parameters(pairs)
+
+
+def parameters(pairs: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
+    """As `items.headers` reads them."""
+    found = headers.parameters(pairs)
+    if found.get("charset", "").lower() == "us-ascii":
+        del found["charset"]
+    return found
 
 
 def _disposition(node: list[Node], at: int) -> tuple[str, Mapping[str, str]]:
