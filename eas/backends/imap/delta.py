@@ -64,11 +64,11 @@ class DeltaReader:
     async def read(self, since: Token | None) -> Heard:
         before = tokens.parse(since)
         session = self._session
+        if self._state.open:
+            await puts.finish(self._reach, session)
+            self._state = await self._reach.state()
         if before is None or not before.modseq or not session.can_condstore:
             return await self._listed(before)
-        if self._state.open:
-            await puts.finish(self._reach, session, self._state)
-            self._state = await self._reach.state()
         if self._reach.is_selected(session):
             # Of a selected mailbox STATUS may tell what the connection has heard so far, which is old.
             return await self._since(before, await self._opened(before))

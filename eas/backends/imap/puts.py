@@ -8,8 +8,10 @@ equal ones by nobody having claimed it.
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from hashlib import blake2b
@@ -57,8 +59,8 @@ class Sought:
 
 
 def content_digest(content: bytes) -> str:
-    """Servers end lines as they like."""
-    return blake2b(crlf(content), digest_size=16).hexdigest()
+    """Servers end lines as they like, and have no NUL (RFC 3501 4.3)."""
+    return blake2b(crlf(content).replace(b"\0", b"\x80"), digest_size=16).hexdigest()
 
 
 def message_digest(content: bytes) -> str:
@@ -95,21 +97,22 @@ async def find(reach: Reach, session: Session, state: State, sought: Sought) -> 
     async for one in session.fetch(((max(1, first), _MAX_UID),), _CANDIDATE):
         if one.uid >= first and one.size is not None and _is_like(sought, one.size, one.sections.values()):
             found.append(one.uid)
-    if sought.content and found:
-        found = [uid for uid in found if await _digest(session, uid) == sought.content]
     taken = await reach.account.ground.read(
         lambda c: rows.claimed(c, reach.number, [state.natural(uid) for uid in found])
     )
-    return next((uid for uid in sorted(found) if state.natural(uid) not in taken), None)
+    free = [uid for uid in sorted(found) if state.natural(uid) not in taken]
+    if sought.content and (len(free) > 1 or not sought.message):
+        exact = [uid for uid in free if await _digest(session, uid) == sought.content]
+        # Some servers change a little of what they store.
+        free = exact or (free if sought.message else [])
+    return free[0] if free else None
 
 
 def _is_like(sought: Sought, size: int, blocks: Iterable[bytes]) -> bool:
-    if sought.message:
-        told = [rows.message_digest(prints.message_id(headers.parse(block))) for block in blocks]
-        if sought.message not in told:
-            return False
-    # Line ends that a server has mended count.
-    return size == sought.size or (bool(sought.content) and bool(sought.message))
+    if not sought.message:
+        return size == sought.size
+    told = [rows.message_digest(prints.message_id(headers.parse(block))) for block in blocks]
+    return sought.message in told and (bool(sought.content) or size == sought.size)
 
 
 async def _digest(session: Session, uid: int) -> str:
@@ -117,6 +120,20 @@ async def _digest(session: Session, uid: int) -> str:
 
 
 # --- Putting ----------------------------------------------------------------------------------------------------------
+
+
+def claiming(reach: Reach, session: Session, *, again: bool) -> AbstractAsyncContextManager[None]:
+    """Around looking for what was put and claiming it: of equal messages each is found once. Where the server tells
+    the UIDs nothing has to be looked for."""
+    if "UIDPLUS" in session.capabilities and not again:
+        return nullcontext()
+    return _locked(reach.lock("put"))
+
+
+@asynccontextmanager
+async def _locked(lock: asyncio.Lock) -> AsyncIterator[None]:
+    async with lock:
+        yield
 
 
 async def begin(reach: Reach, name: str, sought: Sought, old: int = 0) -> None:
@@ -180,7 +197,7 @@ async def remove_old(reach: Reach, session: Session, name: str, old: int) -> Non
     await reach.account.ground.transactions.write(lambda c: rows.end_put(c, reach.number, name), lasting=False)
 
 
-async def finish(reach: Reach, session: Session, state: State) -> None:
+async def finish(reach: Reach, session: Session) -> None:
     """Bring to an end what others have begun and not finished: nobody may come again for it."""
     now = millis(reach.account.ground.now())
     for put in await reach.account.ground.read(lambda c: rows.open_puts(c, reach.number)):

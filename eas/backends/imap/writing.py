@@ -47,7 +47,7 @@ class MailWriter:
             put = await self._put(reach, name)
             if put is not None and put.id:
                 return await self._answered(put, puts.content_digest(content), flags or NOTHING)
-            async with reach.session() as session:
+            async with reach.session() as session, puts.claiming(reach, session, again=put is not None):
                 written = await self._append(session, name, put, content, chosen.note, flags or NOTHING)
         self._changed(reach)
         return written
@@ -226,7 +226,7 @@ class MailWriter:
 
     async def _move(self, id: ItemId, beyond: Reach, name: str, put: Put | None, note: str) -> Written:
         reach = self._reach
-        async with reach.selected() as (session, state):
+        async with reach.selected() as (session, state), puts.claiming(beyond, session, again=put is not None):
             stored.require_writable(session)
             held = await self._source(session, state, id, again=put is not None)
             if put is not None:
@@ -248,7 +248,7 @@ class MailWriter:
                 # A copy was made, and the original not removed yet.
                 await reach.select(session)
                 await session.expunge(((held.uid, held.uid),))
-        there = await self._arrived(beyond, name, uid, sought)
+            there = await self._arrived(beyond, name, uid, sought)
         if held is None:
             return await MailWriter(beyond, self._resolve)._there(there)
         return Written(id=there, version=flagged.version(held.seen))
