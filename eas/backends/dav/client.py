@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
 from itertools import islice
+from secrets import token_bytes
 from urllib.parse import quote, urlsplit
 
 import structlog
@@ -57,12 +58,14 @@ _CTAG, _SYNC_TOKEN, _ETAG = f"{CS}getctag", f"{DAV}sync-token", f"{DAV}getetag"
 
 @dataclass(slots=True)
 class _Memory:
-    """What outlives a request: bounded, and of no worth but speed."""
+    """What outlives a request: bounded, and of no worth but speed. Users are known by digests of their credentials,
+    which are no use to anybody else."""
 
-    principals: OrderedDict[tuple[Entrance, str], tuple[float, Principal]] = field(default_factory=OrderedDict)
+    salt: bytes = field(default_factory=lambda: token_bytes(32))
+    principals: OrderedDict[bytes, tuple[float, Principal]] = field(default_factory=OrderedDict)
     unsynced: OrderedDict[str, None] = field(default_factory=OrderedDict)
     tagless: set[str] = field(default_factory=set)  # origins without CTags
-    refused: OrderedDict[tuple[Entrance, str], float] = field(default_factory=OrderedDict)
+    refused: OrderedDict[tuple[bytes, str], float] = field(default_factory=OrderedDict)
 
 
 class DavClients:
@@ -110,39 +113,41 @@ class DavClient:
             origin=origin, other="" if other == origin else other, authorization=authorization,
             ca_file=server.ca_file, timeout_seconds=server.timeout_seconds,
         )
+        told = "\0".join((self.start, self.start_addressbooks, *self.homes, authorization))
+        self._who = blake2b(told.encode(), key=memory.salt, digest_size=32).digest()
 
     # --- Finding ------------------------------------------------------------------------------------------------------
 
     async def discover(self) -> Principal:
-        key, now = (self._entrance, self.start), self._monotonic()
-        held = self._memory.principals.get(key)
+        now = self._monotonic()
+        held = self._memory.principals.get(self._who)
         if held is not None and now - held[0] < REMEMBERED_SECONDS:
             return held[1]
         found = await discovery.discover(self)
-        self._memory.principals[key] = (now, found)
-        self._memory.principals.move_to_end(key)
+        self._memory.principals[self._who] = (now, found)
+        self._memory.principals.move_to_end(self._who)
         while len(self._memory.principals) > MAX_REMEMBERED:
             self._memory.principals.popitem(last=False)
         return found
 
     def known(self) -> Principal | None:
         """What was last discovered, without asking."""
-        held = self._memory.principals.get((self._entrance, self.start))
+        held = self._memory.principals.get(self._who)
         return held[1] if held is not None else None
 
     def refused(self, what: str) -> None:
         """The server does not take this from this user: not worth asking for a while."""
-        self._memory.refused[self._entrance, what] = self._monotonic()
+        self._memory.refused[self._who, what] = self._monotonic()
         while len(self._memory.refused) > MAX_REMEMBERED:
             self._memory.refused.popitem(last=False)
 
     def refuses(self, what: str) -> bool:
-        at = self._memory.refused.get((self._entrance, what))
+        at = self._memory.refused.get((self._who, what))
         return at is not None and self._monotonic() - at < REMEMBERED_SECONDS
 
     async def check(self) -> bool:
         """Whether the server takes the credentials, asked anew. Raises Unreachable."""
-        self._memory.principals.pop((self._entrance, self.start), None)
+        self._memory.principals.pop(self._who, None)
         try:
             await self.discover()
         except LoginRefused:
@@ -157,7 +162,7 @@ class DavClient:
             try:
                 listed = [one async for one in self.propfind(home, "1", *discovery.COLLECTION)]
             except Refused:
-                self._memory.principals.pop((self._entrance, self.start), None)
+                self._memory.principals.pop(self._who, None)
                 raise
             for href, response in listed:
                 info = discovery.collection(href, response)

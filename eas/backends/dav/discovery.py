@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
-from .hrefs import last_segment, path_of
+from .hrefs import last_segment, path_of, split
 from .model import CollectionInfo, LoginRefused, Principal, Refused, Unreachable
 from .xmlbody import CAL, CARD, CS, DAV, ICAL, Node, Response
 
@@ -139,9 +139,7 @@ async def _asked(client: Asking, way: str) -> _Found:
 
 def _placed(told: str, href: str, way: str) -> str:
     """A path that a property tells, on the server that was asked."""
-    path = path_of(told)
-    origin = way[: -len(urlsplit(way).path)] if "://" in way else ""
-    return origin + (path if path.startswith("/") else f"{urlsplit(href).path.rstrip('/')}/{path}")
+    return split(way)[0] + urljoin(split(href)[1], path_of(told))
 
 
 async def _scheduling(client: Asking, principal: Principal, found: _Found) -> Principal:
