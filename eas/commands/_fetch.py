@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from dataclasses import replace
+from functools import partial
 
 from eas.engine import errors
 from eas.engine.classes import EMAIL, shown
@@ -21,7 +22,7 @@ from eas.engine.session import Session
 from eas.items.documents import MAX_LINK
 from eas.items.native import ItemId
 from eas.protocol.schema import DASHED
-from eas.protocol.wbxml import Element
+from eas.protocol.wbxml import Element, Later
 
 from ._documents import login_of
 from ._operations import Failed, Fetch, Fetched, FetchOptions, Status
@@ -34,16 +35,19 @@ class Parts:
     """Collects what goes beside the document of a multipart answer."""
 
     def __init__(self, wanted: bool) -> None:
-        self.wanted, self.data = wanted, list[bytes]()
+        self.wanted, self.data = wanted, list[bytes | Later]()
 
-    def add(self, data: bytes) -> Element:
+    def add(self, data: bytes | Later) -> Element:
         """The element that stands for it. Part 0 is the document itself."""
         self.data.append(data)
         return Element("ItemOperations:Part", str(len(self.data)))
 
-    def put(self, data: bytes) -> Element:
+    def put(self, data: bytes | Later) -> Element:
         """Octets: beside the document, or in it."""
-        return self.add(data) if self.wanted else Element("ItemOperations:Data", b64encode(data).decode("ascii"))
+        if self.wanted:
+            return self.add(data)
+        text = data if isinstance(data, Later) else b64encode(data).decode("ascii")
+        return Element("ItemOperations:Data", text)
 
 
 async def fetch(asked: Fetch, session: Session, parts: Parts) -> Fetched:
@@ -143,14 +147,19 @@ async def _attachment(reference: str, options: FetchOptions, session: Session, p
     except errors.TooLarge:
         raise Failed(Status.TOO_LARGE) from None
     content = [Element("AirSyncBase:ContentType", attachment.content_type)]
-    data = attachment.data
+    first, last = 0, attachment.size - 1
     # iOS takes an answer amiss that has a Range where it asked for none.
     if options.range is not None:
-        first, last = _range(options.range, len(data))
+        first, last = _range(options.range, attachment.size)
         content += [
-            Element("ItemOperations:Range", f"{first}-{last}"), Element("ItemOperations:Total", str(len(data))),
+            Element("ItemOperations:Range", f"{first}-{last}"),
+            Element("ItemOperations:Total", str(attachment.size)),
         ]
-        data = data[first : last + 1]
+    data: bytes | Later
+    if attachment.data is not None:
+        data = attachment.data[first : last + 1]
+    else:
+        data = Later(last + 1 - first, partial(attachment.pieces, first, last))
     return Element("ItemOperations:Properties", (*content, parts.put(data)))
 
 

@@ -14,6 +14,7 @@ from eas.engine.session import Session
 from eas.protocol.query import Query
 from eas.protocol.statuses import CommonStatus
 from eas.protocol.version import Spoken
+from eas.protocol.wbxml import Later
 
 Q = TypeVar("Q")
 
@@ -31,7 +32,7 @@ class Raw:
     """An answer that is not WBXML (GetAttachment)."""
 
     content_type: str
-    body: bytes
+    body: bytes | Later
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Multipart:
     """An answer whose binary parts follow the document; its Part elements count them from 1 (ItemOperations)."""
 
     response: object
-    parts: tuple[bytes, ...]
+    parts: tuple[bytes | Later, ...]
 
 
 @dataclass(frozen=True, slots=True)

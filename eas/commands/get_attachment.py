@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from eas.engine import errors
 from eas.engine.parts import load_attachment
@@ -10,6 +11,7 @@ from eas.engine.session import Session
 from eas.protocol.query import Query
 from eas.protocol.statuses import CommonStatus
 from eas.protocol.version import Spoken, Version
+from eas.protocol.wbxml import Later
 
 from ._registry import CommonFault, Raw, command
 
@@ -35,4 +37,6 @@ async def get_attachment(request: Request, session: Session) -> Raw:
         attachment = await load_attachment(session, request.name)
     except (errors.ItemGone, errors.FolderGone, errors.NotAllowed, errors.TooLarge) as error:
         raise CommonFault(CommonStatus.SERVER_ERROR, f"no such attachment ({type(error).__name__})") from None
-    return Raw(attachment.content_type, attachment.data)
+    if attachment.data is not None:
+        return Raw(attachment.content_type, attachment.data)
+    return Raw(attachment.content_type, Later(attachment.size, partial(attachment.pieces, 0, None)))

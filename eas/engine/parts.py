@@ -7,11 +7,12 @@ here. [MS-ASAIRS] FileReference; [MS-ASPROV] AttachmentsEnabled, MaxAttachmentSi
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from eas.items import attachments, draft, enclosed
+from eas.items import attachments, draft, enclosed, mime
 from eas.items.body import Wanted
-from eas.items.native import ItemId, Mail, Record, Unreadable
+from eas.items.native import ItemId, Mail, Part, Record, Unreadable
 
 from .classes import EMAIL
 from .errors import ItemGone, NotAllowed, TooLarge
@@ -32,12 +33,27 @@ _NOWHERE = "-"
 _ENCODED_MOST = 4
 
 
+#: Encoded octets from which on a part is not loaded as a whole, but read while it is sent (and once before, to know its
+#: length): a few of them at a time would be felt.
+STREAMED_FROM = 1 << 20
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """The decoded content, whole."""
+    """The decoded content: `size` octets in all, `data` whole, or None if it is read from `pieces(first, last)`, last
+    included, None for the end. What `pieces` gives may break off with a BackendError."""
 
     content_type: str
-    data: bytes
+    size: int
+    data: bytes | None
+    pieces: Callable[[int, int | None], AsyncIterator[bytes]]
+
+    @classmethod
+    def whole(cls, content_type: str, data: bytes) -> Attachment:
+        async def pieces(first: int, last: int | None) -> AsyncIterator[bytes]:
+            yield data[first:] if last is None else data[first : last + 1]
+
+        return cls(content_type=content_type, size=len(data), data=data, pieces=pieces)
 
 
 async def load_attachment(session: Session, reference: str) -> Attachment:
@@ -64,11 +80,33 @@ async def load_attachment(session: Session, reference: str) -> Attachment:
         size = mail.size if part.size < 0 else part.size
         if limit is not None and size > limit * _ENCODED_MOST:
             raise TooLarge(f"{size} octets, encoded")
-        data = attachments.decode_range(part, b"".join([piece async for piece in feed.part(id, section)]))
-        if limit is not None and len(data) > limit:
-            raise TooLarge(f"{len(data)} octets")
-        return Attachment(content_type=attachments.content_type(part), data=data)
+        found = await _read(feed, id, section, part, size)
+        if limit is not None and found.size > limit:
+            raise TooLarge(f"{found.size} octets")
+        return found
     raise ItemGone
+
+
+async def _read(feed: Feed, id: ItemId, section: str, part: Part, size: int) -> Attachment:
+    content_type = attachments.content_type(part)
+    if size < STREAMED_FROM or part.encoding in mime.WHOLE_ONLY:
+        raw = b"".join([piece async for piece in feed.part(id, section)])
+        return Attachment.whole(content_type, attachments.decode_range(part, raw))
+
+    async def pieces(first: int, last: int | None) -> AsyncIterator[bytes]:
+        decoder, cut = attachments.Decoder(part), attachments.Cut(first, last)
+        async for piece in feed.part(id, section):
+            if wanted := cut.of(decoder.feed(piece)):
+                yield wanted
+            if cut.done:
+                return
+        if wanted := cut.of(decoder.end()):
+            yield wanted
+
+    octets = 0
+    async for piece in pieces(0, None):
+        octets += len(piece)
+    return Attachment(content_type=content_type, size=octets, data=None, pieces=pieces)
 
 
 async def _of_event(feed: Feed, id: ItemId, section: str, limit: int | None) -> Attachment:
@@ -82,7 +120,7 @@ async def _of_event(feed: Feed, id: ItemId, section: str, limit: int | None) -> 
             raise ItemGone
         if limit is not None and len(found[1]) > limit:
             raise TooLarge(f"{len(found[1])} octets")
-        return Attachment(content_type=found[0], data=found[1])
+        return Attachment.whole(found[0], found[1])
     raise ItemGone
 
 

@@ -88,57 +88,89 @@ def decode_range(part: Part, raw: bytes, first: int = 0, last: int | None = None
     return data[first:] if last is None else data[first : last + 1]
 
 
+class Decoder:
+    """Decodes a part as its encoded octets come, with no more memory than a piece takes; rare encodings wait for the
+    end."""
+
+    def __init__(self, part: Part) -> None:
+        self._part, self._rest = part, b""
+        self._step = _STEPS.get(part.encoding, _whole if part.encoding in mime.WHOLE_ONLY else _as_it_is)
+
+    def feed(self, piece: bytes) -> bytes:
+        """What can be decoded now; b"" for nothing yet."""
+        decoded, self._rest = self._step(self._part, self._rest + piece, False)
+        return decoded
+
+    def end(self) -> bytes:
+        decoded, self._rest = self._step(self._part, self._rest, True)
+        return decoded
+
+
 def decoded_pieces(part: Part, pieces: Iterable[bytes], first: int = 0, last: int | None = None) -> Iterator[bytes]:
-    """As `decode_range`, piece by piece and with no more memory than a piece takes; stops reading behind the range."""
-    step = _STEPS.get(part.encoding)
-    if step is None and part.encoding in mime.WHOLE_ONLY:
-        yield decode_range(part, b"".join(pieces), first, last)
-        return
-    at = 0
-    for piece in (step or iter)(pieces):
-        begin, end = max(first - at, 0), len(piece) if last is None else last + 1 - at
-        if begin < end and (wanted := piece[begin:end]):
+    """As `decode_range`, piece by piece; stops reading behind the range."""
+    decoder, cut = Decoder(part), Cut(first, last)
+    for piece in pieces:
+        if wanted := cut.of(decoder.feed(piece)):
             yield wanted
-        at += len(piece)
-        if last is not None and at > last:
+        if cut.done:
             return
+    if wanted := cut.of(decoder.end()):
+        yield wanted
+
+
+class Cut:
+    """Cuts a range out of octets that come one piece after the other. `last` is included; None for the end."""
+
+    def __init__(self, first: int, last: int | None) -> None:
+        self._first, self._last, self._at = first, last, 0
+
+    def of(self, piece: bytes) -> bytes:
+        begin = max(self._first - self._at, 0)
+        end = len(piece) if self._last is None else self._last + 1 - self._at
+        self._at += len(piece)
+        return piece[begin:end] if begin < end else b""
+
+    @property
+    def done(self) -> bool:
+        """Nothing that comes can be wanted any more."""
+        return self._last is not None and self._at > self._last
+
+
+#: Decodes what can be decoded of some octets, and says what is left for the next time; True: there is no next time.
+_Step = Callable[[Part, bytes, bool], tuple[bytes, bytes]]
+
+
+def _as_it_is(part: Part, data: bytes, ended: bool) -> tuple[bytes, bytes]:
+    return data, b""
+
+
+def _whole(part: Part, data: bytes, ended: bool) -> tuple[bytes, bytes]:
+    return (mime.decode_section(part, data), b"") if ended else (b"", data)
 
 
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 
 
-def _base64_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def _base64(part: Part, data: bytes, ended: bool) -> tuple[bytes, bytes]:
     """Four octets make three; what is left over waits for the next piece. Padding within is passed over."""
-    rest = b""
-    for piece in pieces:
-        data = rest + piece.translate(None, _NOT_BASE64)
-        whole = len(data) // 4 * 4
-        rest = data[whole:]
-        if whole:
-            yield binascii.a2b_base64(data[:whole])
-    if len(rest) > 1:
-        yield binascii.a2b_base64(rest + b"==="[: 4 - len(rest)])
+    data = data.translate(None, _NOT_BASE64)
+    whole = len(data) // 4 * 4
+    rest = data[whole:]
+    decoded = binascii.a2b_base64(data[:whole]) if whole else b""
+    if not ended:
+        return decoded, rest
+    return decoded + (binascii.a2b_base64(rest + b"==="[: 4 - len(rest)]) if len(rest) > 1 else b""), b""
 
 
-def _quoted_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def _quoted(part: Part, data: bytes, ended: bool) -> tuple[bytes, bytes]:
     """Whole lines are decoded: an escape, a soft line break and the white space before it do not cross lines."""
-    rest = b""
-    for piece in pieces:
-        data = rest + piece
-        whole = data.rfind(b"\n") + 1
-        if not whole and len(data) > _MAX_LINE:
-            whole = data.rfind(b"=") if data.rfind(b"=") > len(data) - 3 else len(data)
-        rest = data[whole:]
-        if whole:
-            yield binascii.a2b_qp(data[:whole])
-    if rest:
-        yield binascii.a2b_qp(rest)
+    whole = len(data) if ended else data.rfind(b"\n") + 1
+    if not whole and len(data) > _MAX_LINE:
+        whole = data.rfind(b"=") if data.rfind(b"=") > len(data) - 3 else len(data)
+    return (binascii.a2b_qp(data[:whole]) if whole else b""), data[whole:]
 
 
 #: Lines of quoted-printable have 76 characters (RFC 2045); longer ones are decoded before their end is seen.
 _MAX_LINE = 64 * 1024
 
-_STEPS: dict[str, Callable[[Iterable[bytes]], Iterator[bytes]]] = {
-    "base64": _base64_pieces,
-    "quoted-printable": _quoted_pieces,
-}
+_STEPS: dict[str, _Step] = {"base64": _base64, "quoted-printable": _quoted}

@@ -123,14 +123,19 @@ def multipart(parts: Sequence[bytes]) -> bytes:
 
     Raises ValueError where the whole is longer than its own 32-bit offsets reach.
     """
-    offset = _COUNT.size + _PART.size * len(parts)
-    if offset + sum(map(len, parts)) > _MAX_INT:
+    return b"".join([multipart_head([len(part) for part in parts]), *parts])
+
+
+def multipart_head(lengths: Sequence[int]) -> bytes:
+    """What stands before parts of such lengths. Raises ValueError as `multipart`."""
+    offset = _COUNT.size + _PART.size * len(lengths)
+    if offset + sum(lengths) > _MAX_INT:
         raise ValueError("parts of more than 2 GiB")
-    head = [_COUNT.pack(len(parts))]
-    for part in parts:
-        head.append(_PART.pack(offset, len(part)))
-        offset += len(part)
-    return b"".join([*head, *parts])
+    head = [_COUNT.pack(len(lengths))]
+    for length in lengths:
+        head.append(_PART.pack(offset, length))
+        offset += length
+    return b"".join(head)
 
 
 def parts_of(body: bytes) -> tuple[bytes, ...]:

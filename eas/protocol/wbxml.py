@@ -12,7 +12,7 @@ The code page is a running state: a switch holds until the next one, over the en
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -88,6 +88,24 @@ class Element:
         return self.content.decode("utf-8", "replace") if isinstance(self.content, bytes) else ""
 
 
+class Later(str):
+    """Text content that is too large to be at hand: the base64 of octets that come in pieces while the document is
+    sent. What it says as a string is nobody's."""
+
+    octets: int
+    pieces: Callable[[], AsyncIterator[bytes]]
+
+    def __new__(cls, octets: int, pieces: Callable[[], AsyncIterator[bytes]]) -> Later:
+        made = super().__new__(cls, f"({octets} octets)")
+        made.octets, made.pieces = octets, pieces
+        return made
+
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
 def decode(
     data: bytes, *, max_depth: int = MAX_DEPTH, max_elements: int = MAX_ELEMENTS, max_size: int = MAX_SIZE
 ) -> Element:
@@ -111,14 +129,34 @@ def decode(
 def encode(root: Element) -> bytes:
     """Write a document. What XML 1.0 cannot hold (NUL, control characters, lone surrogates) is left out of texts.
 
-    Raises ValueError for a tag that is in no code page.
+    Raises ValueError for a tag that is in no code page, and for content that comes later.
     """
-    out = [HEADER]
+    try:
+        return b"".join(_written(root))  # type: ignore[arg-type]
+    except TypeError:
+        raise ValueError("the document has content that is not at hand") from None
+
+
+def encode_pieces(root: Element) -> list[bytes | Later]:
+    """As `encode`, with what comes later between the octets that are at hand."""
+    joined: list[bytes | Later] = []
+    at_hand: list[bytes] = []
+    for piece in _written(root):
+        if isinstance(piece, Later):
+            joined += b"".join(at_hand), piece
+            at_hand = []
+        else:
+            at_hand.append(piece)
+    return [*joined, b"".join(at_hand)]
+
+
+def _written(root: Element) -> list[bytes | Later]:
+    out: list[bytes | Later] = [HEADER]
     try:
         _write((root,), out, 0)
     except KeyError as error:
         raise ValueError(f"no code page has the tag {error.args[0]!r}") from None
-    return b"".join(out)
+    return out
 
 
 def clean(text: str) -> str:
@@ -320,7 +358,7 @@ _CONTROLS = bytes(set(range(0x20)) - {0x09, 0x0A, 0x0D})
 _NOT_CHARACTERS = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
 
 
-def _write(elements: tuple[Element, ...], out: list[bytes], page: int) -> int:
+def _write(elements: tuple[Element, ...], out: list[bytes | Later], page: int) -> int:
     """Append the elements; returns the code page in force after them. KeyError names a tag that is in no page."""
     for element in elements:
         tag, content = element.tag, element.content
@@ -329,7 +367,7 @@ def _write(elements: tuple[Element, ...], out: list[bytes], page: int) -> int:
             out.append(_SWITCH_TO[wanted])
             page = wanted
         if isinstance(content, str) and tag not in OPAQUE_TAGS:
-            raw = _inline(content)
+            raw = content if isinstance(content, Later) else _inline(content)
             out += (before_text, raw, _END_OF_TEXT) if raw else (empty,)
         elif not content:
             out.append(empty)

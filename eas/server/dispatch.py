@@ -6,7 +6,7 @@ write the answer. Whatever goes wrong on the way becomes an answer in `faults`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -26,12 +26,13 @@ from eas.protocol.query import Query, QueryError
 from eas.protocol.schema import SchemaError
 from eas.protocol.statuses import CommonStatus
 from eas.protocol.version import RIGHTS_MANAGEMENT, Version
-from eas.protocol.wbxml import Element
+from eas.protocol.wbxml import Element, Later
 
-from . import faults
+from . import faults, streaming
 from .gate import refusal
 from .ports import Manner, Ports
 from .reply import Reply
+from .streaming import Streamed
 from .unkept import UNKEPT_IDS, Unkept
 
 log = structlog.get_logger("eas.dispatch")
@@ -250,17 +251,25 @@ def _reply(command: Command[Any], answered: Any, session: Session, note: Note) -
     if answered is None:
         return Reply()
     if isinstance(answered, Raw):
-        return Reply(body=answered.body, content_type=answered.content_type)
+        body = streaming.octets(answered.body) if isinstance(answered.body, Later) else answered.body
+        return Reply(body=body, content_type=answered.content_type)
     if isinstance(answered, Multipart):
-        document = _written(command, answered.response, session, note)
-        return Reply(body=http.multipart((document, *answered.parts)), content_type=http.MULTIPART)
-    return Reply(body=_written(command, answered, session, note), content_type=http.WBXML)
+        document = wbxml.encode(_document(command, answered.response, session, note))
+        return Reply(body=_multipart((document, *answered.parts)), content_type=http.MULTIPART)
+    pieces = wbxml.encode_pieces(_document(command, answered, session, note))
+    body = pieces[0] if len(pieces) == 1 and isinstance(pieces[0], bytes) else streaming.document(pieces)
+    return Reply(body=body, content_type=http.WBXML)
 
 
-def _written(command: Command[Any], response: object, session: Session, note: Note) -> bytes:
+def _multipart(parts: Sequence[bytes | Later]) -> bytes | Streamed:
+    at_hand = [part for part in parts if isinstance(part, bytes)]
+    return http.multipart(at_hand) if len(at_hand) == len(parts) else streaming.multipart(parts)
+
+
+def _document(command: Command[Any], response: object, session: Session, note: Note) -> Element:
     root = schema.dump(command.root, response, session.version)
     note.status = _status(root)
-    return wbxml.encode(worded(root, session.quirks))
+    return worded(root, session.quirks)
 
 
 def _status(root: Element) -> str:

@@ -5,9 +5,17 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
+import structlog
 from starlette.types import Scope, Send
+
+from eas.engine.errors import BackendError
+
+from .streaming import Streamed
+
+log = structlog.get_logger("eas.server")
 
 #: Bytes below which gzip gains little: with the headers a small answer fits into one packet anyway.
 GZIP_FROM = 1400
@@ -21,8 +29,10 @@ NOT_COMPRESSED = ("image/", "audio/", "video/", "application/zip", "application/
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
+    """`body` is Streamed where it is too large to be at hand."""
+
     http: int = 200
-    body: bytes = b""
+    body: bytes | Streamed = b""
     content_type: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -46,23 +56,48 @@ def accepts_gzip(accept_encoding: str) -> bool:
 
 
 async def compressed(reply: Reply, accept_encoding: str) -> Reply:
-    if len(reply.body) < GZIP_FROM or reply.content_type.startswith(NOT_COMPRESSED):
+    whole = reply.body
+    if isinstance(whole, Streamed) or len(whole) < GZIP_FROM or reply.content_type.startswith(NOT_COMPRESSED):
         return reply
     if not accepts_gzip(accept_encoding):
         return reply
-    if len(reply.body) < GZIP_IN_THREAD:
-        body = gzip.compress(reply.body, GZIP_LEVEL)
+    if len(whole) < GZIP_IN_THREAD:
+        body = gzip.compress(whole, GZIP_LEVEL)
     else:
-        body = await asyncio.to_thread(gzip.compress, reply.body, GZIP_LEVEL)
+        body = await asyncio.to_thread(gzip.compress, whole, GZIP_LEVEL)
     headers = {**reply.headers, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
     return replace(reply, body=body, headers=headers)
 
 
 async def send_reply(reply: Reply, scope: Scope, send: Send) -> None:
     """An answer to HEAD has the length, not the body. An empty body has no type."""
-    headers = [(b"content-length", str(len(reply.body)).encode())]
-    if reply.body:
+    body = reply.body
+    length = body.length if isinstance(body, Streamed) else len(body)
+    headers = [(b"content-length", str(length).encode())]
+    if length:
         headers.append((b"content-type", reply.content_type.encode("latin-1")))
     headers += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
     await send({"type": "http.response.start", "status": reply.http, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply.body})
+    if isinstance(body, Streamed):
+        await _send_pieces(body, send)
+    else:
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+async def _send_pieces(body: Streamed, send: Send) -> None:
+    """Ends the connection, by ending too early, where the content cannot be read to its end."""
+    left = body.length
+    try:
+        async with aclosing(body.pieces()) as pieces:
+            async for piece in pieces:
+                left -= len(piece)
+                if left < 0:
+                    break
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+    except BackendError as error:
+        log.warning("an answer broke off", missing=left, reason=str(error))
+        return
+    if left:
+        log.warning("an answer broke off", missing=left, reason="the content has changed")
+        return
+    await send({"type": "http.response.body", "body": b""})

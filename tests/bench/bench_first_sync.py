@@ -27,6 +27,7 @@ from load import (
     unzipped,
     verdict,
 )
+from serving import Server
 
 from eas.protocol import wbxml
 from eas.protocol.wbxml import Element
@@ -46,10 +47,16 @@ class Run:
 
 
 async def first_sync(filled: Filled, messages: int, gzip: bool) -> Run:
-    server = filled.server
-    phone = BarePhone(
-        port=server.port, user=BEN.login, password=BEN.password, device=f"first{gzip:d}", gzip=gzip
+    return await first_sync_of(
+        filled.server, BEN.login, BEN.password, messages, device=f"first{gzip:d}", gzip=gzip
     )
+
+
+async def first_sync_of(
+    server: Server, login: str, password: str, messages: int, *, device: str, gzip: bool = False
+) -> Run:
+    """Of the inbox of a user of a running server."""
+    phone = BarePhone(port=server.port, user=login, password=password, device=device, gzip=gzip)
     await phone.provision()
     inbox = (await phone.folders())[INBOX]
     options = (e("AirSync:GetChanges", "1"), e("AirSync:WindowSize", str(WINDOW)), html_options(CUT))
