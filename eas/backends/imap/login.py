@@ -86,15 +86,12 @@ async def _greet(session: ImapSession) -> None:
 
 
 async def _encrypt(session: ImapSession, server: ImapServer) -> None:
+    """Whether it is offered does not matter: there is no going on without it."""
     connection = session.connection
-    if not connection.capabilities:
-        await session.ask(b"CAPABILITY")
-    if not session.offers("STARTTLS"):
-        raise connection.lost("the server does not offer STARTTLS")
     try:
         await session.ask(b"STARTTLS")
     except (No, Bad) as error:
-        raise connection.lost(f"the server refuses STARTTLS: {error}") from error
+        raise connection.lost(f"the server does not offer STARTTLS: {error}") from error
     if connection.waiting():
         raise connection.lost("something was said before the encryption")
     await connection.wire.start_tls(server)

@@ -161,10 +161,11 @@ class ImapPool:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for mine in self._users.values():
+        for user, mine in list(self._users.items()):
             for idle in mine.idle:
                 self._close(idle.session, idle.node)
             mine.idle.clear()
+            self._tidy(user, mine)
         await asyncio.gather(*[session.connection.wire.closed() for session in list(self._closing)])
         self._closing.clear()
 
@@ -174,7 +175,7 @@ class ImapPool:
         self, server: ImapServer, node: Gate, who: Identity, mine: _Connections, mailbox: str
     ) -> ImapSession:
         """Called by somebody who has a place in the user's gate."""
-        digest = self._digest(who)
+        digest = self._digest(server, who)
         while (idle := _best(mine.idle, digest, mailbox)) is not None:
             mine.idle.remove(idle)
             # What the server has said meanwhile, its good-bye perhaps, is read when the event loop gets to it.
@@ -231,7 +232,7 @@ class ImapPool:
             self._close(session, node)
 
     def _keep(self, session: ImapSession, server: ImapServer, node: Gate, who: Identity, mine: _Connections) -> None:
-        mine.idle.append(_Idle(session, node, self._digest(who), self._now(), server.idle_seconds))
+        mine.idle.append(_Idle(session, node, self._digest(server, who), self._now(), server.idle_seconds))
         self._set_timer(server.idle_seconds)
 
     def _close(self, session: ImapSession, node: Gate) -> None:
@@ -244,10 +245,11 @@ class ImapPool:
         if mine.needless and self._users.get(user) is mine:
             del self._users[user]
 
-    def _digest(self, who: Identity) -> bytes:
+    def _digest(self, server: ImapServer, who: Identity) -> bytes:
         """Of everything that a connection is entered with: what differs in it never shares one."""
         digest = hashlib.blake2b(key=self._key, digest_size=16)
-        for part in (who.name, who.authorized, who.secret.value, str(who.secret.bearer)):
+        given = (server.host, str(server.port), who.name, who.authorized, who.secret.value, str(who.secret.bearer))
+        for part in given:
             digest.update(len(part).to_bytes(4) + part.encode("utf-8", "surrogatepass"))
         return digest.digest()
 
