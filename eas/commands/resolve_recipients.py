@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -248,7 +249,7 @@ _FRACTION = re.compile(r"\.([0-9]+)")
 
 async def _resolved(to: str, work: _Work, session: Session) -> Resolved:
     asked = work.options.picture
-    people = ()
+    people: Sequence[Person] = ()
     if to.strip():
         people = await session.directory.resolve(to.strip(), MAX_SUGGESTIONS, pictures=asked is not None)
     if not people:
