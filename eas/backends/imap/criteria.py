@@ -9,13 +9,12 @@ header fields decide.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import combinations, pairwise
 
 from eas.engine.ports import MailQuery
-from eas.items import email, headers, kql, mime
+from eas.items import email, headers, kql, markup, mime
 from eas.items.kql import Node, Property
 
 from . import spans
@@ -25,8 +24,8 @@ from .model import Fetched, Spans
 #: Words of a search that are looked for, and characters of each: more is no search of a person.
 MAX_WORDS = 20
 MAX_WORD = 100
-#: Spellings of one text that are tried (see `spellings`).
-MAX_SPELLINGS = 8
+#: How many "ss" of a text are also looked for as "ß" (see `spellings`): each doubles the criteria.
+MAX_SHARP = 3
 
 #: One search-key as its tokens. The first one is always text, so that a parenthesis can stand before it.
 Key = tuple[str | bytes, ...]
@@ -126,10 +125,11 @@ def _leaf(node: Node, known: Known) -> Key:
         case kql.Text(Property.CATEGORY, text):
             return _category(text, known)
         case kql.Text(property, text):
+            text = markup.clean(text)[:MAX_WORD]  # no server takes NUL
             return any_of([
                 (*where, spelled.encode("utf-8", "replace"))
-                for where in FIELDS[property] for spelled in spellings(text[:MAX_WORD])
-            ])
+                for where in FIELDS[property] for spelled in spellings(text)
+            ]) if text else ALL
         case kql.IsRead(value):
             return ("SEEN",) if value else ("UNSEEN",)
         case kql.IsFlagged(value):
@@ -150,24 +150,12 @@ def _category(text: str, known: Known) -> Key:
 
 
 def spellings(text: str) -> list[str]:
-    """A text is folded, where "ß" is "ss"; servers keep the two apart."""
-    at = [n for n in range(len(text) - 1) if text[n : n + 2] == "ss"]
-    found = [text]
-    for size in range(len(at), 0, -1):
-        for chosen in combinations(at, size):
-            if len(found) == MAX_SPELLINGS:
-                return found
-            if all(b - a > 1 for a, b in pairwise(chosen)):
-                found.append("".join(_sharp(text, chosen)))
-    return found
-
-
-def _sharp(text: str, at: Sequence[int]) -> Iterator[str]:
-    done = 0
-    for n in at:
-        yield text[done:n] + "ß"
-        done = n + 2
-    yield text[done:]
+    """A text is folded, where "ß" is "ss"; servers keep the two apart. The first ones are tried both ways."""
+    head, *rest = text.split("ss", MAX_SHARP)
+    ways = [head]
+    for piece in rest:
+        ways = [f"{way}{spelled}{piece}" for way in ways for spelled in ("ss", "ß")]
+    return ways
 
 
 def _within(since: datetime | None, before: datetime | None) -> Key:

@@ -70,7 +70,8 @@ async def _in_mailbox(reach: Reach, node: Node, conversation: bytes | None) -> l
     async with reach.selected() as (session, state):
         if not session.selected or not session.selected.messages:
             return []
-        plan = criteria.plan(node, await _known(reach, session, state, node))
+        known = await _known(reach, session, state, node)
+        plan = criteria.plan(node, known)
         found = await _asked(session, plan.key) if conversation is None or plan.key != criteria.ALL else None
         if conversation is not None:
             talk = await members(reach, session, state, conversation)
@@ -78,7 +79,7 @@ async def _in_mailbox(reach: Reach, node: Node, conversation: bytes | None) -> l
         candidates = newest(found or (), MAX_HITS)
         if not candidates:
             return []
-        answers = {one: await _asked(session, criteria.possible(one, Known())) for one in plan.asked}
+        answers = {one: await _asked(session, criteria.possible(one, known)) for one in plan.asked}
         dated = [
             (one.uid, one.internal_date) async for one in session.fetch(candidates, plan.items)
             if one.internal_date is not None and (plan.left is None or criteria.holds(plan.left, one, answers))
