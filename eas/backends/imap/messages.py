@@ -38,6 +38,7 @@ class Messages(Talk):
             async with aclosing(answers):
                 async for responses in answers:
                     self._hear(responses)
+                    self._note_all(responses)
                     for one in responses:
                         if (
                             type(one) is Fetched
@@ -46,6 +47,13 @@ class Messages(Talk):
                             and not (several and not _holds(batch, one[0]))
                         ):
                             yield one
+
+    def _note_all(self, responses: Sequence[Untagged | bytes]) -> None:
+        """Changes of flags among what was asked for; they have a MODSEQ, whether it was asked for or not."""
+        if (journal := self.journal) is not None:
+            for one in responses:
+                if type(one) is Fetched and one.modseq:
+                    journal.note(one)
 
     def _hear(self, responses: Sequence[Untagged | bytes]) -> None:
         """What is no message: at once, since nobody may be there any more when the messages have been handed out."""
@@ -92,6 +100,7 @@ class Messages(Talk):
         async with aclosing(answers):
             async for responses in answers:
                 self._hear(responses)
+                self._note_all(responses)
                 for response in responses:
                     if isinstance(response, bytes):
                         yield response
@@ -131,6 +140,10 @@ class Messages(Talk):
                 modified += _listed(error.detail)
             else:
                 modified += _listed(said.args) if said.code == "MODIFIED" else []
+        if (journal := self.journal) is not None:
+            for one in fetched:
+                journal.note(one)
+                journal.complete = journal.complete and one.modseq > 0
         return Stored(modified=_joined(modified), fetched=tuple(one for one in fetched if _holds(spans, one.uid)))
 
     # Searching.
@@ -247,7 +260,7 @@ def _placed(said: Said, code: str) -> tuple[int, list[tuple[int, int]]]:
     Codes. Sets are in the order in which messages were copied."""
     fields = said.args.split()
     try:
-        if said.code != code or len(fields) < 2:
+        if said.code != code or len(fields) != (2 if code == "APPENDUID" else 3):
             return 0, []
         sets = [spans.as_listed(field) for field in fields[1:]]
         if max(spans.count(tuple(one)) for one in sets) > _MAX_PLACED:
