@@ -308,6 +308,20 @@ async def test_a_server_with_neither_token_nor_ctag_is_listed_each_time(account:
     assert server.calls == ["state", "changes"]
 
 
+async def test_a_token_of_this_very_second_does_not_count_yet(account: Account, embedded: EmbeddedWorld) -> None:
+    server, at = filled(3), await numbered(account)
+    server.token = int(embedded.clock.at.timestamp())
+    feed = feed_of(account, server, at)
+    before = await feed.delta(None, ALL)
+    server.objects["/c/late.vcf"] = ("1", card("Late"))  # in the same second
+    assert len((await feed.delta(before.token, ALL)).touched) == 1
+    embedded.clock.later(seconds=30)
+    after = await feed.delta(None, ALL)
+    server.calls.clear()
+    assert (await feed.delta(after.token, ALL)).token == after.token
+    assert server.calls == ["state"]
+
+
 async def test_without_etags_the_content_tells(account: Account) -> None:
     server, at = Scripted(objects={"/c/a.vcf": ("", card("Ann"))}), await numbered(account)
     feed = feed_of(account, server, at)

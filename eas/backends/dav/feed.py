@@ -57,7 +57,7 @@ class DavFeed:
         token = str(standing.counter)
         seen = int(since) if since and since.isascii() and since.isdigit() and len(since) <= 18 else None
         # One from the future belongs to a database that was put back to an older state.
-        if seen is None or not standing.floor <= seen <= standing.counter:
+        if seen is None or not standing.floor <= seen <= standing.counter or 1 < seen < rows.COUNTED_FROM:
             listed = connection.execute(self._items().where(*_within(horizon)))
             return Delta(token=token, touched={row.id: row.version for row in listed}, complete=True)
         changed = connection.execute(self._items().where(ObjectRow.modseq > seen))

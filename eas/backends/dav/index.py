@@ -9,6 +9,7 @@ refresh goes on from there. The rows say how far they have come last of all, and
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 
@@ -32,6 +33,9 @@ PORTION = 250
 ATTEMPTS = 4
 #: A listing without so many of the objects that were there, and more than half, is read again before it is believed.
 DOUBTFUL = 20
+#: A token that is a moment in seconds counts only once it is so old: the rest of that second, and clocks that differ.
+UNSETTLED_SECONDS = 10.0
+_SECONDS = re.compile(r'(?:ctag|token|sync):"?(\d{10})"?')
 #: Octets of contents that are prepared in the event loop; more go to a thread.
 _AT_ONCE = 16 << 10
 
@@ -95,7 +99,10 @@ class Index:
             gone = {name_in(self.collection, href) for href in changes.gone}
             known = await self.ground.read(partial(rows.known_by_name, at=self.at, names=told))
         news = [name for name, etag in told.items() if name not in known or not known[name].stands_at(etag)]
-        then, good = (state, changes.token), True
+        then: tuple[str, str] | None = (state, changes.token)
+        if self._of_this_moment(state) or self._of_this_moment(changes.token):
+            then = None  # something more may happen in this second: it is asked for again
+        good = True
         for portion in list(rows.batches(news, PORTION)) or [[]]:
             found = await self.load(portion)
             last = not portion or portion[-1] == news[-1]
@@ -104,6 +111,11 @@ class Index:
                 then=then if last and good else None,
             )) and good
         return good
+
+    def _of_this_moment(self, token: str) -> bool:
+        """Some servers count their changes in seconds (SOGo)."""
+        found = _SECONDS.fullmatch(token)
+        return found is not None and int(found[1]) > self.ground.now().timestamp() - UNSETTLED_SECONDS
 
     async def _believed(self, gone: Collection[str], known: int) -> Collection[str]:
         """Of what a listing lacks, what the next one lacks, too, if it is much."""

@@ -279,6 +279,8 @@ def forget_gone(tx: Writing) -> None:
 
 #: At least to the present moment (epoch milliseconds): a database that was put back to an older state, and follows the
 #: server anew, must not come by a count of changes that a device has heard already, with other ids in it.
+#: So no counter stands between the 1 that it begins with and this, the year 2020.
+COUNTED_FROM = 1_577_836_800_000
 _NOW = bindparam("now", type_=BigInteger)
 _RAISED = case((PlaceRow.counter + 1 > _NOW, PlaceRow.counter + 1), else_=_NOW)
 _RAISE = (
