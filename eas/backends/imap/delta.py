@@ -1,7 +1,7 @@
 """What has happened in a mailbox since a token, at the least cost that the server allows.
 
-    no change    STATUS, or SELECT where the mailbox is selected anyway, and a look at our own counter
-    QRESYNC      SELECT (QRESYNC ...)
+    no change    STATUS, or NOOP where the mailbox is selected anyway, and a look at our own counter
+    QRESYNC      SELECT (QRESYNC ...); where it is selected, NOOP, what was told since then, and UID FETCH of what came
     CONDSTORE    UID FETCH (CHANGEDSINCE n). If then some must be missing, UID SEARCH tells which are there: what is not
                  and could have been known is gone. So neither a kept set nor a whole listing is needed.
     neither      all flags, each time; an unchanged digest of them is an unchanged token. Else the listing of last time
@@ -71,7 +71,7 @@ class DeltaReader:
             return await self._listed(before)
         if self._reach.is_selected(session):
             # Of a selected mailbox STATUS may tell what the connection has heard so far, which is old.
-            return await self._since(before, await self._opened(before))
+            return await self._since(before, await self._listened(before) or await self._opened(before))
         now = _stand(self._state, await self._status())
         if before == now:
             return self._nothing(str(now))
@@ -92,6 +92,47 @@ class DeltaReader:
         return await self._reach.existing(self._session, self._session.status(self._reach.mailbox))
 
     # -- since a token
+
+    async def _listened(self, before: Stand) -> tuple[Changes, Stand] | None:
+        """NOOP, and what the server has told since the mailbox was selected. None: that is not enough to know.
+
+        Without it a server looks at each message for its MODSEQ: four milliseconds at 50,000 in Dovecot."""
+        session, selected = self._session, self._session.selected
+        if session.journal is None or selected is None or selected.uid_validity != before.validity:
+            return None
+        if (before.epoch, before.validity) != (self._state.epoch, self._state.validity):
+            return None
+        await self._reach.sync(session)
+        journal, selected = session.journal, session.selected
+        if journal is None or selected is None or journal.vanished or not journal.complete:
+            return None
+        new = selected.messages - before.messages
+        if not journal.since <= before.modseq or new < 0 or self._state.counter < before.counter:
+            return None
+        changes, modseq = Changes(), before.modseq
+        for one in list(journal.changed.values()):
+            if one.modseq > before.modseq and one.uid < before.uid_next:
+                changes.add(one)
+                modseq = max(modseq, one.modseq)
+        if new:
+            arrived = await self._arrived(before.uid_next)
+            if len(arrived) < new:
+                return None
+            for one in arrived:
+                changes.add(one)
+                modseq = max(modseq, one.modseq)
+            before = replace(
+                before, uid_next=max(one.uid for one in arrived) + 1, messages=before.messages + len(arrived)
+            )
+        return changes, replace(before, modseq=modseq, counter=self._state.counter)
+
+    async def _arrived(self, first: int) -> list[Fetched]:
+        items = ["FLAGS", "MODSEQ"] + (["INTERNALDATE"] if self._horizon.edge is not None else [])
+        found = {
+            one.uid: one async for one in self._session.fetch(((first, EVERY[0][1]),), items)
+            if one.uid >= first and one.flags is not None and one.modseq
+        }
+        return list(found.values())
 
     async def _opened(self, before: Stand) -> tuple[Changes, Stand] | None:
         """SELECT, and what has changed. None: only a listing can tell."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from . import commands, names, spans
 from .commands import Piece
-from .model import Listed, No, Resync, Selected, Status
+from .model import Journal, Listed, No, Resync, Selected, Status
 from .responses import Counted, Namespaces, Rights, Subscribed
 from .talk import Opening, Talk
 
@@ -170,6 +170,7 @@ class Mailboxes(Talk):
             resynced=resynced, changed=tuple(told.changed) if resynced else (),
             vanished=spans.joined(told.vanished) if resynced else (),
         )  # fmt: skip
+        self.journal = Journal(told.highest_modseq) if self.can_resync and told.highest_modseq else None
         return self.selected
 
     async def unselect(self) -> None:

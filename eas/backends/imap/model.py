@@ -139,6 +139,27 @@ class Placed:
     uids: Mapping[int, int] = field(default_factory=dict)
 
 
+#: Changes of the open mailbox that are remembered; with more, the server is asked.
+MAX_JOURNAL = 1000
+
+
+@dataclass(slots=True)
+class Journal:
+    """What the server has told of the open mailbox since it was opened, at MODSEQ `since`, up to the last NOOP. With
+    CONDSTORE enabled it tells each change of flags with its MODSEQ (RFC 7162 3.1). `complete`: nothing was told that
+    could not be noted."""
+
+    since: int
+    changed: dict[int, Fetched] = field(default_factory=dict)
+    vanished: bool = False
+    complete: bool = True
+
+    def note(self, fetched: Fetched) -> None:
+        if fetched.flags is not None and fetched.modseq:
+            self.changed[fetched.uid] = fetched
+            self.complete = self.complete and len(self.changed) <= MAX_JOURNAL
+
+
 class Session(Protocol):
     """One logged-in connection. All methods raise ImapError and nothing else; after Lost it is of no more use.
 
@@ -152,6 +173,11 @@ class Session(Protocol):
 
     @property
     def selected(self) -> Selected | None: ...
+
+    @property
+    def journal(self) -> Journal | None:
+        """What was told of the selected mailbox since it was selected; None where that would not be all."""
+        ...
 
     @property
     def expunged(self) -> bool:

@@ -13,7 +13,7 @@ from typing import TypeVar
 from . import spans
 from .commands import Piece
 from .connection import Connection
-from .model import Bad, Fetched, Selected, Spans, Status
+from .model import Bad, Fetched, Journal, Selected, Spans, Status
 from .responses import Exists, Expunged, FlagList, Said, Untagged, Vanished, Words, words
 from .syntax import ImapSyntaxError, number, tree
 
@@ -90,6 +90,7 @@ class Talk:
         #: has said nothing of that mailbox since this was last made true.
         self.counted: Status | None = None
         self.quiet = True
+        self.journal: Journal | None = None
         self._vanished: list[tuple[int, int]] = []
         self._opening: Opening | None = None
 
@@ -160,6 +161,7 @@ class Talk:
         """No mailbox is open any more."""
         self.selected = None
         self.expunged = False
+        self.journal = None
         self._vanished = []
 
     def news(self, response: Untagged) -> bool:
@@ -182,6 +184,8 @@ class Talk:
 
     def _of_selected(self, selected: Selected, response: Untagged) -> None:
         self.quiet = False
+        if self.journal is not None:
+            self._note(self.journal, response)
         if isinstance(response, Exists):
             self.selected = replace(selected, messages=response.count)
         elif isinstance(response, Vanished):
@@ -196,6 +200,13 @@ class Talk:
             self.selected = replace(selected, flags=response.flags)
         elif isinstance(response, Said) and response.code:
             self._code(response)
+
+    def _note(self, journal: Journal, response: Untagged) -> None:
+        if isinstance(response, Fetched):
+            journal.note(response)
+            journal.complete = journal.complete and (response.flags is None or response.modseq > 0)
+        elif isinstance(response, Vanished | Expunged):
+            journal.vanished = True
 
     def _code(self, said: Said) -> None:
         if said.code == "CAPABILITY":
