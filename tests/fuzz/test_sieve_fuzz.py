@@ -16,8 +16,9 @@ from eas.backends.sieve.responses import Lines, answer_of
 _PIECES = [
     b'require "vacation";', b"if ", b"elsif ", b"else ", b"not ", b"allof(", b"anyof(", b")", b"{", b"}", b";", b",",
     b"[", b"]", b'"', b'"x"', b"true", b"false", b"vacation ", b":mime ", b":days 1", b"text:\r\n", b".\r\n", b"\r\n",
-    b"# x\n", b"/*", b"*/", b'currentdate :value "ge" "date" "2026-12-20" ', b'address :domain "from" "x" ', b":", b"9K", b"\\",
-    b"Content-Type: multipart/alternative; boundary=x\r\n\r\n--x\r\n", b"# >>> eas-vacation 0123456789abcdef\n",
+    b"# x\n", b"/*", b"*/", b'currentdate :value "ge" "date" "2026-12-20" ', b'address :domain "from" "x" ', b":",
+    b"9K", b"\\", b"Content-Type: multipart/alternative; boundary=x\r\n\r\n--x\r\n",
+    b"# >>> eas-vacation 0123456789abcdef\n",
     b"# <<< eas-vacation 0123456789abcdef\n", b"# eas-settings: e30=\n", b"# eas-digest: " + b"0" * 64 + b"\n",
 ]
 

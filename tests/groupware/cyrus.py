@@ -191,6 +191,7 @@ xlist-junk: Junk
 duplicatesuppression: no
 lmtp_downcase_rcpt: yes
 sendmail: {path}/sendmail
+smtp_backend: sendmail
 postmaster: postmaster@{domain}
 sieve_vacation_min_response: 0
 httpmodules: caldav carddav
@@ -217,8 +218,27 @@ EVENTS {{
 """
 
 # A mail of its own for each call.
+#: Cyrus speaks SMTP with it (`sendmail -bs`).
 _SENDMAIL = """#!/bin/sh
-file=$(mktemp {path}/sent/XXXXXXXX.part)
-{{ echo "$@"; cat; }} > "$file"
-mv "$file" "${{file%.part}}"
+cr=$(printf '\\r')
+to=
+printf '220 here\\r\\n'
+while IFS= read -r line; do
+  case $line in
+    [Rr][Cc][Pp][Tt]*) to="$to ${{line%"$cr"}}"; printf '250 OK\\r\\n' ;;
+    [Dd][Aa][Tt][Aa]*)
+      printf '354 Go ahead\\r\\n'
+      file=$(mktemp {path}/sent/XXXXXXXX.part)
+      printf '%s\\n' "$to" > "$file"
+      while IFS= read -r line && [ "$line" != ".$cr" ]; do
+        case $line in ..*) line=${{line#.}} ;; esac
+        printf '%s\\n' "$line" >> "$file"
+      done
+      mv "$file" "${{file%.part}}"
+      to=
+      printf '250 Taken\\r\\n' ;;
+    [Qq][Uu][Ii][Tt]*) printf '221 Bye\\r\\n'; exit 0 ;;
+    *) printf '250 OK\\r\\n' ;;
+  esac
+done
 """

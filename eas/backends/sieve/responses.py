@@ -156,7 +156,8 @@ def answer_of(line: tuple[Word, ...], before: list[tuple[Word, ...]]) -> Answer 
 
 
 def string(octets: bytes) -> bytes:
-    """As a client sends it: quoted where that can be, else as a literal that needs no consent."""
-    if len(octets) <= 1024 and not re.search(rb"[\x00\r\n]", octets):
-        return b'"' + re.sub(rb'(["\\])', rb"\\\1", octets) + b'"'
+    """As a client sends it: quoted where that can be without escapes (which timsieved does not undo), else as a literal
+    that needs no consent."""
+    if len(octets) <= 1024 and not re.search(rb'[\x00\r\n"\\]', octets):
+        return b'"' + octets + b'"'
     return b"{%d+}\r\n%b" % (len(octets), octets)
