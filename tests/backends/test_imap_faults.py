@@ -205,7 +205,8 @@ async def test_a_slow_reader_makes_the_server_wait() -> None:
 async def test_only_what_was_asked_for_is_handed_out() -> None:
     told = (
         b"* 1 FETCH (UID 1 BODY[1] \"a\")\r\n* 9 FETCH (UID 9 BODY[1] \"other\")\r\n"
-        b"* 1 FETCH (UID 1 FLAGS (\\Seen))\r\n* 2 FETCH (FLAGS ())\r\n* 3 FETCH (UID 3 BODY[1] NIL)\r\n* 2 FETCH (UID 2 BODY[1] \"b\")\r\n"
+        b"* 1 FETCH (UID 1 FLAGS (\\Seen))\r\n* 2 FETCH (FLAGS ())\r\n"
+        b"* 3 FETCH (UID 3 BODY[1] NIL)\r\n* 2 FETCH (UID 2 BODY[1] \"b\")\r\n"
     )
     async with opened({b"FETCH": told}) as (session, _):
         found = await fetched(session, "BODY.PEEK[1]", spans=((1, 1), (3, 4)))

@@ -21,6 +21,8 @@ from .wire import Wire
 _PATIENCE = 20
 #: Octets of an abandoned answer that are read and thrown away; where more is to come, a new connection is cheaper.
 MAX_DRAINED = 1 << 20
+#: Octets of a literal that are written in one go.
+_AT_ONCE = 128 << 10
 #: Of the event loop, in which it closes a generator.
 _ROUNDS = 4
 
@@ -100,11 +102,21 @@ class Connection:
                 refused = await self.until(tag, hear, go=True)
                 if refused is not None:
                     return refused
-            line.append(piece.data)
+            if len(piece.data) <= _AT_ONCE:
+                line.append(piece.data)
+            else:
+                await self._send_large(piece.data)
         line.append(b"\r\n")
         self.wire.write(b"".join(line) if len(line) > 1 else line[0])
         await self.wire.drain(self.timeout_seconds)
         return None
+
+    async def _send_large(self, data: bytes) -> None:
+        """Piece by piece, so that it is not held another time while it waits to be taken."""
+        view = memoryview(data)
+        for at in range(0, len(data), _AT_ONCE):
+            self.wire.write(bytes(view[at : at + _AT_ONCE]))
+            await self.wire.drain(self.timeout_seconds)
 
     def _takes_unasked(self, literal: Literal) -> bool:
         if literal.binary or len(literal.data) > commands.UNASKED:

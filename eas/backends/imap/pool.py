@@ -178,9 +178,8 @@ class ImapPool:
         digest = self._digest(server, who)
         while (idle := _best(mine.idle, digest, mailbox)) is not None:
             mine.idle.remove(idle)
-            # What the server has said meanwhile, its good-bye perhaps, is read when the event loop gets to it.
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            # What the server has said meanwhile, its good-bye perhaps, may still stand at the socket.
+            await idle.session.connection.wire.catch_up()
             if idle.session.catch_up():
                 return idle.session
             self._close(idle.session, idle.node)

@@ -7,6 +7,7 @@ through bounded memory.
 from __future__ import annotations
 
 import asyncio
+import select
 import ssl
 from collections.abc import Callable
 from functools import lru_cache
@@ -20,6 +21,10 @@ from .model import Lost
 _HIGH = 256 << 10
 #: Seconds to shut a connection down before it is cut.
 _CLOSING_SECONDS = 2.0
+#: Of an event loop, in which it takes what stands at a socket.
+_ROUNDS = 10
+#: The other side will say nothing more. Linux tells so at once, others when it is read.
+_HUNG_UP: int = getattr(select, "POLLRDHUP", 0)
 
 
 @lru_cache(maxsize=64)
@@ -87,6 +92,22 @@ class Wire(asyncio.Protocol):
     def waiting(self) -> bool:
         """Something has come and was not taken."""
         return bool(self._came)
+
+    async def catch_up(self) -> None:
+        """Lets the event loop read what has arrived at the socket while nobody looked; notes if the server has left."""
+        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        if sock is None or self.ended or sock.fileno() < 0:
+            return
+        poll = select.poll()
+        poll.register(sock.fileno(), select.POLLIN | _HUNG_UP)
+        for _ in range(_ROUNDS):
+            events = poll.poll(0)
+            if not events or self.ended:
+                return
+            if events[0][1] & (_HUNG_UP | select.POLLHUP | select.POLLERR):
+                self._end("the server closed the connection")
+                return
+            await asyncio.sleep(0)
 
     def take(self) -> bytes:
         data = self._came[0] if len(self._came) == 1 else b"".join(self._came)
