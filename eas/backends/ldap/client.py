@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
 import ssl
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -182,6 +183,13 @@ class Connection:
             log.debug("the directory server was gone already", server=self._settings.host)
         self._line.socket = None
 
+    def abort(self) -> None:
+        """From another thread: whoever waits for an answer here does not get it any more."""
+        raw = self._line.socket if self._line is not None else None
+        if raw is not None:
+            with suppress(OSError):
+                raw.shutdown(socket.SHUT_RDWR)
+
 
 # --- Servers ----------------------------------------------------------------------------------------------------------
 
@@ -195,6 +203,8 @@ class _Server:
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_CONNECTIONS))
     ailing_until: float = -math.inf
     _free: list[tuple[float, Connection]] = field(default_factory=list)
+    _busy: set[Connection] = field(default_factory=set)
+    _closed: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _tls: _Tls | None = None
 
@@ -213,9 +223,11 @@ class _Server:
         with self._watched():
             connection, fresh = self._taken()
             try:
+                if fresh:
+                    self._bound(connection)
                 result = self._again(connection, do, fresh)
             except BaseException:
-                connection.close()
+                self._put_away(connection)
                 raise
             self._put_back(connection)
             return result
@@ -236,24 +248,30 @@ class _Server:
         with self._lock:
             old = [connection for since, connection in self._free if since < oldest]
             self._free = [kept for kept in self._free if kept[0] >= oldest]
-            free = self._free.pop()[1] if self._free else None
-        for connection in old:
-            connection.close()
-        if free is not None:
-            return free, False
-        connection = Connection(self.settings, self._server)
-        self._bound(connection)
-        return connection, True
+            fresh = not self._free
+            connection = Connection(self.settings, self._server) if fresh else self._free.pop()[1]
+            self._busy.add(connection)
+        for one in old:
+            one.close()
+        return connection, fresh
 
     def _bound(self, connection: Connection) -> None:
         code = connection.open(self.settings.bind_dn, self.settings.bind_password)
         if code != SUCCESS:
-            connection.close()
             raise Unavailable(f"the directory server refuses the gateway's own bind: {code}")
 
     def _put_back(self, connection: Connection) -> None:
         with self._lock:
-            self._free.append((self.monotonic(), connection))
+            if not self._closed:
+                self._busy.discard(connection)
+                self._free.append((self.monotonic(), connection))
+                return
+        self._put_away(connection)
+
+    def _put_away(self, connection: Connection) -> None:
+        with self._lock:
+            self._busy.discard(connection)
+        connection.close()
 
     def bind(self, dn: str, password: str) -> bool:
         """Whether this password is that entry's, on a connection of its own. Raises Unavailable."""
@@ -278,9 +296,12 @@ class _Server:
 
     def close(self) -> None:
         with self._lock:
-            free, self._free = self._free, []
+            self._closed = True
+            free, self._free, busy = self._free, [], list(self._busy)
         for _, connection in free:
             connection.close()
+        for connection in busy:
+            connection.abort()
 
 
 @dataclass(slots=True)
@@ -328,7 +349,7 @@ class Servers:
         for server in self._servers.values():
             await asyncio.to_thread(server.close)
         if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
+            await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
 
 
 def _finished(running: asyncio.Future[Any], server: _Server) -> None:
