@@ -19,9 +19,9 @@ from worlds import NOW, card, event
 
 from eas.backends.dav.client import DavClients
 from eas.backends.dav.feed import DavFeed
-from eas.backends.dav.model import Refused
+from eas.backends.dav.model import LoginRefused, Refused
 from eas.backends.dav.objects import same_meaning
-from eas.engine.errors import FolderGone, ItemGone, NotAllowed, Unavailable, VersionConflict
+from eas.engine.errors import FolderGone, ItemGone, NoSpace, NotAllowed, TooLarge, Unavailable, VersionConflict
 from eas.engine.model import Right
 from eas.engine.ports import Chosen, Delta, Horizon, Written
 from eas.items.native import MailFlags, Record
@@ -712,6 +712,49 @@ class Cutter:
             return result
 
         return call
+
+
+@pytest.mark.parametrize(("status", "condition", "error"), [
+    (400, "", NotAllowed), (401, "", Unavailable), (403, "", NotAllowed), (403, "max-resource-size", TooLarge),
+    (403, "quota-not-exceeded", NoSpace), (409, "", FolderGone), (413, "", TooLarge), (415, "", NotAllowed),
+    (423, "", Unavailable), (429, "", Unavailable), (500, "", Unavailable), (503, "", Unavailable),
+    (507, "", NoSpace),
+])
+async def test_what_a_server_refuses_is_said_in_the_words_of_the_engine(
+    home: Home, status: int, condition: str, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eas.backends.dav.writing._WAITS", ())
+    feed = home.feed("Contacts")
+    made = await feed.create(card("Old"), chosen("old"))
+    refusal = LoginRefused(401) if status == 401 else Refused(status, "no", condition)
+    for write in (
+        feed.create(card("New"), chosen("new")), feed.update(made.id, card("Old", "new@example.com"), made.version),
+    ):
+        home.client.faults = {len(home.client.calls): ("before", refusal)}
+        with pytest.raises(error):
+            await write
+    home.client.faults = {}
+    assert list(await home.files("Contacts")) == ["old.vcf"]
+    assert (await feed.delta(None, ALL)).touched == {made.id: made.version}
+
+
+async def test_too_large_is_refused_before_it_is_sent(home: Home) -> None:
+    limit = home.account.ground.limits.record
+    home.client.calls.clear()
+    with pytest.raises(TooLarge):
+        await home.feed("Contacts").create(card("Ann", "", "NOTE:" + "x" * limit), chosen("a"))
+    assert home.client.calls == []
+
+
+async def test_what_the_server_made_of_an_object_is_what_the_version_is_of(home: Home) -> None:
+    """Radicale writes objects in its own manner, whatever ETag it tells."""
+    feed = home.feed("Contacts")
+    made = await feed.create(card("Ann", "a@example.com", "NICKNAME:x"), chosen("a"))
+    shown = await datas(home, "Contacts", made.id)
+    home.another_process()
+    [item] = [item async for item in home.feed("Contacts").fetch([made.id], None)]
+    assert isinstance(item, Record)
+    assert (item.version, [item.data]) == (made.version, shown)
 
 
 # --- A server that fails ----------------------------------------------------------------------------------------------

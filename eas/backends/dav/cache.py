@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from eas.backends.standards.ports import Account
@@ -26,9 +27,13 @@ MAX_ENTRIES = 20_000
 MAX_OBJECT = 2 << 20
 #: What an entry costs beside its octets, about.
 _ENTRY_OCTETS = 300
-#: Places whose last refresh is remembered.
-_MAX_FOLLOWED = 20_000
+#: Places of which something is remembered.
+_MAX_PLACES = 20_000
+#: A server that writes in its own manner may meet it by chance.
+TRUSTED_AFTER = 3
+_NEVER = -(1 << 40)
 
+R = TypeVar("R")
 _Key = tuple[str, str, str]
 
 
@@ -99,23 +104,38 @@ class Turn:
 
 @dataclass(slots=True)
 class Shared:
-    """`followed` says when (monotonic) the rows of a place were last known to be those of the server."""
+    """`followed` says when (monotonic) the rows of a place were last known to be those of the server; `faithful` how
+    often an object in it was found stored octet by octet as it had been sent, negative if ever otherwise."""
 
     contents: Contents = field(default_factory=Contents)
     turns: WeakValueDictionary[int, Turn] = field(default_factory=WeakValueDictionary)
     followed: OrderedDict[int, float] = field(default_factory=OrderedDict)
+    faithful: OrderedDict[int, int] = field(default_factory=OrderedDict)
 
     def turn(self, number: int) -> Turn:
         return self.turns.setdefault(number, Turn())
 
     def follows(self, number: int) -> None:
-        self.followed[number] = time.monotonic()
-        self.followed.move_to_end(number)
-        while len(self.followed) > _MAX_FOLLOWED:
-            self.followed.popitem(last=False)
+        _remember(self.followed, number, time.monotonic())
 
     def followed_within(self, number: int, seconds: float) -> bool:
         return time.monotonic() - self.followed.get(number, float("-inf")) < seconds
+
+
+    def trusts(self, number: int) -> bool:
+        """Whether an ETag in the answer to a PUT says that what was sent is what is stored. RFC 4791 5.3.4 wants it so,
+        but Radicale tells one and yet writes every object in its own manner."""
+        return self.faithful.get(number, 0) >= TRUSTED_AFTER
+
+    def stored(self, number: int, as_sent: bool) -> None:
+        _remember(self.faithful, number, self.faithful.get(number, 0) + 1 if as_sent else _NEVER)
+
+
+def _remember(kept: OrderedDict[int, R], number: int, value: R) -> None:
+    kept[number] = value
+    kept.move_to_end(number)
+    while len(kept) > _MAX_PLACES:
+        kept.popitem(last=False)
 
 
 #: By database: a process has one, tests have many.

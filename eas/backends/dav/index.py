@@ -51,7 +51,7 @@ class Index:
         self.collection, self._main = collection_of(at.place)
         self.item_class = at.place.item_class
         self.kind = KIND[self.item_class]
-        self._shared = shared(account)
+        self.shared = shared(account)
 
     def href(self, name: str) -> str:
         return href_of(self.collection, name)
@@ -66,11 +66,11 @@ class Index:
         """The rows are those of the server, as it was when this was called or later; if others write all the time, as
         it was a little before. Raises FolderGone, Unavailable."""
         with translated():
-            await self._shared.turn(self.at.number).take(self._follow)
+            await self.shared.turn(self.at.number).take(self._follow)
 
     async def refresh_if_older(self, seconds: float) -> None:
         """For what may be a little late: searches and the directory."""
-        if not self._shared.followed_within(self.at.number, seconds):
+        if not self.shared.followed_within(self.at.number, seconds):
             await self.refresh()
 
     async def _follow(self) -> None:
@@ -78,7 +78,7 @@ class Index:
             for _ in range(ATTEMPTS):
                 try:
                     if await self._once():
-                        self._shared.follows(self.at.number)
+                        self.shared.follows(self.at.number)
                         return
                 except Overtaken:
                     continue
@@ -154,10 +154,10 @@ class Index:
 
     def kept(self, name: str, etag: str) -> bytes | None:
         """From the cache."""
-        return self._shared.contents.get(self.at.user_id, self.href(name), etag)
+        return self.shared.contents.get(self.at.user_id, self.href(name), etag)
 
     def keep(self, name: str, etag: str, data: bytes) -> None:
-        self._shared.contents.put(self.at.user_id, self.href(name), etag, data)
+        self.shared.contents.put(self.at.user_id, self.href(name), etag, data)
 
     # -- rights
 
