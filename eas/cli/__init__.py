@@ -24,6 +24,7 @@ PLACES: Mapping[str, str] = {
     "policy": "eas.cli.policies:app",
     "device": "eas.cli.devices:app",
     "deliver": "eas.cli.mail:deliver",
+    "doctor": "eas.cli.doctor:doctor",
     "phone": "eas.client.phone_cli:app",
 }
 
