@@ -216,7 +216,8 @@ def test_fetched(line: bytes, expected: object) -> None:
 
 @pytest.mark.parametrize("raw", [
     b"", b"nonsense", b"00-Jan-0000 00:00:00 +0000", b"31-Feb-2020 00:00:00 +0000", b"01-Foo-2020 00:00:00 +0000",
-    b"01-Jan-0001 00:00:00 +2359", b"31-Dec-9999 23:59:59 -0100", b"01-Jan-2020 25:00:00 +0000",
+    b"01-Jan-0001 00:00:00 +2359", b"01-Jan-2020x00:00", b"01-Jan-2020",
+    b"31-Dec-9999 23:59:59 -0100", b"01-Jan-2020 25:00:00 +0000",
 ])  # fmt: skip
 def test_dates_that_are_none(raw: bytes) -> None:
     assert said.moment(raw) is None
@@ -230,6 +231,7 @@ def test_a_leap_second() -> None:
 LISTINGS = {
     "dovecot": b"* %d FETCH (UID %d FLAGS (%s))\r\n", "cyrus": b"* %d FETCH (FLAGS (%s) UID %d)\r\n",
     "modseq": b"* %d FETCH (UID %d FLAGS (%s) MODSEQ (77))\r\n",
+    "date": b'* %d FETCH (UID %d FLAGS (%s) INTERNALDATE "01-Feb-2026 03:04:05 +0600")\r\n',
 }  # fmt: skip
 
 
@@ -251,6 +253,8 @@ def test_listings_are_whole_wherever_they_are_cut(form: str, step: int) -> None:
     assert [one.uid for one in messages] == list(range(1, 301))
     assert [len(one.flags or ()) for one in messages] == [uid % 3 for uid in range(1, 301)]
     assert {one.modseq for one in messages} == {77 if form == "modseq" else 0}
+    date = datetime(2026, 1, 31, 21, 4, 5, tzinfo=UTC) if form == "date" else None
+    assert {one.internal_date for one in messages} == {date}
     assert len(found) == 306
 
 

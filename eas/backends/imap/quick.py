@@ -125,14 +125,15 @@ def _media(kind: bytes, subtype: bytes) -> str:
 
 _ITEM = re.compile(
     rb"(?:UID ([0-9]{1,19}+)|FLAGS \(([^()\"{]*+)\)|INTERNALDATE \"([^\"\\]*+)\"|RFC822\.SIZE ([0-9]{1,18}+)"
-    rb"|MODSEQ \(([0-9]{1,19}+)\)|(BODYSTRUCTURE) (?=\()|BODY\[([A-Z0-9.]*+)\](?:<[0-9]++>)? \Z) ?"
+    rb"|MODSEQ \(([0-9]{1,19}+)\)|(BODYSTRUCTURE) (?=\()"
+    rb"|BODY\[([A-Z0-9.]*+(?: \([A-Za-z0-9 -]*+\))?)\](?:<[0-9]++>)? \Z) ?"
 )
 _START = re.compile(rb"\* [0-9]++ FETCH \(")
 
 
 @lru_cache(maxsize=256)
 def _section(raw: bytes) -> str:
-    return raw.decode("ascii")
+    return raw.decode("ascii").upper()
 
 
 Items = tuple[int, bytes | None, int, bytes | None, int | None, Part | None, dict[str, bytes]]

@@ -14,7 +14,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from types import MappingProxyType
 
 from eas.items.native import Part
@@ -130,9 +129,11 @@ Untagged = (
 #: match goes over the end of a line.
 _FLAGS = rb'FLAGS \(([^()"{}\r\n]*+)\)'
 _NUMBER = rb"([0-9]{1,19}+)"
+_DATE = rb'INTERNALDATE "([^"\\\r\n]*+)"'
 _LISTINGS = (
     re.compile(rb"^\* [0-9]++ FETCH \(UID %b %b\)\r\n" % (_NUMBER, _FLAGS), re.MULTILINE),
     re.compile(rb"^\* [0-9]++ FETCH \(UID %b %b MODSEQ \(%b\)\)\r\n" % (_NUMBER, _FLAGS, _NUMBER), re.MULTILINE),
+    re.compile(rb"^\* [0-9]++ FETCH \(UID %b %b %b\)\r\n" % (_NUMBER, _FLAGS, _DATE), re.MULTILINE),
 )
 _SHORT = re.compile(
     rb"\* [0-9]++ FETCH \((?:UID %b ?)?(?:%b ?)?(?:UID %b ?)?(?:MODSEQ \(%b\) ?)?"
@@ -204,6 +205,8 @@ def _listing(data: bytes, out: list[Untagged | bytes]) -> int:
             return 0
         if form is _LISTINGS[0]:
             out += [new(Fetched, (int(uid), sets[raw], 0, None, None, None, UNTOLD)) for uid, raw in found]
+        elif form is _LISTINGS[2]:
+            out += [new(Fetched, (int(uid), sets[raw], 0, moment(date), None, None, _TOLD)) for uid, raw, date in found]
         else:
             out += [new(Fetched, (int(uid), sets[raw], int(modseq), None, None, None, UNTOLD))
                     for uid, raw, modseq in found]  # fmt: skip
@@ -485,27 +488,56 @@ _MOMENT = re.compile(rb" ?([0-9]{1,2}-[A-Za-z]{3}-[0-9]{4}) ([0-9]{1,2}):([0-9]{
 
 def moment(raw: bytes) -> datetime | None:
     """INTERNALDATE in UTC; None for what is no date ("00-Jan-0000")."""
+    try:
+        # As it mostly stands there: 07-Feb-1994 21:52:25 +0000.
+        year, month, number = _days[raw[:11]]
+        local = datetime(
+            year, month, number, _TWO[raw[12:14]], _TWO[raw[15:17]], _TWO[raw[18:20]], tzinfo=UTC
+        )
+        zone = raw[20:]
+        return local if zone == b" +0000" else local - _zones[zone]
+    except (LookupError, ValueError, OverflowError):
+        return _moment(raw)
+
+
+def _moment(raw: bytes) -> datetime | None:
     found = _MOMENT.match(raw)
     if found is None:
         return None
     day, hour, minute, second, zone = found.groups()
     try:
-        local = datetime(*_day(day), int(hour), int(minute), min(int(second), 59), tzinfo=UTC)
-        return local - _ahead(zone) if zone and zone != b"+0000" else local
-    except (ValueError, OverflowError):
+        local = datetime(*_days[day], int(hour), int(minute), min(int(second), 59), tzinfo=UTC)
+        return local - _zones[b" " + zone] if zone else local
+    except (LookupError, ValueError, OverflowError):
         return None
 
 
-@lru_cache(maxsize=4096)
-def _day(raw: bytes) -> tuple[int, int, int]:
-    day, month, year = raw.split(b"-")
-    return int(year), _MONTHS.get(month.lower(), 0), int(day)
+class _Days(dict[bytes, tuple[int, int, int]]):
+    """07-Feb-1994 -> (1994, 2, 7). Raises ValueError, KeyError."""
+
+    def __missing__(self, raw: bytes) -> tuple[int, int, int]:
+        day, month, year = raw.split(b"-")
+        found = int(year), _MONTHS[month.lower()], int(day)
+        if len(self) < _MAX_KEPT:
+            self[raw] = found
+        return found
 
 
-@lru_cache(maxsize=256)
-def _ahead(zone: bytes) -> timedelta:
-    minutes = int(zone[1:3]) * 60 + int(zone[3:])
-    return timedelta(minutes=-minutes if zone[0] == 0x2D else minutes)
+class _Zones(dict[bytes, timedelta]):
+    """-0130, with a blank before it -> how far the zone is ahead of UTC. Raises KeyError."""
+
+    def __missing__(self, raw: bytes) -> timedelta:
+        zone = _ZONE.fullmatch(raw)
+        if zone is None:
+            raise KeyError(raw)
+        minutes = int(zone[2]) * 60 + int(zone[3])
+        found = self[raw] = timedelta(minutes=-minutes if zone[1] == b"-" else minutes)
+        return found
+
+
+_ZONE = re.compile(rb" ([+-])([0-9]{2})([0-9]{2})")
+_TWO = {b"%02d" % number: number for number in range(60)}
+_days, _zones = _Days(), _Zones()
 
 
 def _exists(count: int, segments: list[bytes]) -> Exists:
