@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eas.backends.imap import responses as said
+from eas.backends.imap.decoder import Decoder
 from eas.backends.imap.model import Fetched, Listed, Status
-from eas.backends.imap.responses import Decoder
 from eas.backends.imap.syntax import MAX_DEPTH, MAX_LINE, MAX_LITERALS, Framer, ImapSyntaxError, Node, tree
 
 

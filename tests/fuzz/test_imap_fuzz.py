@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eas.backends.imap import quick, structure
-from eas.backends.imap.responses import Decoder
+from eas.backends.imap.decoder import Decoder
 from eas.backends.imap.syntax import ImapSyntaxError, tree
 
 _TEXT = b'("text" "plain" ("charset" "utf-8") NIL NIL "8bit" 17 30 NIL NIL NIL NIL)'

@@ -12,8 +12,9 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 
 from . import commands
 from .commands import Literal, Piece
+from .decoder import Decoder
 from .model import Bad, Lost, No
-from .responses import Decoder, Go, Said, Untagged
+from .responses import Go, Said, Untagged
 from .syntax import NEVER, ImapSyntaxError
 from .wire import Wire
 

@@ -124,10 +124,12 @@ def _media(kind: bytes, subtype: bytes) -> str:
 
 
 _ITEM = re.compile(
-    rb"(?:UID ([0-9]{1,19}+)|FLAGS \(([^()\"{]*+)\)|INTERNALDATE \"([^\"\\]*+)\"|RFC822\.SIZE ([0-9]{1,18}+)"
+    rb"(?:UID ([1-9][0-9]{0,18}+)|FLAGS \(([^()\"{]*+)\)|INTERNALDATE \"([^\"\\]*+)\"|RFC822\.SIZE ([0-9]{1,18}+)"
     rb"|MODSEQ \(([0-9]{1,19}+)\)|(BODYSTRUCTURE) (?=\()"
     rb"|BODY\[([A-Z0-9.]*+(?: \([A-Za-z0-9 -]*+\))?)\](?:<[0-9]++>)? \Z) ?"
 )
+#: Groups of _ITEM.
+_STRUCTURE, _CONTENT = 6, 7
 _START = re.compile(rb"\* [0-9]++ FETCH \(")
 
 
@@ -142,10 +144,7 @@ Items = tuple[int, bytes | None, int, bytes | None, int | None, Part | None, dic
 def fetched(segments: list[bytes]) -> Items | None:
     """UID, flags, MODSEQ, date, size, structure, sections of a FETCH with the usual items in any order; None if it has
     others. `segments` as from `Framer.next`."""
-    uid = modseq = 0
-    flags: bytes | None = None
-    date: bytes | None = None
-    size: int | None = None
+    told: list[bytes | None] = [None] * 6
     body: Part | None = None
     sections: dict[str, bytes] = {}
     match = _ITEM.match
@@ -163,26 +162,19 @@ def fetched(segments: list[bytes]) -> Items | None:
             if item is None:
                 return None
             at = item.end()
-            which = item.lastindex
-            if which == 7:
+            which = item.lastindex or 0
+            if which == _CONTENT:
                 if index == last:
                     return None
-                sections[_section(item[7])] = segments[index + 1]
-            elif which == 6:
+                sections[_section(item[which])] = segments[index + 1]
+            elif which == _STRUCTURE:
                 body, at = structure(data, at)
                 if body is None:
                     return None
                 at += data.startswith(b" ", at)
-            elif which == 1:
-                uid = int(item[1])
-            elif which == 2:
-                flags = item[2]
-            elif which == 3:
-                date = item[3]
-            elif which == 4:
-                size = int(item[4])
             else:
-                modseq = int(item[5])
-    if not uid or not segments[last].endswith(b")") or len(sections) * 2 != last:
+                told[which] = item[which]
+    if told[1] is None or not segments[last].endswith(b")") or len(sections) * 2 != last:
         return None
-    return uid, flags, modseq, date, size, body, sections
+    _, uid, flags, date, size, modseq = told
+    return int(uid or 0), flags, int(modseq or 0), date, None if size is None else int(size), body, sections
