@@ -179,7 +179,11 @@ class ImapPool:
         while (idle := _best(mine.idle, digest, mailbox)) is not None:
             mine.idle.remove(idle)
             # What the server has said meanwhile, its good-bye perhaps, may still stand at the socket.
-            await idle.session.connection.wire.catch_up()
+            try:
+                await idle.session.connection.wire.catch_up()
+            except BaseException:
+                self._close(idle.session, idle.node)
+                raise
             if idle.session.catch_up():
                 return idle.session
             self._close(idle.session, idle.node)

@@ -96,7 +96,7 @@ class Wire(asyncio.Protocol):
     async def catch_up(self) -> None:
         """Lets the event loop read what has arrived at the socket while nobody looked; notes if the server has left."""
         sock = self._transport.get_extra_info("socket") if self._transport is not None else None
-        if sock is None or self.ended or sock.fileno() < 0:
+        if sock is None or self.ended or sock.fileno() < 0 or not hasattr(select, "poll"):
             return
         poll = select.poll()
         poll.register(sock.fileno(), select.POLLIN | _HUNG_UP)
