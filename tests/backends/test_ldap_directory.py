@@ -229,6 +229,26 @@ async def test_the_domain_is_that_of_the_address_where_the_login_has_none(slapd:
     assert (two.domain, blue.domain) == ("red.example", "blue.example")
 
 
+@pytest.mark.parametrize("entries", [0, 50_000])
+async def test_members_out_of_sight_are_not_named(slapd: Slapd, lists: Lists, entries: int) -> None:
+    base = f"ou=team{entries},{slapd.base}"
+    slapd.add(entry(base, {"objectClass": "organizationalUnit", "ou": f"team{entries}"}))
+    slapd.adopt(f"ina{entries}@example.com", "x", base)
+    slapd.add(entry(f"cn=team,{base}", {
+        "objectClass": ["groupOfNames", "extensibleObject"], "cn": "team", "mail": "team@example.com",
+        "member": [f"uid=ina{entries},{base}", f"uid=anna,{PEOPLE}"],
+    }))
+    people = await lists.indexed(server(slapd, bases=(base,), max_entries=entries))
+    team = await people.by_address("team@example.com")
+    assert team is not None
+    assert team.members == (f"ina{entries}@example.com",)
+
+
+async def test_who_has_no_domain_sees_no_tree_of_domains(slapd: Slapd, lists: Lists) -> None:
+    people = await lists.indexed(server(slapd, bases=("ou=people,{dc}",)), "anna", domain="")
+    assert await people.search("a", 5) == []
+
+
 async def test_tenants_do_not_share_an_index(slapd: Slapd, lists: Lists) -> None:
     ours = await lists.indexed(server(slapd, filter="(uid=anna)"), tenant="ours")
     theirs = await lists.indexed(server(slapd, filter="(uid=ben)"), tenant="theirs")

@@ -21,6 +21,7 @@ from eas.backends.ldap.filters import (
     filled_base,
     filled_filter,
     filled_login,
+    is_within,
     present,
 )
 
@@ -91,6 +92,15 @@ def test_spellings_of_one_name_have_one_key(one: str, other: str) -> None:
 
 def test_different_names_have_different_keys() -> None:
     assert dn_key("cn=a,dc=b") != dn_key(r"cn=a\,dc=b")
+
+
+def test_what_lies_in_a_tree() -> None:
+    trees = ["ou=people,dc=example,dc=com", "dc=other"]
+    assert is_within("uid=anna, OU=People,dc=example,dc=com", trees)
+    assert is_within("dc=other", trees)
+    assert not is_within("uid=anna,ou=groups,dc=example,dc=com", trees)
+    assert not is_within(r"uid=anna\,dc=other", trees)
+    assert not is_within("uid=anna,xdc=other", trees)
 
 
 @pytest.mark.parametrize("good", [

@@ -44,7 +44,9 @@ AILING_SECONDS = 10.0
 PAGE = 500
 
 #: Result codes. RFC 4511 appendix A.
-SUCCESS, TIME_LIMIT, SIZE_LIMIT, REFERRAL, ADMIN_LIMIT, NO_SUCH_OBJECT = 0, 3, 4, 10, 11, 32
+SUCCESS, TIME_LIMIT, SIZE_LIMIT, REFERRAL, ADMIN_LIMIT, NO_SUCH_OBJECT, INVALID_DN = 0, 3, 4, 10, 11, 32, 34
+#: There is nothing at the base, or it cannot be: a tree of the user's domain, and the user has none.
+_NOTHING = (REFERRAL, NO_SUCH_OBJECT, INVALID_DN)
 _CUT = (TIME_LIMIT, SIZE_LIMIT, ADMIN_LIMIT)
 #: Of a bind: not this password, this entry, or nobody who may come in so.
 _REFUSED = (32, 34, 48, 49, 50, 53)
@@ -161,7 +163,7 @@ class Connection:
         )
         result = self._line.result
         code = int(result["result"])
-        if code in (NO_SUCH_OBJECT, REFERRAL):
+        if code in _NOTHING:
             log.info("nothing there to search in", server=self._settings.host, base=base, code=code)
             return [], code, None
         if code not in (SUCCESS, *_CUT):

@@ -34,7 +34,19 @@ from .attributes import (
     user_key,
 )
 from .client import Connection, Entry, Servers
-from .filters import Who, any_of, begins, both, check_filter, equals, filled_base, filled_filter, filled_login, present
+from .filters import (
+    Who,
+    any_of,
+    begins,
+    both,
+    check_filter,
+    equals,
+    filled_base,
+    filled_filter,
+    filled_login,
+    is_within,
+    present,
+)
 
 log = structlog.get_logger("eas.ldap")
 
@@ -202,6 +214,8 @@ class LdapDirectory:
 
     async def entries_at(self, view: View, dns: Sequence[str]) -> list[Listed]:
         """Those of the names that are entries which this user may see."""
+        dns = [dn for dn in dns if is_within(dn, view.bases)]
+
         def work(connection: Connection) -> list[Entry]:
             return [entry for dn in dns for entry in _one(connection, dn, view.filter, view.attributes.listed)]
 

@@ -98,7 +98,7 @@ def present(attributes: Sequence[str]) -> str:
     return any_of([f"({name}=*)" for name in attributes])
 
 
-_SPACES = re.compile(r"(?<!\\) *([,=+;]) *")
+_SPACES = re.compile(r" *([,=+;]) *")
 _ESCAPE = re.compile(r"(?:\\[0-9a-fA-F]{2})+|\\(.)", re.DOTALL)
 
 
@@ -107,12 +107,16 @@ def dn_key(dn: str) -> str:
     something is escaped. RFC 4518 would have the schema decide."""
 
     def plain(found: re.Match[str]) -> str:
-        if found[1] is not None:
-            return "\\" + found[1]
-        octets = bytes.fromhex(found[0].replace("\\", ""))
-        return "".join("\\" + c if c in '"+,;<=>\\' else c for c in octets.decode(errors="replace"))
+        text = found[1] or bytes.fromhex(found[0].replace("\\", "")).decode(errors="replace")
+        return "".join(f"\\{ord(c):02x}" if c in '"+,;<=>\\' else c for c in text)
 
-    return markup.clean(_ESCAPE.sub(plain, _SPACES.sub(r"\1", dn.strip()))).casefold()
+    return _SPACES.sub(r"\1", markup.clean(_ESCAPE.sub(plain, dn.strip()))).casefold()
+
+
+def is_within(dn: str, bases: Sequence[str]) -> bool:
+    """Whether it names an entry of one of the trees."""
+    key = dn_key(dn)
+    return any(key == base or key.endswith("," + base) for base in map(dn_key, bases))
 
 
 # --- Checking a template ----------------------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from heapq import merge
+from itertools import islice
 from typing import Any
 
 from eas.backends.embedded.prepare import folded, searched_terms, terms
@@ -23,6 +25,8 @@ MAX_VALUE, MAX_ADDRESS = 256, 320
 
 #: Postings from which on a result is remembered, and results that are: these are the searches for one letter or two.
 _LARGE, _REMEMBERED = 400, 256
+#: Terms sorted at a time, which takes some 10 ms.
+_PART = 20_000
 
 _FIELDS = (
     "address", "name", "alias", "first_name", "last_name", "title", "company", "office", "phone", "home_phone",
@@ -70,11 +74,9 @@ class _Terms:
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, int]]) -> _Terms:
-        keys = [term.encode(errors="replace") + b"\0" + owner.to_bytes(4, "big") for term, owner in pairs]
-        keys.sort()
         block, starts, owners = bytearray(), array("I"), array("I")
         last, start = b"", 0
-        for key in keys:
+        for key in _sorted(term.encode(errors="replace") + b"\0" + owner.to_bytes(4, "big") for term, owner in pairs):
             term = key[:-4]
             if term != last:
                 last, start = term, len(block)
@@ -97,6 +99,15 @@ class _Terms:
     @property
     def size(self) -> int:
         return len(self.block) + self.starts.itemsize * (len(self.starts) + len(self.owners))
+
+
+def _sorted(keys: Iterable[bytes]) -> Iterator[bytes]:
+    """By parts: while one list is being sorted no other thread runs, the one that answers devices neither."""
+    left, parts = iter(keys), list[list[bytes]]()
+    while part := list(islice(left, _PART)):
+        part.sort()
+        parts.append(part)
+    return merge(*parts)
 
 
 @dataclass(slots=True)
