@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from groupware.cyrus import Cyrus
+from groupware.fixtures import run
 from mailhome import MailHome, mail_home, make
 from worlds import letter
 
@@ -266,6 +268,54 @@ async def test_a_folder_that_was_renamed_elsewhere_keeps_its_number(
             client.rename(work.locator, work.locator.replace("Work", "Renamed"))
         await home.places()
         assert (await home.at(work.locator.replace("Work", "Renamed"))).number == number
+
+
+@pytest.fixture(scope="module")
+def old_cyrus() -> Iterator[Cyrus]:
+    """Folders below INBOX, with "." between levels."""
+    yield from run(lambda: Cyrus(alternative=False))
+
+
+@pytest.mark.server
+async def test_cyrus_as_it_used_to_be(old_cyrus: Cyrus, database_template: Path, tmp_path: Path) -> None:
+    ben, anna = old_cyrus.new_user("ben"), old_cyrus.new_user("anna")
+    async with (
+        mail_home(old_cyrus, database_template, tmp_path / "ben", login=ben, user="ben") as bens,
+        mail_home(old_cyrus, database_template, tmp_path / "anna", login=anna) as annas,
+    ):
+        plans = await bens.make("Plans 2026")
+        assert plans.locator == "INBOX.Plans 2026"
+        with pytest.raises(NotAllowed):
+            await bens.make("a.b")
+        deep = await bens.make("Deep", plans)
+        assert (deep.locator, deep.parent) == ("INBOX.Plans 2026.Deep", plans.locator)
+        inside = await bens.make("Inside", (await bens.places())["INBOX"])
+        assert (inside.locator, inside.parent) == ("INBOX.Inside", "")
+        source = bens.source()
+        changed = dict(await source.rename(plans, inside, "Pläne"))
+        assert set(changed.values()) == {"INBOX.Inside.Pläne", "INBOX.Inside.Pläne.Deep"}
+        with old_cyrus.imap(ben[0]) as client:
+            client.setacl('"INBOX.Inside"', anna[0], "lrs")
+        found = await annas.places()
+        (shared,) = [place for place in found.values() if not place.own]
+        assert shared.name.startswith("Inside (ben")
+        assert (shared.parent, shared.right) == ("", Right.READ)
+        types = {place.type: place.name for place in found.values() if place.own}
+        assert types[FolderType.SENT_ITEMS] == "Sent"
+        await source.delete((await bens.places())["INBOX.Inside"])
+        assert not [name for name in await bens.places() if "Inside" in name]
+
+
+async def test_a_second_look_is_one_command(dovecot: Any, database_template: Path, tmp_path: Path) -> None:
+    async with mail_home(dovecot, database_template, tmp_path) as home:
+        await home.places()
+        await home.pool.drop(home.account)
+        with dovecot.commands(home.login) as lines:
+            await home.places()
+            await home.places()
+            await home.pool.drop(home.account)
+        assert len([line for line in lines if "LIST" in line]) == 2
+        assert not [line for line in lines if any(word in line for word in ("STATUS", "EXAMINE", "CREATE"))]
 
 
 async def test_folders_of_others(cyrus: Any, database_template: Path, tmp_path: Path) -> None:

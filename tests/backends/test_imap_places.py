@@ -133,6 +133,13 @@ def test_levels_that_are_no_mailbox_are_shown_empty_if_something_is_below() -> N
     }
 
 
+def test_mailboxes_that_show_messages_of_others_are_left_out() -> None:
+    names = listed(
+        "INBOX", "[Gmail] \\noselect", "[Gmail]/All \\all", "[Gmail]/Starred \\flagged", "Virtual \\important",
+    )
+    assert set(shown(names)) == {"INBOX"}
+
+
 def test_names_that_differ_in_case_alone_are_told_apart() -> None:
     found = shown(listed("INBOX", "inbox ", "Work", "WORK", "work", "Sent", "SENT", "x/Work"))
     names = [(place.parent, place.name.casefold()) for place in found.values()]

@@ -29,8 +29,10 @@ _SERVICES = ("imap", "imaps", "http", "https", "sieve", "lmtp")
 @dataclass(slots=True, kw_only=True)
 class Cyrus(MailServer):
     """`url` is the root of the HTTP service, `https_url` the same over TLS; below, `dav/`. `dav` is another client's
-    access to it. Folders are beside INBOX, with "/" between levels."""
+    access to it. Folders are beside INBOX, with "/" between levels; without `alternative` below it, with ".", as
+    Cyrus 2 had them."""
 
+    alternative: bool = True
     url: str = ""
     https_url: str = ""
     dav: DavHost = field(default_factory=DavHost)
@@ -98,6 +100,7 @@ class Cyrus(MailServer):
             (self.path / name).mkdir(parents=True)
         (self.path / "imapd.conf").write_text(_SETTINGS.format(
             path=self.path, user=owner.pw_name, domain=DOMAIN, master=MASTER, admin=ADMIN, pair=authority().good,
+            alternative="yes" if self.alternative else "no",
         ))
         (self.path / "cyrus.conf").write_text(_PROCESSES.format(
             bin=root / "usr/lib/cyrus/bin", settings=self.path / "imapd.conf", **ports
@@ -169,8 +172,8 @@ cyrus_user: {user}
 servername: mail.{domain}
 admins: {admin}
 proxyservers: {master}
-altnamespace: yes
-unixhierarchysep: yes
+altnamespace: {alternative}
+unixhierarchysep: {alternative}
 virtdomains: userid
 defaultdomain: internal.invalid
 sasl_pwcheck_method: saslauthd

@@ -32,6 +32,8 @@ MAX_LOCATOR = 1024
 MAX_PLACES = 2000
 
 _NOT_SELECTABLE = frozenset({"\\noselect", "\\nonexistent"})
+#: Mailboxes that only show messages of others (RFC 6154 2, RFC 8457 3): all that is found would be found twice.
+_VIRTUAL = frozenset({"\\all", "\\flagged", "\\important"})
 _SPECIAL = frozenset(ATTRIBUTES.values())
 
 
@@ -169,9 +171,10 @@ def _homes(layout: Layout, listed: Iterable[Listed]) -> Iterator[tuple[Listed, _
 
 
 def is_mailbox(one: Listed) -> bool:
+    """Whether it can be opened, and holds messages of its own."""
     # Dovecot says \\Noselect of a special mailbox that it makes by itself and that has something below, and opens it.
     special = one.attributes & _SPECIAL and "\\nonexistent" not in one.attributes
-    return bool(special) or not one.attributes & _NOT_SELECTABLE
+    return bool(special) or not one.attributes & (_NOT_SELECTABLE | _VIRTUAL)
 
 
 # --- Special ones -----------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from hashlib import blake2b
 
 from eas.backends.standards.ports import Account, Hit, Numbered, Place
-from eas.engine.errors import BackendError, NotAllowed
+from eas.engine.errors import BackendError, FolderGone, NotAllowed
 from eas.engine.model import CollectionId, FolderType
 from eas.engine.ports import Chosen, Feed, MailQuery
 
@@ -83,6 +83,8 @@ class ImapSource:
     async def move_conversation(
         self, conversation: bytes, to: Numbered, always: bool, within: Sequence[Numbered]
     ) -> int:
+        if not to.place.own:
+            raise FolderGone(str(to.number))
         tree.check_writable(to.place)
         return await conversations.move(self._account, self._pool, conversation, to, always, _mailboxes(within))
 
