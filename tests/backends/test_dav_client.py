@@ -452,6 +452,16 @@ async def test_a_listing_that_is_cut_short_or_anothers_is_none(clients: DavClien
         assert [one.split()[0] for one in server.asked] == [b"REPORT", b"PROPFIND", b"PROPFIND", b"PROPFIND"]
 
 
+@pytest.mark.parametrize("href", ["/dav/moved/a.ics", "http://elsewhere.example.com/dav/anna/cal/a.ics", "/"])
+async def test_another_collection_is_not_an_empty_one(clients: DavClients, href: str) -> None:
+    """All would be deleted on devices."""
+    async with line(multistatus(member(href), token("t"))) as server:
+        with pytest.raises(Unreachable):
+            await changes(clients.of(account(server.url)))
+    async with line(multistatus(member(href), member(f"{HERE}a.ics"), token("t"))) as server:
+        assert set((await changes(clients.of(account(server.url)))).changed) == {f"{HERE}a.ics"}
+
+
 async def test_an_object_whose_etag_is_not_told_is_there(clients: DavClients) -> None:
     """Left out it would be deleted on devices."""
     body = multistatus(member(f"{HERE}a.ics", "", "403 Forbidden"), cut(f"{HERE}b.ics", 500), token("t"))

@@ -217,18 +217,21 @@ class DavClient:
         return await self._listed(href)
 
     async def _synced(self, href: str, token: str) -> Changes:
-        """All pages. Raises Unreachable if they lead nowhere."""
+        """All pages. Raises Unreachable if they lead nowhere, or tell of another collection alone: after a redirect,
+        say, which must not pass for one where nothing is any more."""
         complete = not token
         changed: dict[str, tuple[str, str]] = {}
         gone: dict[str, str] = {}
-        seen = {token}
+        seen, strange = {token}, False
         for _ in range(MAX_PAGES):
             reader, more = MultistatusReader(), False
             async for found, response in self._report(href, xmlbody.sync_collection(token), "0", reader):
                 name = canonical(found)
                 if name == canonical(href):
                     more = more or response.status == 507
-                elif not is_below(found, href) or _is_collection(response):
+                elif not is_below(found, href):
+                    strange = True
+                elif _is_collection(response):
                     continue
                 elif response.status in (404, 410):
                     changed.pop(name, None)
@@ -237,8 +240,8 @@ class DavClient:
                     gone.pop(name, None)
                     changed[name] = (found, response.text(_ETAG))
             token = reader.sync_token
-            if not token or len(changed) > MAX_OBJECTS:
-                raise Unreachable("a sync-collection without a token, or without measure")
+            if not token or len(changed) > MAX_OBJECTS or (strange and not changed and not gone):
+                raise Unreachable("a sync-collection without a token, without measure, or of another collection")
             if not more:
                 # A first listing names what was deleted long ago, too (Radicale).
                 return Changes(
@@ -412,9 +415,9 @@ class DavClient:
     async def _report(
         self, href: str, body: bytes, depth: str, reader: MultistatusReader
     ) -> AsyncIterator[tuple[str, Response]]:
+        """All that is told, with resolved hrefs; "/" for what lies on another server."""
         async for response in self._transport.multistatus(self._entrance, "REPORT", href, body, depth, reader):
-            if (found := self._entrance.resolved(response.href, href)) is not None:
-                yield found, response
+            yield self._entrance.resolved(response.href, href) or "/", response
 
     async def _send(
         self, method: str, href: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *,
