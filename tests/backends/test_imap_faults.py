@@ -97,12 +97,16 @@ FAULTS: dict[str, tuple[Answer, str]] = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("what", ["fetch", "command", "stream"])
+#: A stream has no end of its own, so that none is too long.
+CASES = [
+    (fault, what) for fault in FAULTS for what in ("fetch", "command", "stream")
+    if (fault, what) != ("sends without end", "stream")
+]
+
+
+@pytest.mark.parametrize(("fault", "what"), CASES)
 async def test_a_fault_is_lost_in_time_and_the_pool_goes_on(fault: str, what: str) -> None:
     answer, words = FAULTS[fault]
-    if fault == "sends without end" and what == "stream":
-        pytest.skip("a stream has no end of its own")
     script = answering({b"SELECT": SELECTED, b"FETCH": answer, b"STORE": answer})
     pool = ImapPool()
     async with script.running(per_user=1) as server:

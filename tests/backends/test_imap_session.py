@@ -106,6 +106,22 @@ async def test_a_folder_for_a_special_use(cyrus: Any) -> None:
         assert [one.name for one in await session.list() if "\\archive" in one.attributes] == [name]
 
 
+async def test_what_others_share_is_listed_with_its_rights(cyrus: Any) -> None:
+    login, _ = cyrus.new_user()
+    friend, _ = cyrus.new_user()
+    with cyrus.imap(friend) as other:
+        other.create("shared")
+        assert other.setacl("shared", login, "lrs")[0] == "OK"
+    async with entered(cyrus, login) as session:
+        [(prefix, delimiter)] = (await session.namespaces())["other"]
+        names = [one.name for one in await session.list() if one.name.startswith(prefix) and "shared" in one.name]
+        assert len(names) == 1
+        assert set("lrs") <= set(await session.rights(names[0]))
+        assert not set("iktxea") & set(await session.rights(names[0]))
+        assert (await session.select(names[0])).permanent == {"\\Seen"}
+        assert delimiter
+
+
 async def test_status_of_one_and_of_several(home: Home) -> None:
     session, prefix = home.session, home.prefix
     names = [f"{prefix}a", f"{prefix}Grün", f"{prefix}100%", "INBOX"]
