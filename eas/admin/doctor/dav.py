@@ -60,7 +60,7 @@ async def _found(notes: Notes, server: DavServer, tenant: Tenant, client: DavCli
                        f"Name it in the settings as `{kind}s`, if the server cannot tell.")
             continue
         notes.ok(f"home of {of}", ", ".join(homes[kind]))
-        async with notes.attempt(of):
+        async with notes.attempt(of, f"There are no {of}."):
             await _collections(notes, client, kind, homes[kind])
     if wanted["calendar"]:
         _schedules(notes, server, principal)
@@ -121,7 +121,7 @@ async def _scratch(
             await _object(notes, client, kind, href)
     finally:
         if made:
-            async with notes.attempt(f"folders of {of}", advice=f"Delete {href} by hand."):
+            async with notes.attempt(f"folders of {of}", "An empty one is left there.", f"Delete {href} by hand."):
                 await client.delete(href)
 
 

@@ -15,7 +15,7 @@ from eas.backends.imap.session import ImapSession
 from eas.backends.standards.tenant import ImapServer
 from eas.engine.model import Secret
 
-from .findings import Notes, Verdict
+from .findings import Notes
 from .reach import clock, imap_greeting, imap_start_tls, reach
 
 #: How long news of a new message are waited for.
@@ -32,7 +32,6 @@ class _Wanted:
     any_of: tuple[str, ...]
     means: str
     advice: str = ""
-    verdict: Verdict = Verdict.WARN
 
 
 #: By what it costs to be without, the worst first.
@@ -115,10 +114,12 @@ async def _session(
     for wanted in _CAPABILITIES:
         found = [one for one in wanted.any_of if one in session.capabilities]
         if found:
-            notes.ok(wanted.check, f"{', '.join(found)} is offered")
+            notes.ok(wanted.check, "offered" if found == [wanted.check] else " and ".join(found))
         else:
-            notes.warn(wanted.check, f"no {' and no '.join(wanted.any_of)}", wanted.means, wanted.advice)
-    async with notes.attempt("folders"):
+            notes.warn(wanted.check, f"neither {' nor '.join(wanted.any_of)}" if len(wanted.any_of) > 1 else
+                       "not offered" if wanted.any_of == (wanted.check,) else f"no {wanted.any_of[0]}", wanted.means,
+                       wanted.advice)
+    async with notes.attempt("folders", "Phones see no folders."):
         await _folders(notes, server, session)
     # In the inbox nothing is touched.
     scratch = await _scratch(notes, session)
@@ -127,10 +128,10 @@ async def _session(
     try:
         async with notes.attempt("a write and a delete", "Phones cannot put messages there, nor delete them."):
             await _written(notes, session, scratch)
-        async with notes.attempt("push"):
+        async with notes.attempt("push", "Whether news come at once is not known."):
             await _pushed(notes, server, name, secret, session, scratch)
     finally:
-        async with notes.attempt("scratch folder", advice=f"Delete the folder {scratch} by hand."):
+        async with notes.attempt("scratch folder", "It is left there.", f"Delete the folder {scratch} by hand."):
             await session.unselect()
             await session.delete(scratch)
 
@@ -219,28 +220,22 @@ async def _pushed(
             notes.skip("push", "the server has no IDLE")
             return
         told = await other.notify()
-        await other.select(scratch)
-        heard = asyncio.Event()
-
-        async def listen() -> None:
-            async with aclosing(other.idle(_NEWS_SECONDS)) as news:
-                async for _ in news:
-                    heard.set()
-                    return
-
-        listening = asyncio.create_task(listen())
-        await asyncio.sleep(0.3)  # until it waits
-        began = time.monotonic()
-        await session.append(scratch, _letter())
-        await asyncio.wait({listening, asyncio.create_task(heard.wait())}, timeout=_NEWS_SECONDS,
-                           return_when=asyncio.FIRST_COMPLETED)
-        took = time.monotonic() - began
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        if not told:
+            await other.select(scratch)
+        listening = asyncio.create_task(_heard(other))
+        try:
+            await asyncio.sleep(0.3)  # until it waits
+            began = time.monotonic()
+            await session.append(scratch, _letter())
+            heard = await listening
+            took = time.monotonic() - began
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
     finally:
         await other.close()
     how = "NOTIFY, for all folders" if told else "IDLE, for the inbox"
-    if not heard.is_set():
+    if not heard:
         notes.fail("push", f"a new message was not announced within {_NEWS_SECONDS:.0f} seconds",
                    "News reach phones only when the gateway asks for them.",
                    "On Linux look at fs.inotify.max_user_instances: past it Dovecot looks only now and then.")
@@ -248,6 +243,13 @@ async def _pushed(
         notes.warn("push", f"a new message was announced after {took:.1f} seconds ({how})", "News come late.")
     else:
         notes.ok("push", f"a new message was announced after {took * 1000:.0f} ms ({how})")
+
+
+async def _heard(session: ImapSession) -> bool:
+    async with aclosing(session.idle(_NEWS_SECONDS)) as news:
+        async for _ in news:
+            return True
+    return False
 
 
 def _letter() -> bytes:

@@ -129,12 +129,12 @@ def _share(names: Sequence[str], entries: Sequence[Entry]) -> float:
 
 
 async def _sampled(notes: Notes, server: LdapServer, servers: Servers, looking: _Looking) -> None:
-    async with notes.attempt("photos and certificates"):
+    async with notes.attempt("photos and certificates", "They are not shown."):
         sample = await servers.work(server, looking.sample)
         if sample:
             told = (f"{field} {_share(looking.attributes.fields[field], sample):.0%}" for field in _SELDOM)
             notes.ok("photos and certificates", f"{', '.join(told)} of {len(sample)} entries looked at")
-    async with notes.attempt("index"):
+    async with notes.attempt("index", "Searches may fail."):
         took = await servers.work(server, looking.typed)
         if took > _SLOW_SECONDS:
             notes.warn("index", f"a search by the beginning of a name takes {took * 1000:.0f} ms",

@@ -24,6 +24,8 @@ _FAR_SECONDS = 0.2
 #: Clocks that differ by so much confuse: times of messages and appointments are compared with ours.
 _CLOCK_SECONDS, _CLOCK_WRONG_SECONDS = 5.0, 300.0
 _MAX_GREETING = 64 << 10
+#: Characters of it that are shown.
+_SHOWN = 60
 
 
 async def reach(
@@ -166,7 +168,8 @@ def _until(line: socket.socket, done: Callable[[bytes], bool]) -> bytes:
 
 
 def _shown(said: bytes) -> str:
-    return said.splitlines()[0].decode("utf-8", "replace")[:100] if said else ""
+    line = said.splitlines()[0].decode("utf-8", "replace") if said else ""
+    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]} ..."
 
 
 def imap_greeting(line: socket.socket) -> str:

@@ -6,7 +6,7 @@ from secrets import token_hex
 
 from eas.backends.sieve import reading
 from eas.backends.sieve.client import SieveSession, connected, credentials_of
-from eas.backends.sieve.errors import LoginRefused, No
+from eas.backends.sieve.errors import No
 from eas.backends.sieve.grammar import ScriptError, parse
 from eas.backends.sieve.script import without_blocks
 from eas.backends.standards.tenant import SieveServer
@@ -31,15 +31,17 @@ async def look(notes: Notes, server: SieveServer, name: str, secret: Secret | No
     if not name or (secret is None and not server.master_user):
         notes.skip("login", "needs --user")
         return
-    try:
-        async with notes.attempt("login"), connected(
-            server, credentials_of(server, name, secret or Secret(value=""))
-        ) as session:
-            notes.ok("login", f"as {name}" + (f", by {server.master_user}" if server.master_user else ""))
-            _extensions(notes, session)
-            await _scripts(notes, server, session)
-    except LoginRefused as error:
-        notes.fail("login", str(error))
+    credentials = credentials_of(server, name, secret or Secret(value=""))
+    async with notes.attempt("login", *_REFUSED), connected(server, credentials) as session:
+        notes.ok("login", f"as {name}" + (f", by {server.master_user}" if server.master_user else ""))
+        _extensions(notes, session)
+        await _scripts(notes, server, session)
+
+
+_REFUSED = (
+    "Out-of-office replies cannot be read or set.",
+    "Does the filter server know the same users and passwords as the mail server?",
+)
 
 
 def _extensions(notes: Notes, session: SieveSession) -> None:
@@ -47,7 +49,7 @@ def _extensions(notes: Notes, session: SieveSession) -> None:
         missing = [name for name in names if name not in session.extensions]
         check = " and ".join(names)
         if not missing:
-            notes.ok(check, "is offered")
+            notes.ok(check, "offered")
         elif verdict is Verdict.FAIL:
             notes.fail(check, f"no {', '.join(missing)}", means, "Add it to the server's `sieve_extensions`.")
         else:

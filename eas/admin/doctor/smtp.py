@@ -39,9 +39,9 @@ async def look(notes: Notes, server: SmtpServer, name: str, secret: Secret | Non
         return
     for extension, means in _EXTENSIONS.items():
         if extension in offered:
-            notes.ok(extension.upper(), "is offered")
+            notes.ok(extension.upper(), "offered")
         else:
-            notes.warn(extension.upper(), "is not offered", means)
+            notes.warn(extension.upper(), "not offered", means)
     _size(notes, offered.get("size"))
 
 
@@ -55,7 +55,7 @@ def _login(server: SmtpServer, name: str, secret: Secret | None) -> Login | None
 
 def _size(notes: Notes, told: str | None) -> None:
     if told is None:
-        notes.warn("SIZE", "is not offered", "That a message is too large shows only after it was sent there.")
+        notes.warn("SIZE", "not offered", "That a message is too large shows only after it was sent there.")
     elif told.isascii() and told.isdigit() and 0 < int(told) < _SMALL:
         notes.warn("SIZE", f"at most {int(told) // 1000:,} kB", "Messages with photos may be refused.",
                    "Raise the limit of the server (message_size_limit of Postfix).")
