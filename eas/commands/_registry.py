@@ -61,6 +61,7 @@ class Command(Generic[Q]):
 
     `when_empty` makes the request of an empty body (None: a body is required). `from_mime` makes it of a message/rfc822
     body in the versions `mime`. `bare`: there is no body at all (GetAttachment). `gated`: refused before provisioning.
+    `spooled`: what is opaque in a large request may lie in a file (eas.items.octets).
     """
 
     name: str
@@ -74,6 +75,7 @@ class Command(Generic[Q]):
     mime: Spoken | None = None
     bare: Callable[[Query], Q] | None = None
     gated: bool = True
+    spooled: bool = False
 
 
 COMMANDS: dict[str, Command[Any]] = {}
@@ -91,6 +93,7 @@ def command(
     mime: Spoken | None = None,
     bare: Callable[[Query], Q] | None = None,
     gated: bool = True,
+    spooled: bool = False,
 ) -> Callable[[Callable[[Q, Session], Awaitable[Answer]]], Callable[[Q, Session], Awaitable[Answer]]]:
     """Register a handler; it stays an ordinary function."""
 
@@ -98,6 +101,7 @@ def command(
         COMMANDS[name] = Command(
             name=name, root=root, request=request, handle=handle, spoken=spoken, malformed=malformed,
             when_empty=when_empty, from_mime=from_mime, mime=mime, bare=bare, gated=gated,
+            spooled=spooled,
         )
         return handle
 

@@ -39,7 +39,7 @@ class Response:
     status: int = element("ComposeMail:Status", INT)
 
 
-@command("SendMail", "ComposeMail:SendMail", Request, from_mime=Request.from_mime, mime=MIME_BODIES)
+@command("SendMail", "ComposeMail:SendMail", Request, from_mime=Request.from_mime, mime=MIME_BODIES, spooled=True)
 async def send_mail(request: Request, session: Session) -> None:
     check_client_id(request.client_id, session)
     check_account(request.account_id)

@@ -20,6 +20,7 @@ from hashlib import sha256
 from eas.items import conversation, headers, mime, rawheader
 from eas.items.merge import merged
 from eas.items.native import Unreadable, Viewer
+from eas.items.octets import after
 from eas.items.rawheader import Field
 
 
@@ -66,7 +67,7 @@ class Outgoing:
     @property
     def own_copy(self) -> bytes:
         """As it is kept in Sent Items: there the sender sees who got it."""
-        return self.bcc + self.mime
+        return after(self.bcc, self.mime)
 
 
 #: Fields that do not leave: Bcc is nobody's business, the others are set by mail servers.
@@ -102,7 +103,7 @@ def prepare(raw: bytes, viewer: Viewer, *, message_id: str) -> Outgoing:
     return Outgoing(
         sender=sender.address,
         recipients=recipients,
-        mime=rawheader.joined([*head, *(rawheader.in_ascii(f) for f in kept)]) + rawheader.crlf(body),
+        mime=after(rawheader.joined([*head, *(rawheader.in_ascii(f) for f in kept)]), rawheader.crlf(body)),
         message_id=own_id.decode("ascii", "replace"),
         subject=next((headers.text(f.value.replace(b"\r\n", b"")) for f in kept if f.key == b"subject"), ""),
         bcc=_bcc(fields),

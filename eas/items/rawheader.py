@@ -48,7 +48,7 @@ def fields_of(block: bytes) -> list[Field]:
 
 def crlf(data: bytes) -> bytes:
     """With CRLF for every line end, which SMTP asks for."""
-    return _BARE.sub(CRLF, data) if b"\n" in data or b"\r" in data else data
+    return _BARE.sub(CRLF, data) if _BARE.search(data) else data
 
 
 def field(name: str, value: str) -> Field:

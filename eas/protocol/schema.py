@@ -105,7 +105,7 @@ DASHED = plain(_dashed, _show_dashed)
 COMPACT = plain(_dashed, _show_compact)
 #: bytes that travel as WBXML opaque data; text content is taken as UTF-8.
 OPAQUE = Codec(
-    lambda element, version: element.content if isinstance(element.content, bytes) else element.text.encode(),
+    lambda element, version: element.text.encode() if isinstance(element.content, str | tuple) else element.content,
     lambda value, version: value,
 )
 #: The element itself, for content whose class another element decides (ApplicationData).

@@ -297,7 +297,7 @@ def _content(tag: str, children: list[Element], pieces: list[_Piece], offset: in
     """The content of an element from its parts, which may come cut in the middle of a character."""
     if not pieces:
         return tuple(children)
-    raw = b"".join([raw for _, raw in pieces])
+    raw = pieces[0][1] if len(pieces) == 1 else b"".join([raw for _, raw in pieces])
     if children:
         # White space between elements is what indented XML leaves when it is turned into WBXML.
         if raw.strip():

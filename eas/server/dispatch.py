@@ -161,6 +161,8 @@ def _request(command: Command[Any], incoming: Incoming, session: Session) -> Any
     if command.bare is not None:
         return command.bare(session.query)
     body, content_type = incoming.body.pop(), incoming.headers.get("content-type", "")
+    if not command.spooled:
+        body = bytes(body)
     if command.from_mime is not None and command.mime is not None and session.version in command.mime:
         if http.media_type(content_type) not in ("", http.MIME) or not body:
             raise CommonFault(CommonStatus.INVALID_CONTENT, f"{content_type[:40]!r} instead of a message")

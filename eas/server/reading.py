@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from starlette.types import Receive, Scope
+
+from .spool import SPOOLED_FROM, Spool
 
 #: Seconds without a byte of the body after which a sender is given up. A phone on a bad line pauses for a while.
 SILENCE_SECONDS = 60
@@ -14,6 +16,10 @@ SILENCE_SECONDS = 60
 
 class TooLong(Exception):
     """The body is, or says that it is, longer than what is read."""
+
+
+class NoRoom(Exception):
+    """A large body cannot be put into a file."""
 
 
 class Gone(Exception):
@@ -29,26 +35,64 @@ def headers_of(scope: Scope) -> Mapping[str, str]:
 
 
 async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) -> bytes:
-    """The whole body. Raises TooLong, before anything is read if the length is stated, else as soon as it shows; Gone.
-    """
+    """The whole body; a large one lies in a file (`spool`). Raises TooLong, before anything is read if the length is
+    stated, else as soon as it shows; Gone; NoRoom."""
     stated = headers.get("content-length", "")
     if stated.isascii() and stated.isdigit() and int(stated[:20]) > limit:
         raise TooLong(f"{stated[:20]} bytes, at most {limit} are read")
-    pieces, size = [], 0
-    while True:
+    body = _Body()
+    try:
+        async for piece in _pieces(receive):
+            body.add(piece)
+            if body.size > limit:
+                raise TooLong(f"more than {limit} bytes")
+        return body.read()
+    except OSError as error:
+        raise NoRoom(str(error)) from error
+    finally:
+        body.close()
+
+
+async def _pieces(receive: Receive) -> AsyncIterator[bytes]:
+    """Raises Gone."""
+    more = True
+    while more:
         try:
             message = await asyncio.wait_for(receive(), SILENCE_SECONDS)
         except TimeoutError:
             raise Gone("silent within the body") from None
         if message["type"] == "http.disconnect":
             raise Gone("disconnected within the body")
-        piece = message.get("body", b"")
-        size += len(piece)
-        if size > limit:
-            raise TooLong(f"more than {limit} bytes")
-        pieces.append(piece)
-        if not message.get("more_body", False):
-            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        yield message.get("body", b"")
+        more = message.get("more_body", False)
+
+
+class _Body:
+    """Octets as they come: in memory, and in a file once they are many. Everything raises OSError."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._pieces: list[bytes] = []
+        self._spool: Spool | None = None
+
+    def add(self, piece: bytes) -> None:
+        self.size += len(piece)
+        if self._spool is not None:
+            self._spool.write(piece)
+            return
+        self._pieces.append(piece)
+        if self.size >= SPOOLED_FROM:
+            self._spool = Spool(self._pieces)
+            self._pieces = []
+
+    def read(self) -> bytes:
+        if self._spool is not None:
+            return self._spool.read()
+        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+
+    def close(self) -> None:
+        if self._spool is not None:
+            self._spool.close()
 
 
 def client_address(

@@ -21,7 +21,7 @@ from .auth import Doorkeeper
 from .held import HeldBell
 from .middleware import NOTE, Logged
 from .ports import Manner, Ports
-from .reading import Gone, TooLong, base_url, client_address, headers_of, read_body
+from .reading import Gone, NoRoom, TooLong, base_url, client_address, headers_of, read_body
 from .reply import Reply, compressed, plain, send_reply
 
 ACTIVESYNC = http.PATH.lower()
@@ -32,6 +32,8 @@ WELCOME = "ActiveSync works here. Set up an Exchange account on your phone with 
 MAX_JSON_QUERY = 2048
 
 Handler = Callable[[Scope, Receive, Mapping[str, str]], Awaitable[Reply | None]]
+
+log = structlog.get_logger("eas.server")
 
 
 def application(ports: Ports, manner: Manner) -> ASGIApp:
@@ -80,6 +82,9 @@ class _Endpoint:
                 reply = await handler(scope, receive, headers)
             except TooLong:
                 reply = faults.http_only(413)
+            except NoRoom as error:
+                log.error("a large request cannot be read", reason=str(error))
+                reply = faults.http_only(507)
             except Gone:
                 reply = None
         if reply is not None:

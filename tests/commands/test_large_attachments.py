@@ -1,4 +1,4 @@
-"""Attachments that are read while they are sent: the same octets as of small ones, in every form of the answer."""
+"""Attachments that are read while they are sent, and messages that come in files: the same octets as of small ones."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from mail_kit import Mailroom
 from test_item_operations import references
 from wire import Got, Wire, e
 
+from eas.engine.model import FolderType
 from eas.engine.parts import STREAMED_FROM
 from eas.protocol import http
+from eas.protocol.wbxml import Element
+from eas.server.spool import SPOOLED_FROM
 
 Wires = Callable[..., Wire]
 
@@ -81,3 +84,37 @@ async def test_a_large_attachment_by_get_attachment(wire: Wires, room: Mailroom)
     got = await device.post("GetAttachment", AttachmentName=reference)
     assert (got.http, got.body) == (200, CONTENT)
     assert got.headers["content-length"] == str(len(CONTENT))
+
+
+# --- On their way out ----------------------------------------------------------------------------------------------
+
+LINES = b"".join(b"line %d of a long letter, and some more of it\r\n" % n for n in range(60_000))
+
+
+def large(end: bytes) -> bytes:
+    head = (
+        b"From: anna@example.com\r\nTo: ben@example.com\r\nBcc: carla@example.com\r\nSubject: large\r\n"
+        b"MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\n"
+    )
+    return (head + LINES).replace(b"\r\n", end)
+
+
+@pytest.mark.parametrize("version", ["12.1", "14.1", "16.1"])
+@pytest.mark.parametrize("end", [b"\r\n", b"\n"])
+async def test_a_large_message_is_sent_as_a_small_one(
+    wire: Callable[..., Wire], room: Mailroom, version: str, end: bytes
+) -> None:
+    device, message = wire(version=version), large(end)
+    assert len(message) > SPOOLED_FROM
+    if version == "12.1":
+        got = await device.post("SendMail", message, content_type="message/rfc822", SaveInSent="T")
+    else:
+        got = await device.post("SendMail", e(
+            "ComposeMail:SendMail", e("ClientId", "1"), e("SaveInSentItems"), Element("ComposeMail:Mime", message),
+        ))
+    assert (got.http, got.body) == (200, b"")
+    (arrived,) = await room.messages("ben")
+    assert arrived.endswith(b"\r\n\r\n" + LINES)
+    assert b"Bcc" not in arrived[:2000]
+    (kept,) = await room.messages("anna", FolderType.SENT_ITEMS)
+    assert kept == b"Bcc: carla@example.com\r\n" + arrived

@@ -7,6 +7,7 @@ The smarthost comes first, as it may refuse; then the mailboxes here, which cann
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
@@ -47,6 +48,8 @@ class PostOffice:
 
     async def submit(self, user: User, outgoing: Outgoing) -> None:
         """Raises Undeliverable, Unavailable; the same message may then be submitted again."""
+        # A large one may lie in a file; what is stored here is handled as a whole.
+        outgoing = replace(outgoing, mime=bytes(outgoing.mime))
         async with self._claims.claimed(user.id, outgoing.identity) as claim:
             if claim is None:
                 return
