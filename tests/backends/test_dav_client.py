@@ -578,6 +578,20 @@ async def test_another_users_discovery_is_not_given_out(clients: DavClients) -> 
             await clients.of(account(server.url, "anna", "wrong")).discover()
 
 
+async def test_a_discovery_is_remembered_for_a_while() -> None:
+    at = [0.0]
+    clients = DavClients(lambda: at[0])
+    homes = {"calendars": "/cal/", "addressbooks": "/card/"}
+    async with line(answer("404 No")) as server:
+        for seconds, asked in ((0.0, 2), (0.0, 2), (dav.REMEMBERED_SECONDS - 1, 2), (dav.REMEMBERED_SECONDS, 4)):
+            at[0] = seconds
+            await clients.of(account(server.url, **homes)).discover()
+            assert len(server.asked) == asked
+        assert await clients.of(account(server.url, **homes)).check()
+        assert len(server.asked) == 6
+    await clients.close()
+
+
 @pytest.mark.parametrize(("one", "other", "same"), [
     ("/a@b/c", "/a%40b/c/", True), ("/a%2fb", "/a/b", False), ("/A", "/a", False), ("/%c3%bc", "/ü", True),
     ("HTTPS://Host/a", "https://host/a/", True), ("/a+b", "/a%2Bb", True), ("/a b", "/a%20b", True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -226,6 +227,17 @@ async def test_default_folders_of_a_user_without_any_are_made(
     # Only what is served is made.
     other = await make_home(radicale, user=radicale.new_user(empty=True))
     assert [one.name for one in await other.source("Contacts").places()] == ["Contacts"]
+
+
+@pytest.mark.server
+async def test_two_devices_that_come_at_once_make_one_default_folder_each(
+    radicale: Radicale, make_home: Callable[..., Any]
+) -> None:
+    home = await make_home(radicale, user=radicale.new_user(empty=True))
+    looks = await asyncio.gather(*(home.source().places() for _ in range(3)))
+    last = shown(await home.source().places())
+    assert len(last) == 4
+    assert all(set(shown(one)) <= set(last) for one in looks)
 
 
 @pytest.mark.server

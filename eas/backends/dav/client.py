@@ -37,6 +37,8 @@ BATCH = 250
 SPLITS = 40
 #: Pages of one sync-collection (Cyrus gives some hundred objects a page), and objects of a collection.
 MAX_PAGES, MAX_OBJECTS = 5_000, 500_000
+#: Collections of one user: each is a folder on every device.
+MAX_COLLECTIONS = 1_000
 #: Seconds that a discovery is remembered: homes hardly ever move.
 REMEMBERED_SECONDS = 600.0
 #: Users whose discovery is remembered, a few hundred octets each; and collections without sync-collection.
@@ -166,7 +168,7 @@ class DavClient:
                 raise
             for href, response in listed:
                 info = discovery.collection(href, response)
-                if info is not None:
+                if info is not None and len(found) < MAX_COLLECTIONS:
                     found.setdefault(canonical(href), info)
         return list(found.values())
 
