@@ -112,6 +112,25 @@ async def test_an_invitation_arrives_once_and_its_answer_comes_back(cyrus: Any, 
     assert len(cyrus.answers()) == mailed, "people of this server are told by calendar"
 
 
+@pytest.mark.server
+async def test_a_meeting_that_is_put_into_another_calendar_is_not_cancelled(cyrus: Any, clients: DavClients) -> None:
+    anna, ben = Person.of(cyrus, clients, "anna"), Person.of(cyrus, clients, "ben")
+    default = await anna.calendar()
+    await ben.calendar()
+    other = f"{default.rstrip('/').rpartition('/')[0]}/other/"
+    await anna.client.make(other, kind="calendar", name="Other", component="VEVENT")
+    await anna.client.put(f"{default}m.ics", meeting("m-1", anna.address, ben.address), kind="calendar", etag=None)
+    await anna.client.move(f"{default}m.ics", f"{other}m.ics")
+    ((_, text),) = await ben.events("m-1")
+    assert "CANCELLED" not in text
+    await anna.client.put(
+        f"{other}m.ics", meeting("m-1", anna.address, ben.address).replace(b"SUMMARY:Meeting", b"SUMMARY:Moved"),
+        kind="calendar", etag=(await anna.client.get(f"{other}m.ics")).etag,
+    )
+    ((_, text),) = await ben.events("m-1")
+    assert "SUMMARY:Moved" in text
+
+
 def outgoing(calendar: str, *recipients: str, method: str = "REQUEST", type: str = "text/calendar") -> Outgoing:
     mime = (
         "From: anna@example.com\r\nTo: ben@example.com\r\nSubject: Plan\r\nMIME-Version: 1.0\r\n"
