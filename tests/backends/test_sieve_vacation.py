@@ -15,17 +15,21 @@ from groupware.cyrus import MASTER as CYRUS_MASTER
 from groupware.cyrus import MASTER_PASSWORD as CYRUS_MASTER_PASSWORD
 from groupware.cyrus import Cyrus
 from groupware.dovecot import MASTER, MASTER_PASSWORD, Dovecot
-from worlds import EmbeddedWorld
+from sqlalchemy import insert
+from worlds import EmbeddedWorld, card, feed_of
 
+from eas.backends.embedded.groupware import Writing
 from eas.backends.sieve import script
 from eas.backends.sieve import vacation as vacation_module
 from eas.backends.sieve.client import Script, SieveSession, connected, credentials_of
 from eas.backends.sieve.errors import LoginRefused, Lost, No
 from eas.backends.sieve.vacation import SieveVacation
 from eas.backends.standards.ports import Account
+from eas.backends.standards.tables import ObjectRow, PlaceRow
 from eas.backends.standards.tenant import Security, SieveServer, Tenant
 from eas.engine.errors import NotAllowed, Unavailable
-from eas.engine.model import Audience, OofReply, OutOfOffice, Secret
+from eas.engine.model import Audience, FolderType, OofReply, OutOfOffice, Secret
+from eas.engine.ports import Chosen
 
 INNER = OofReply(enabled=True, text="Back on Monday.\n.a dot, and ${subject}\nGrüße")
 OUTER = OofReply(enabled=True, text="<p>We are <b>closed</b>. ü</p>", html=True)
@@ -416,6 +420,31 @@ async def test_senders_are_answered(office: Office, way: str) -> None:
     assert await answered(office, "carla@elsewhere.example") == []  # once a day
     with office.server.imap(office.login, "INBOX") as client:
         assert len(client.search(None, "ALL")[1][0].split()) == 3
+
+
+async def test_known_people_are_those_in_the_address_books(pigeonhole: Office) -> None:
+    """Those kept here, and those on a CardDAV server as far as they have been listed."""
+    user = pigeonhole.world.users["anna"].id
+
+    def fill(tx: Writing) -> None:
+        place = {"user_id": user, "source": "dav", "locator": "/c/"}
+        number = tx.connection.execute(insert(PlaceRow).values(**place).returning(PlaceRow.number)).scalar_one()
+        tx.connection.execute(insert(ObjectRow).values(
+            number=number, id=1, href="/c/1.vcf", etag="e", version="v", modseq=1, until=0, received=0,
+            entries='{"shown":[{"address":"Carla@Elsewhere.example","name":"Carla"},{"phone":"1"}],"terms":""}',
+        ))
+
+    await pigeonhole.world.embedded.groupware.write(fill)
+    contacts = await feed_of(pigeonhole.world.mailbox("anna"), FolderType.CONTACTS)
+    await contacts.create(card("Dora", "dora@elsewhere.example"), Chosen(name="dora"))
+    off = OofReply(enabled=False)
+    await pigeonhole.vacation.write(OutOfOffice(state=1, replies={
+        Audience.INTERNAL: off, Audience.EXTERNAL_KNOWN: INNER, Audience.EXTERNAL_UNKNOWN: off,
+    }))
+    assert len(await answered(pigeonhole, "carla@elsewhere.example")) == 1
+    assert len(await answered(pigeonhole, "dora@elsewhere.example")) == 1
+    assert await answered(pigeonhole, "emil@elsewhere.example") == []
+    assert await answered(pigeonhole, "ben@example.com") == []
 
 
 async def test_the_subject_names_what_is_answered(pigeonhole: Office) -> None:

@@ -8,6 +8,7 @@ the user's script anew, or made another one active.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,7 +21,7 @@ from eas.backends.embedded.groupware import Writing
 from eas.backends.embedded.prepare import folded
 from eas.backends.embedded.tables import ContactRow
 from eas.backends.standards.ports import Account
-from eas.backends.standards.tables import KeptRow
+from eas.backends.standards.tables import KeptRow, ObjectRow, PlaceRow
 from eas.backends.standards.tenant import SieveServer
 from eas.engine.errors import NotAllowed
 from eas.engine.model import Audience, OofReply, OutOfOffice
@@ -232,8 +233,17 @@ def _keep(tx: Writing, user_id: str, value: OutOfOffice) -> None:
 
 
 def _known(connection: Connection, user_id: str) -> list[str]:
-    found = connection.execute(
+    """The addresses in the user's contacts, wherever those are kept, as they are now."""
+    here = connection.execute(
         select(ContactRow.address_key).where(ContactRow.user_id == user_id, ContactRow.address_key != "")
         .distinct().order_by(ContactRow.address_key).limit(MAX_KNOWN)
     )
-    return list(found.scalars())
+    found = dict.fromkeys(here.scalars())
+    elsewhere = connection.execute(
+        select(ObjectRow.entries).join(PlaceRow, PlaceRow.number == ObjectRow.number)
+        .where(PlaceRow.user_id == user_id, PlaceRow.present.is_(True), ObjectRow.entries != "")
+        .order_by(ObjectRow.number, ObjectRow.id).limit(MAX_KNOWN)
+    )
+    for entries in elsewhere.scalars():
+        found |= dict.fromkeys(folded(one["address"]) for one in json.loads(entries)["shown"] if one.get("address"))
+    return list(found)[:MAX_KNOWN]
