@@ -6,18 +6,21 @@ import asyncio
 import imaplib
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from groupware.dovecot import Dovecot
 from mailhome import MailHome, mail_home
 from worlds import alternative, letter
 
 from eas.backends.imap.feed import ImapFeed
 from eas.backends.imap.loading import PREFIX
-from eas.engine.errors import FolderGone, ItemGone, NotAllowed, VersionConflict
-from eas.engine.model import FolderType
+from eas.backends.standards.ports import Numbered
+from eas.engine.errors import FolderGone, ItemGone, NoSpace, NotAllowed, TooLarge, Unavailable, VersionConflict
+from eas.engine.model import FolderType, Right
 from eas.engine.ports import Chosen, Delta, Horizon
 from eas.items.body import BodyPreference, BodyType, Wanted
 from eas.items.native import FollowUp, ItemId, Mail, MailFlags
@@ -496,6 +499,80 @@ async def test_writes_ring(dove: MailHome) -> None:
     rung = [number for user, numbers in calls for number in numbers if user == dove.account.user.id]
     assert rung.count(str(at.number)) >= 3
     assert str(trash.number) in rung
+
+
+async def test_a_folder_to_read_only_is_not_written_to(dove: MailHome) -> None:
+    dove.append("INBOX", letter("a"))
+    inbox, trash = await dove.at(FolderType.INBOX), await dove.at(FolderType.DELETED_ITEMS)
+    shared = Numbered(number=inbox.number, place=replace(inbox.place, right=Right.READ))
+    feed = ImapFeed(dove.account, dove.pool, shared, dove.resolve)
+    [(id, version)] = (await feed.delta(None, ALL)).touched.items()
+    for write in (
+        feed.create(letter("b"), chosen("b")), feed.set_flags(id, MailFlags(read=True)), feed.delete(id),
+        feed.update(id, letter("b"), None, MailFlags(draft=True)), feed.move(id, str(trash.number), chosen("m")),
+    ):
+        with pytest.raises(NotAllowed):
+            await write
+
+    async def only_shared(_: str) -> Numbered:
+        return Numbered(number=trash.number, place=replace(trash.place, right=Right.READ))
+
+    with pytest.raises(NotAllowed):
+        await ImapFeed(dove.account, dove.pool, inbox, only_shared).move(id, str(trash.number), chosen("m"))
+    assert dict((await feed.delta(None, ALL)).touched) == {id: version}
+
+
+async def test_a_full_mailbox_and_a_message_that_is_too_large(
+    dovecot: Any, database_template: Path, tmp_path: Path
+) -> None:
+    login = dovecot.new_user(quota="20K")
+    async with mail_home(dovecot, database_template, tmp_path, login=login) as home:
+        feed = await feed_of(home)
+        with pytest.raises(NoSpace):
+            await feed.create(letter("a", text="x" * 40_000), chosen("a"))
+        with pytest.raises(TooLarge):
+            await feed.create(b"x" * (home.account.ground.limits.message + 1), chosen("b"))
+        made = await feed.create(letter("a"), chosen("a"))
+        assert (await feed.delta(None, ALL)).touched.keys() == {made.id}
+
+
+async def test_a_server_that_was_restarted_is_asked_again(database_template: Path, tmp_path: Path) -> None:
+    server = Dovecot()
+    server.start()
+    try:
+        async with mail_home(server, database_template, tmp_path) as home:
+            home.append("INBOX", letter("a"))
+            feed = await feed_of(home)
+            token = (await feed.delta(None, ALL)).token
+            server.restart()
+            assert not (await feed.delta(token, ALL)).touched
+            server.kill()
+            with pytest.raises(Unavailable):
+                await feed.delta(token, ALL)
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("edge", [None, datetime(2020, 1, 1, tzinfo=UTC)])
+async def test_no_news_and_one_message_take_three_commands_at_most(dove: MailHome, edge: datetime | None) -> None:
+    horizon = Horizon(edge=edge)
+    dove.append("INBOX", *(letter(str(n)) for n in range(5)))
+    await dove.pool.drop(dove.account)
+    with dove.server.commands(dove.login):
+        delta = await (await feed_of(dove)).delta(None, horizon)
+        for number in range(4):
+            before = len(dove.server.traffic(dove.login))
+            feed = await feed_of(dove)
+            assert not (await feed.delta(delta.token, horizon)).touched
+            dove.server.deliver(dove.login, letter(f"new {number}"))
+            delta = await feed.delta(delta.token, horizon)
+            assert len(delta.touched) == 1
+            await feed.look(delta.touched, horizon)
+            assert len([mail async for mail in (await feed_of(dove)).fetch(list(delta.touched), TEXT)]) == 1
+            await asyncio.sleep(0.1)
+            told = dove.server.traffic(dove.login)[before:]
+            mine = [line for line in told if not line.split(" ")[1].startswith(("LIST", "NAMESPACE"))]
+            assert 2 <= len(mine) <= 4, mine  # the first of them was for no news
 
 
 # --- UIDVALIDITY ------------------------------------------------------------------------------------------------------

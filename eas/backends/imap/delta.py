@@ -306,7 +306,7 @@ class DeltaReader:
             token=str(now), touched=within, outside=outside, gone=() if changes.whole else gone,
             complete=changes.whole,
         )
-        self._reach.heard()
+        self._reach.heard(self._session)
         return Heard(
             delta=delta, look=Look(versions=within, outside=outside, drawn=drawn_ids), horizon=self._horizon
         )

@@ -167,7 +167,7 @@ class ImapFeed:
     async def _print(self, epoch: int, group: Sequence[Loaded]) -> None:
         """Keep by what the messages that are handed out will be recognised."""
         number = self._reach.number
-        lacking = await self._ground.read(
+        lacking = await self._ground.look(
             lambda c: prints.missing(c, number, epoch, [one.fetched.uid for one in group])
         )
         made = [one.print for one in group if one.fetched.uid in lacking and one.header]

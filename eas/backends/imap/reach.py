@@ -43,9 +43,11 @@ class Views:
     def note_synced(self, session: Session, mailbox: str, began: float) -> None:
         self.synced[session] = (mailbox, began)
 
-    def note_heard(self, user_id: str, number: int) -> None:
-        """Something was learned, or written: views from before are old."""
-        self.heard[user_id, number] = time.monotonic()
+    def note_heard(self, user_id: str, number: int, session: Session | None = None) -> None:
+        """Something was learned (over a connection that was brought up to date for it), or written: views from before
+        are old."""
+        _, at = self.synced.get(session, ("", 0.0)) if session is not None else ("", 0.0)
+        self.heard[user_id, number] = at or time.monotonic()
         self.heard.move_to_end((user_id, number))
         if len(self.heard) > _REMEMBERED:
             self.heard.popitem(last=False)
@@ -161,10 +163,14 @@ class Reach:
                 lambda tx: rows.first_seen(tx, self.user_id, self.number, selected.uid_validity)
             )
         async with self.lock("epoch"):
+            state = await self.state()
+            if state.validity == selected.uid_validity:
+                return state
             return await epochs.begin(self.account.ground, self.user_id, self.number, session, selected)
 
-    def heard(self) -> None:
-        self.views.note_heard(self.user_id, self.number)
+    def heard(self, session: Session | None = None) -> None:
+        """`session`: over which something was learned; None: something was written."""
+        self.views.note_heard(self.user_id, self.number, session if session and self.is_selected(session) else None)
 
     def ring(self) -> None:
         self.account.ground.ring(self.user_id, frozenset((str(self.number),)))
