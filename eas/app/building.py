@@ -133,6 +133,7 @@ class App:
             await asyncio.sleep(TIDY_SECONDS)
             try:
                 await self.embedded.tidy()
+                await self.elsewhere.tidy()
                 tidied = await self.store.tidy()
                 log.info("tidied", intents=tidied.intents, states=tidied.states)
             except Exception as error:

@@ -51,6 +51,11 @@ class Elsewhere:
 
         return both
 
+    async def tidy(self) -> None:
+        """Forget what nobody asks for any longer."""
+        if self.accounts is not None:
+            await self.accounts.tidy()
+
     async def close(self) -> None:
         if self.servers is not None:
             await self.servers.close()

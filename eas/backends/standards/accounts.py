@@ -12,12 +12,16 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Protocol
 
 import structlog
+from sqlalchemy import delete
 
+from eas.backends.dav.rows import forget_gone
 from eas.backends.embedded.accounts import EmbeddedAccounts, load_admitted
-from eas.backends.embedded.groupware import Groupware
+from eas.backends.embedded.codec import millis
+from eas.backends.embedded.groupware import Groupware, Writing
 from eas.engine.errors import Unavailable
 from eas.engine.model import FolderType, Secret, User
 from eas.engine.ports import Directory, Mailbox, Outbox
@@ -25,6 +29,7 @@ from eas.engine.ports import Directory, Mailbox, Outbox
 from . import members
 from .logins import Named, named
 from .ports import Account
+from .tables import PutRow
 from .tenant import Tenant
 
 log = structlog.get_logger("eas.standards")
@@ -38,6 +43,10 @@ PRESENT_SECONDS = 2 * 3600.0
 
 #: How often a user's names and other addresses are looked up.
 IDENTITIES_SECONDS = 86_400.0
+
+
+#: How long a message that was put into a folder is found again by the name chosen for it: devices give up after hours.
+PUTS_KEPT = timedelta(days=30)
 
 
 class Servers(Protocol):
@@ -109,6 +118,10 @@ class StandardAccounts:
             return self._embedded.open(user)
         return self._servers.open(replace(account, user=user, secret=user.secret))
 
+    async def tidy(self) -> None:
+        """Forget what nobody asks for any longer. Once a day is enough."""
+        await self._ground.write(_tidy)
+
     def forget(self, user_id: str) -> None:
         """The verdicts on a user: a server has refused what was good before."""
         for mark in [mark for mark, verdict in self._good.items() if verdict.user_id == user_id]:
@@ -165,3 +178,8 @@ class StandardAccounts:
         if told is not None:
             name, addresses = told
             await self._ground.write(lambda tx: members.note_identities(tx, user_id, name, addresses))
+
+
+def _tidy(tx: Writing) -> None:
+    forget_gone(tx)
+    tx.connection.execute(delete(PutRow).where(PutRow.at < millis(tx.now - PUTS_KEPT)))

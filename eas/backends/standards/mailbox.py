@@ -6,7 +6,9 @@ Whatever id comes in is looked up among the user's own folders. Items are not mo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
+from eas.backends.dav.rows import stood
 from eas.backends.embedded.access import CLASS_OF_TYPE, USER_TYPES
 from eas.backends.embedded.mailbox import EmbeddedMailbox
 from eas.engine.errors import FolderExists, FolderGone, NotAllowed
@@ -24,6 +26,9 @@ from .ports import Account, Hit, MailSource, Numbered, Source, Vacation
 MAX_NAME = 256
 #: Folders within each other: beyond this only a program run wild.
 MAX_DEPTH = 32
+#: How long after an appointment was deleted a message about it is taken for the cancellation that its server has sent:
+#: a device that was off the line meanwhile sends it when it is back.
+LATELY = timedelta(days=7)
 #: Hits of a search that are put in order: nobody pages further.
 MAX_HITS = 10_000
 
@@ -219,11 +224,15 @@ class CombinedMailbox:
         return standing
 
     async def schedules(self, uid: str) -> bool:
-        """Whether the appointment of a UID stands in a calendar whose server tells the others of it."""
-        for standing in (await self.snapshot()).standing.values():
-            if standing.folder.schedules and await self.feed(standing.folder).by_uid(uid) is not None:
+        """Whether the appointment of a UID stands in a calendar whose server tells the others of it, or stood there
+        lately: of one that was deleted a cancellation follows."""
+        standing = [one for one in (await self.snapshot()).standing.values() if one.folder.schedules]
+        for one in standing:
+            if await self.feed(one.folder).by_uid(uid) is not None:
                 return True
-        return False
+        numbers = [one.numbered.number for one in standing if one.numbered is not None]
+        since = self._account.ground.now() - LATELY
+        return bool(numbers) and await self._account.ground.read(lambda c: stood(c, numbers, uid, since))
 
     # -- conversations, searches, absence
 

@@ -32,9 +32,11 @@ Build = Callable[[], Awaitable[PeopleIndex | None]]
 
 @dataclass(slots=True)
 class Scope:
-    """`index` None: there is none yet, or there are too many entries (`oversized`)."""
+    """`index` None: there is none yet, or there are too many entries (`oversized`). `memo` is the builder's: what the
+    next index is made with out of this one."""
 
     index: PeopleIndex | None = None
+    memo: object = None
     oversized: bool = False
     made: float = 0.0
     failed: float | None = None
@@ -74,6 +76,10 @@ class Scopes:
         if scope.building is None and not ailing and (not known or now >= scope.made + fresh_seconds):
             scope.building = asyncio.create_task(self._make(key, scope, build))
         return scope
+
+    def kept(self, key: Hashable) -> Scope | None:
+        """The scope as it is, if there is one."""
+        return self._kept.get(key)
 
     async def _make(self, key: Hashable, scope: Scope, build: Build) -> None:
         try:
