@@ -111,9 +111,9 @@ async def test_what_changes_is_seen_and_only_that_is_read(company: Company) -> N
     await company.later()
     assert await company.names("b") == ["Ben Bergmann", "Bert Bauer"]
     assert await company.names("arn") == []
-    index = company.books._books[company.of().key].index
+    index = await company.books.index(company.of())
     await company.later()
-    assert company.books._books[company.of().key].index is index
+    assert await company.books.index(company.of()) is index
 
 
 async def test_groups_have_the_addresses_of_their_members(company: Company) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from groupware.dovecot import Dovecot
+from groupware.fixtures import run
 from groupware.gateway import backend
 from groupware.slapd import Slapd
 from groupware.smtp import Sink
@@ -32,9 +33,7 @@ class Site:
 
 @pytest.fixture
 def own_slapd() -> Iterator[Slapd]:
-    made = Slapd().start()
-    yield made
-    made.stop()
+    yield from run(Slapd)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
+from groupware.fixtures import run
 from groupware.slapd import (
     ADMIN,
     ADMIN_PASSWORD,
@@ -29,6 +30,8 @@ from eas.backends.standards.ports import Account
 from eas.backends.standards.tenant import LdapServer, Security, Tenant
 from eas.engine.errors import Unavailable
 from eas.engine.model import Secret, User
+
+pytestmark = pytest.mark.server
 
 
 @dataclass
@@ -95,9 +98,7 @@ async def lists() -> AsyncIterator[Lists]:
 @pytest.fixture
 def own_slapd() -> Iterator[Slapd]:
     """One to be ended."""
-    made = Slapd().start()
-    yield made
-    made.stop()
+    yield from run(Slapd)
 
 
 async def names(people: LdapList, text: str) -> list[str]:

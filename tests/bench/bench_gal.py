@@ -59,6 +59,14 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
+async def delays(seen: list[float]) -> None:
+    """How much later than wanted this coroutine goes on, in milliseconds, again and again."""
+    while True:
+        began = time.perf_counter()
+        await asyncio.sleep(0.002)
+        seen.append(1000 * (time.perf_counter() - began) - 2)
+
+
 async def measured(slapd: Slapd, count: int) -> None:
     server = LdapServer(
         host=slapd.host, port=slapd.ldaps_port, ca_file=slapd.ca_file, bases=(slapd.base,), bind_dn=ADMIN,
@@ -73,11 +81,16 @@ async def measured(slapd: Slapd, count: int) -> None:
     gc.collect()
     before, began, cpu = resident(), time.perf_counter(), time.process_time()
     scope = directory.scope(View.of("bench", server, who_of(account)))
+    late: list[float] = []
+    others = asyncio.create_task(delays(late))
     index = await scope.ready()
+    others.cancel()
     gc.collect()
     print(f"{len(index):,} entries read and indexed in {time.perf_counter() - began:.1f} s "
           f"({time.process_time() - cpu:.1f} s of a core); the index has {index.size / 1e6:.1f} MB, "
           f"the process has grown by {(resident() - before) / 1e6:.0f} MB")
+    print(f"meanwhile others went on later by p50 {at(late, 50):.1f} ms, p95 {at(late, 95):.1f} ms, at most "
+          f"{max(late):.0f} ms")
     each = index.size / len(index) / 1024
     print(verdict("KB of the index a person", f"{each:.2f}", f"{INDEX_KB}", each <= INDEX_KB))
     people = directory.of(account)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +19,7 @@ from eas.backends.embedded import prepare
 from eas.backends.standards.enclosed import Enclosed, EnclosedCache
 from eas.backends.standards.people_index import Listed, PeopleIndex, shortened
 from eas.backends.standards.ports import Account
-from eas.backends.standards.scopes import Scopes
+from eas.backends.standards.scopes import Scope, Scopes
 from eas.engine.errors import BackendError, NotAllowed, Unavailable
 from eas.engine.model import Person
 from eas.items import contacts
@@ -48,13 +48,12 @@ _KIND = "addressbook"
 _MEMBERS = ("MEMBER", "X-ADDRESSBOOKSERVER-MEMBER")
 
 
-@dataclass(slots=True)
-class _Book:
-    """What was last read: the sync-token, and the ETags by canonical href."""
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was last read, beside its index: the sync-token, and the ETags by canonical href."""
 
     token: str = ""
-    etags: dict[str, str] = field(default_factory=dict)
-    index: PeopleIndex | None = None
+    etags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -64,7 +63,6 @@ class CompanyBooks:
     clients: DavClients
     monotonic: Callable[[], float] = time.monotonic
     _scopes: Scopes = field(init=False)
-    _books: OrderedDict[object, _Book] = field(default_factory=OrderedDict)
     _readers: OrderedDict[object, float] = field(default_factory=OrderedDict)
     _enclosed: EnclosedCache = field(default_factory=EnclosedCache)
 
@@ -106,30 +104,29 @@ class CompanyBooks:
 
     async def _read(self, book: BookList) -> PeopleIndex:
         began = time.perf_counter()
-        old = self._books.get(book.key) or _Book()
-        changes = await book.client.changes(book.href, old.token, kind=_KIND)
-        present = {} if changes.complete else dict(old.etags)
+        scope = self._scopes.kept(book.key) or Scope()
+        known = scope.memo if isinstance(scope.memo, _Known) and scope.index is not None else _Known()
+        old = scope.index or PeopleIndex.of(())
+        changes = await book.client.changes(book.href, known.token, kind=_KIND)
+        present = {} if changes.complete else dict(known.etags)
         hrefs = {canonical(href): href for href in changes.changed}
         present |= {canonical(href): etag for href, etag in changes.changed.items()}
         for href in changes.gone:
             present.pop(canonical(href), None)
         if len(present) > MAX_CARDS:
             raise Unavailable(f"the company's address book has more than {MAX_CARDS} cards")
-        wanted = [href for key, href in hrefs.items() if not old.etags.get(key) or old.etags[key] != present.get(key)]
-        stale = {canonical(href) for href in wanted} | (old.etags.keys() - present.keys())
-        if old.index is not None and not stale:
-            old.token = changes.token
-            return old.index
-        known = old.index.entries() if old.index is not None else ()
-        entries = [one for one in known if canonical(one.locator) not in stale]
+        unchanged = {key for key, etag in known.etags.items() if etag and present.get(key) == etag}
+        wanted = [href for key, href in hrefs.items() if key not in unchanged]
+        stale = {canonical(href) for href in wanted} | (known.etags.keys() - present.keys())
+        if scope.index is not None and not stale:
+            scope.memo = _Known(changes.token, present)
+            return scope.index
+        entries = [one for one in old.entries() if canonical(one.locator) not in stale]
         for at in range(0, len(wanted), BATCH):
             cards = await book.client.multiget(book.href, wanted[at : at + BATCH], kind=_KIND)
             entries += await asyncio.to_thread(_listed_all, cards)
         index = await asyncio.to_thread(PeopleIndex.of, entries)
-        self._books[book.key] = _Book(changes.token, present, index)
-        self._books.move_to_end(book.key)
-        if len(self._books) > self._scopes.max_scopes:
-            self._books.popitem(last=False)
+        scope.memo = _Known(changes.token, present)
         log.info("address book of the company read", href=book.href, cards=len(present), read=len(wanted),
                  octets=index.size, seconds=round(time.perf_counter() - began, 2))
         return index
