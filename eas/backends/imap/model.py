@@ -155,9 +155,12 @@ class Journal:
     complete: bool = True
 
     def note(self, fetched: Fetched) -> None:
-        if fetched.flags is not None and fetched.modseq:
-            self.changed[fetched.uid] = fetched
-            self.complete = self.complete and len(self.changed) <= MAX_JOURNAL
+        """Its flags alone: what else was fetched would be held as long as the mailbox is open."""
+        if fetched.flags is not None and fetched.modseq and self.complete:
+            self.changed[fetched.uid] = Fetched(uid=fetched.uid, flags=fetched.flags, modseq=fetched.modseq)
+            if len(self.changed) > MAX_JOURNAL:
+                self.complete = False
+                self.changed.clear()
 
 
 class Session(Protocol):
