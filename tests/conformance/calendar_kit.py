@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lab import Lab, Login, Talker
+from lab import Inapplicable, Lab, Login, Talker
 from wire import Got, e, sync
 
 from eas.protocol.version import Version
@@ -97,6 +97,8 @@ class Book:
     async def add(self, *fields: Element, client: str = "c1") -> str:
         """The ServerId of a new item."""
         got = await self.send(added(*fields, client=client))
+        if _texts(got, "Add", "Status") != ["1"] and any(_of_another_calendar(field) for field in fields):
+            raise Inapplicable("the server keeps no recurrences by other calendars than the Gregorian (RFC 7529)")
         assert _texts(got, "Add", "Status") == ["1"], got.root
         return _texts(got, "Add", "ServerId")[0]
 
@@ -114,6 +116,11 @@ class Book:
     async def delete(self, server: str, *, instance: str = "") -> Got:
         named = (e("AirSyncBase:InstanceId", instance),) if instance else ()
         return await self.send(e("AirSync:Delete", e("ServerId", server), *named))
+
+
+def _of_another_calendar(field: Element) -> bool:
+    kinds = [one.text for one in field.elements if one.tag == "Calendar:CalendarType"]
+    return any(kind not in ("0", "1") for kind in kinds)
 
 
 def added(*fields: Element, client: str = "c1") -> Element:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from lab import Lab, Login, Talker
+import httpx
+from lab import Inapplicable, Lab, Login, Talker
 from wire import Got, e
 
 from eas.protocol.version import Version
@@ -23,6 +26,10 @@ CLASS_OF = {INBOX: "Email", DELETED: "Email", CALENDAR: "Calendar"}
 ACCEPT, TENTATIVE, DECLINE = "1", "2", "3"
 #: Seconds that a message may take, and in which none has come that does not.
 PATIENCE, QUIET, PAUSE = 30.0, 0.4, 0.2
+#: Seconds after which it is asked whether the server does what is waited for at all.
+DOUBT = 3.0
+#: By line to a server: whether it looks after calendars.
+_LOOKS_AFTER: WeakKeyDictionary[httpx.AsyncClient, bool] = WeakKeyDictionary()
 
 
 def local(element: Element) -> str:
@@ -71,6 +78,8 @@ class Box:
     item_class: str
     key: str = "0"
     items: dict[str, Element] = field(default_factory=dict)
+    #: Whether what is waited for here may come at all. Raises Inapplicable.
+    doubt: Callable[[str], Awaitable[None]] | None = None
 
     async def ask(self, *more: Element) -> Got:
         named = [e("Class", self.item_class)] if self.talker.version < Version.V14_0 else []
@@ -118,10 +127,12 @@ class Box:
 
     async def awaited(self, subject: str, count: int = 1) -> dict[str, Element]:
         """So many items about `subject`, and not one more."""
-        for _ in range(int(PATIENCE / PAUSE)):
+        for turn in range(int(PATIENCE / PAUSE)):
             await self.read()
             if len(self.named(subject)) >= count:
                 break
+            if turn == int(DOUBT / PAUSE) and self.doubt is not None:
+                await self.doubt(subject)
             await asyncio.sleep(PAUSE)
         found = self.named(subject)
         assert len(found) == count, [text(item, "Subject") for item in found.values()]
@@ -147,7 +158,16 @@ class Person:
             await Box(talker=talker, id=await talker.folder(type), item_class=CLASS_OF[type]).begun()
             for type in (INBOX, CALENDAR)
         ]
-        return cls(login=login, talker=talker, inbox=boxes[0], calendar=boxes[1])
+        person = cls(login=login, talker=talker, inbox=boxes[0], calendar=boxes[1])
+
+        async def mailed(subject: str) -> None:
+            await person.calendar.read()
+            if person.calendar.named(subject):
+                raise Inapplicable("the server writes into the calendars of its users and mails them nothing")
+
+        person.inbox.doubt = mailed
+        person.calendar.doubt = lambda subject: needs_looking_after(lab)
+        return person
 
     @property
     def mails_itself(self) -> bool:
@@ -244,3 +264,23 @@ class Person:
             client = e("ClientId", secrets.token_hex(8))
             got = await self.talker.post("SendMail", e("ComposeMail:SendMail", client, e("Mime", message)))
         assert (got.http, got.body) == (200, b""), got.body
+
+
+async def looks_after_calendars(lab: Lab) -> bool:
+    """Whether an invitation that comes by mail is entered into the calendar by the server, and answers into that of
+    the organizer, as Exchange does; where only devices and other programs do so, there is nothing to be seen."""
+    if lab.client not in _LOOKS_AFTER:
+        host, guest, subject = await Person.of(lab, lab.me), await Person.of(lab, lab.other), lab.unique("probe")
+        guest.calendar.doubt = None
+        await host.mail("REQUEST", subject, lab.unique("uid"), soon(), [guest.login.address], host=host.login.address)
+        await guest.inbox.awaited(subject)
+        await asyncio.sleep(QUIET)
+        await guest.calendar.read()
+        _LOOKS_AFTER[lab.client] = bool(guest.calendar.named(subject))
+    return _LOOKS_AFTER[lab.client]
+
+
+async def needs_looking_after(lab: Lab) -> None:
+    """Raises Inapplicable."""
+    if not await looks_after_calendars(lab):
+        raise Inapplicable("the server does not enter invitations and answers that come by mail")

@@ -101,13 +101,14 @@ def slapd() -> Iterator[Slapd]:
 
 
 @pytest.fixture(scope="session")
-def _sink() -> Iterator[Sink]:
+def sink_of_all() -> Iterator[Sink]:
+    """For what goes on over several tests; `mail_sink` for the others."""
     yield from run(Sink)
 
 
 @pytest.fixture
-def mail_sink(_sink: Sink) -> Iterator[Sink]:
+def mail_sink(sink_of_all: Sink) -> Iterator[Sink]:
     """One server for all, as new for each test."""
-    _sink.reset()
-    yield _sink
-    _sink.reset()
+    sink_of_all.reset()
+    yield sink_of_all
+    sink_of_all.reset()

@@ -5,7 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from lab import ALL, BEFORE_14, BEFORE_16, FROM_12, FROM_14, FROM_14_1, FROM_16, Lab, case
-from meeting_kit import ACCEPT, TENTATIVE, Person, attendee_status, compact, dashed, find, local, soon, text
+from meeting_kit import (
+    ACCEPT,
+    TENTATIVE,
+    Person,
+    attendee_status,
+    compact,
+    dashed,
+    find,
+    local,
+    needs_looking_after,
+    soon,
+    text,
+)
 from wire import e
 
 from eas.protocol.version import Spoken, Version
@@ -95,6 +107,7 @@ async def attendees_who_have_not_answered(lab: Lab) -> None:
 @case("MS-ASCAL", "R11311 R116 R117 R118 R569 R570 R571", FROM_12)
 async def how_attendees_have_answered(lab: Lab) -> None:
     """By the answers that came in by mail."""
+    await needs_looking_after(lab)
     anna, ben, start = await Person.of(lab, lab.me), await Person.of(lab, lab.other), soon()
     subject = lab.unique("answers")
     await anna.invite(subject, ben.login, start=start)

@@ -231,7 +231,12 @@ async def folders_of_each_class_are_created(lab: Lab) -> None:
             assert [local(part) for part in got.root.elements] == ["Status", "SyncKey", "ServerId"]
             assert (got.status, 0 < len(got.text("ServerId")) <= 64) == ("1", True)
             one._took(got, got.text("ServerId"))
-            below = await one.create(name, parent=one.mine[-1])
+            got = await one.ask("FolderCreate", ParentId=one.mine[-1], DisplayName=name, Type="12")
+            if got.status == "3" and type in ("13", "14", "15"):
+                continue  # mail, calendars and contacts may stand on servers of their own
+            assert got.status == "1", got.root
+            below = got.text("ServerId")
+            one._took(got, below)
             fresh = Tree(talker=lab.talker())
             await fresh.sync()
             assert fresh.folders[below]["ParentId"] == one.mine[-2]

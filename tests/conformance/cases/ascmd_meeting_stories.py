@@ -14,6 +14,8 @@ from meeting_kit import (
     compact,
     dashed,
     find,
+    looks_after_calendars,
+    needs_looking_after,
     soon,
     text,
 )
@@ -136,6 +138,7 @@ async def before_16_the_device_mails_its_answer(lab: Lab) -> None:
     )
     (mail,) = (await anna.inbox.awaited(subject)).values()
     assert text(mail, "MessageClass") == "IPM.Schedule.Meeting.Resp.Pos"
+    await needs_looking_after(lab)
     await anna.calendar.read()
     (mine,) = anna.calendar.named(subject).values()
     assert attendee_status(mine, ben.login) == "3"
@@ -227,6 +230,7 @@ async def one_occurrence_moves_and_another_goes(lab: Lab) -> None:
     assert sorted(filter(None, told)) == [dashed(second)]
     await anna.delete(id, instance=dashed(third))
     await ben.inbox.awaited(subject, 3)
+    await needs_looking_after(lab)
     await ben.calendar.read()
     (theirs,) = ben.calendar.named(subject).values()
     assert text(theirs, "MeetingStatus") == "3"
@@ -266,7 +270,8 @@ async def versions_meet(lab: Lab) -> None:
                 host=anna.login.address, partstat="ACCEPTED", guests=[ben.login.address],
             )
         await anna.inbox.awaited(subject)
-        await anna.calendar.read()
-        (mine,) = anna.calendar.named(subject).values()
-        assert attendee_status(mine, ben.login) == "3"
         await anna.inbox.none_more(subject, 1)
+        if await looks_after_calendars(lab):
+            await anna.calendar.read()
+            (mine,) = anna.calendar.named(subject).values()
+            assert attendee_status(mine, ben.login) == "3"

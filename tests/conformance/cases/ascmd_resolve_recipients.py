@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-from lab import ALL, BEFORE_14, FROM_14, FROM_14_1, Lab, Login, case
+from lab import ALL, BEFORE_14, FROM_14, FROM_14_1, Inapplicable, Lab, Login, case
 from records_kit import CONTACTS, shelf
 from wire import Got, e
 
@@ -216,6 +216,8 @@ def free_day(lab: Lab) -> datetime:
 async def merged(lab: Lab, start: datetime, end: datetime | None) -> str:
     got = await ask(lab, lab.other.address, options=(span(dashed(start), end and dashed(end)),))
     assert got.text("Response", "Status") == "1"
+    if got.text(*RECIPIENT, "Availability", "Status") == "163":
+        raise Inapplicable("when others are free cannot be told by the server")
     assert got.text(*RECIPIENT, "Availability", "Status") == "1", got.root
     return got.text(*RECIPIENT, "Availability", "MergedFreeBusy")
 
