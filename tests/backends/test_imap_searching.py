@@ -413,3 +413,18 @@ async def test_no_more_than_so_many_of_one_mailbox(
     monkeypatch.setattr(searching, "MAX_HITS", 3)
     async for mail in filled(dovecot, database_template, tmp_path):
         assert await mail.found() == {one.name for one in (*LETTERS[5:8], *LETTERS[8:])}
+
+
+@pytest.mark.parametrize("name", SERVERS)
+async def test_bodies_are_looked_through_the_newest_first(
+    name: str, request: pytest.FixtureRequest, database_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async for mail in filled(request.getfixturevalue(name), database_template, tmp_path):
+        every = await mail.found(text="the")
+        monkeypatch.setattr(searching, "WINDOW", 3)
+        assert await mail.found(text="the") == every == {"budget", "street", "drawing"}
+        assert await mail.found(matching=kql.parse("-the hasattachment:true OR body:see", NOW, UTC)) == {
+            "report", "drawing"
+        }
+        monkeypatch.setattr(searching, "PATIENCE_SECONDS", -1.0)
+        assert await mail.found(text="the") == {"drawing"}  # its mailbox is a small one

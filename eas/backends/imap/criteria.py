@@ -216,6 +216,10 @@ def _not(key: Key) -> Key:
     return ALL if key == NONE else ("NOT", *key)
 
 
+def reads_bodies(key: Key) -> bool:
+    return any(isinstance(token, str) and token.lstrip("(") == "BODY" for token in key)
+
+
 def charset_of(key: Key) -> str:
     """ "" for what every server takes."""
     return "" if all(token.isascii() for token in key) else "UTF-8"
