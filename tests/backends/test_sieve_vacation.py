@@ -114,15 +114,17 @@ pytestmark = pytest.mark.server
 
 async def test_scripts_come_back_octet_by_octet(office: Office) -> None:
     odd = b"# \xff\xfe \r\nkeep;\n# no end \t" if isinstance(office.server, Dovecot) else USERS
+    # timsieved does not escape quotes in the names that it lists.
+    name = 'a "b" \\ ü' if isinstance(office.server, Dovecot) else "a b ü"
     async with office.other() as session:
         assert "VACATION" in session.capabilities["SIEVE"].upper()
-        await session.put('a "b"', odd)
-        assert await session.get('a "b"') == odd
-        assert await session.list_scripts() == [Script('a "b"', False)]
-        await session.activate('a "b"')
-        assert await session.list_scripts() == [Script('a "b"', True)]
+        await session.put(name, odd)
+        assert await session.get(name) == odd
+        assert await session.list_scripts() == [Script(name, False)]
+        await session.activate(name)
+        assert await session.list_scripts() == [Script(name, True)]
         await session.activate("")
-        await session.delete('a "b"')
+        await session.delete(name)
         assert await session.list_scripts() == []
 
 

@@ -294,7 +294,7 @@ async def test_nothing_but_an_address_gets_into_the_envelope(desk: Desk, address
         (Stage.AUTH, "535 5.7.8 no", Refusal.UNREACHABLE),
         (Stage.MAIL, "550 5.7.1 not you", Refusal.SENDER),
         (Stage.MAIL, "552 5.3.4 too large", Refusal.TOO_LARGE),
-        (Stage.MAIL, "530 5.7.0 log in first", Refusal.REJECTED),
+        (Stage.MAIL, "530 5.7.0 log in first", Refusal.UNREACHABLE),
         (Stage.RCPT, "550 5.1.1 who?", Refusal.UNKNOWN_RECIPIENT),
         (Stage.RCPT, "552 5.2.2 full", Refusal.REJECTED),
         (Stage.RCPT, "452 4.5.3 too many", Refusal.REJECTED),
@@ -524,6 +524,29 @@ async def test_a_process_that_died(
     assert await desk.doubles() == (["<one@example.com>"] if doubled else [])
     await desk.outbox().submit(message())
     assert len(desk.sink.messages) == after
+
+
+async def test_what_the_server_has_taken_is_not_sent_again_for_a_database_that_is_busy(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "_NOTE_SECONDS", (0.01, 0.01))
+    failures = 2
+    advance = submissions.Claims.advance
+
+    async def busy(self: submissions.Claims, claim: submissions.Claim, stage: submissions.Stage) -> None:
+        nonlocal failures
+        if stage is submissions.Stage.DONE and failures:
+            failures -= 1
+            raise Unavailable("the database is busy")
+        await advance(self, claim, stage)
+
+    monkeypatch.setattr(submissions.Claims, "advance", busy)
+    await desk.outbox().submit(message())
+    await desk.outbox().submit(message())
+    assert len(desk.sink.messages) == 1
+    failures = 3
+    with pytest.raises(Unavailable):
+        await desk.outbox().submit(replace(message(), message_id="<two@example.com>"))
 
 
 async def test_many_at_a_time_send_one(desk: Desk) -> None:

@@ -7,6 +7,7 @@ folder it is sent again under its Message-ID, and the possible double is written
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
@@ -24,7 +25,7 @@ from eas.backends.embedded.submissions import Claim, Claims, Stage, note_stage
 from eas.backends.standards.ports import Account
 from eas.backends.standards.tables import KeptRow
 from eas.backends.standards.tenant import SmtpServer
-from eas.engine.errors import Refusal, Undeliverable
+from eas.engine.errors import Refusal, Unavailable, Undeliverable
 from eas.engine.model import Secret
 from eas.items.compose import Outgoing
 
@@ -32,6 +33,8 @@ from .submission import Failed, Letter, Login, deliver
 
 log = structlog.get_logger("eas.outbox")
 
+#: Pauses between tries to note that a message was sent.
+_NOTE_SECONDS = (0.2, 1.0, 3.0)
 #: Names of `KeptRow` under which possible doubles stand, one a message.
 _DOUBLE = "double:"
 #: Of one user; the oldest go.
@@ -69,7 +72,7 @@ class SmtpOutbox:
                 log.info("a message whose answer was lost stands in Sent", message_id=outgoing.message_id)
             else:
                 await self._hand_over(server, outgoing, claim)
-            await self._claims.advance(claim, Stage.DONE)
+            await self._note_done(claim)
             await self._remember_recipients(outgoing)
 
     def _examine(self, outgoing: Outgoing) -> None:
@@ -109,6 +112,18 @@ class SmtpOutbox:
                 reason=str(error.verdict),
             )
             raise error.verdict from error
+
+    async def _note_done(self, claim: Claim) -> None:
+        """What the server has taken must not go out again because our database is busy. Raises Unavailable if it stays
+        so."""
+        for seconds in _NOTE_SECONDS:
+            try:
+                await self._claims.advance(claim, Stage.DONE)
+                return
+            except Unavailable as error:
+                log.warning("that a message was sent could not be noted yet", user=claim.user_id, reason=str(error))
+                await asyncio.sleep(seconds)
+        await self._claims.advance(claim, Stage.DONE)
 
     def _login(self, server: SmtpServer) -> Login | None:
         if server.anonymous:

@@ -282,7 +282,7 @@ _REFUSAL = {
 #: What the enhanced status code (RFC 3463) says more precisely, or the basic code, wherever it comes.
 _OF_DETAIL = {
     "5.2.2": Refusal.REJECTED, "5.2.3": Refusal.TOO_LARGE, "5.3.4": Refusal.TOO_LARGE, "5.5.3": Refusal.REJECTED,
-    "5.7.8": Refusal.UNREACHABLE, "5.7.0": Refusal.REJECTED,
+    "5.7.8": Refusal.UNREACHABLE,
 }
 _OF_CODE = {
     523: Refusal.TOO_LARGE, 552: Refusal.TOO_LARGE, 530: Refusal.UNREACHABLE, 534: Refusal.UNREACHABLE,
