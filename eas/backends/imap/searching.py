@@ -34,7 +34,7 @@ MAX_HITS = 10_000
 #: Messages whose bodies are looked through in one command, which a server without an index reads from its disk: at 5 ms
 #: each, a third of the time after which it counts as lost.
 WINDOW = 2000
-#: Seconds after which no further bodies are looked through: phones do not wait much longer. Older mail is not found then.
+#: Seconds after which no further bodies are looked through: phones do not wait much longer. Older mail is not found.
 PATIENCE_SECONDS = 20.0
 
 
