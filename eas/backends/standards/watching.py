@@ -109,7 +109,7 @@ class Watching:
         if await session.notify():
             told.set()
         elif inbox:
-            await session.select(inbox, read_only=True)
+            await session.select(inbox)
         while True:
             async for names in session.idle(IDLE_SECONDS):
                 snapshot = await self.mailbox.snapshot()
