@@ -23,6 +23,7 @@ from eas.protocol.version import ACCOUNT_ONLY_WIPE, Version
 from eas.store import DEFAULT_POLICY, Assignee
 
 from . import policies as policy_files
+from .elsewhere import backends
 from .errors import Invalid, NotFound, Refused
 from .site import Site
 
@@ -76,13 +77,15 @@ async def add_user(
 
 
 async def users(site: Site) -> list[dict[str, Any]]:
+    known = await backends(site)
     async with _people(site) as people:
-        return [_account(found) for found in await people.users()]
+        return [_account(found, known) for found in await people.users()]
 
 
 async def user(site: Site, who: str) -> dict[str, Any]:
+    known = await backends(site)
     async with _people(site) as people:
-        return _account(await people.user(who))
+        return _account(await people.user(who), known)
 
 
 async def set_user(
@@ -135,12 +138,14 @@ async def remove_user(site: Site, who: str) -> None:
     await site.store.clear_policy(Assignee.USER, account.id)
 
 
-def _account(found: embedded.Account) -> dict[str, Any]:
+def _account(found: embedded.Account, backend_of: Mapping[str, str]) -> dict[str, Any]:
+    """`backend` names the other servers where the groupware is, "" for none."""
     return {
         "login": found.login, "domain": found.domain, "address": found.address, "aliases": list(found.aliases),
         **found.profile, "groups": list(found.groups), "enabled": found.enabled, "activesync": found.activesync,
-        "hidden": found.hidden, "zone": found.zone, "quota": found.quota, "used": found.used,
-        "picture_bytes": len(found.picture), "certificates": [_subject(der) for der in found.certificates],
+        "hidden": found.hidden, "backend": backend_of.get(found.id, ""), "zone": found.zone, "quota": found.quota,
+        "used": found.used, "picture_bytes": len(found.picture),
+        "certificates": [_subject(der) for der in found.certificates],
         "created": found.created.isoformat() if found.created else None, "id": found.id,
     }
 

@@ -11,6 +11,7 @@ from eas.backends.embedded.groupware import Ring
 from eas.backends.standards.accounts import StandardAccounts
 from eas.backends.standards.kept import MARK
 from eas.backends.standards.tenant import Tenant
+from eas.config import ConfigError
 from eas.push.watch import Watch
 
 if TYPE_CHECKING:
@@ -26,9 +27,17 @@ class Elsewhere:
     accounts: StandardAccounts | None = None
 
     def join(self, embedded: Embedded, default_domain: str, monotonic: Callable[[], float]) -> StandardAccounts:
+        """Raises ConfigError."""
         # Only where there are some: its libraries take as long to import as all the rest.
+        from eas.backends.ldap.directory import check_settings
         from eas.backends.standards.servers import StandardServers
 
+        for tenant in self.tenants:
+            try:
+                if tenant.ldap is not None:
+                    check_settings(tenant.ldap)
+            except ValueError as error:
+                raise ConfigError(f"backends.{tenant.name}.ldap: {error}") from None
         self.servers = StandardServers(embedded, monotonic=monotonic)
         self.accounts = StandardAccounts(
             self.tenants, self.servers, embedded.groupware, embedded.accounts, default_domain=default_domain,

@@ -24,6 +24,7 @@ PLACES: Mapping[str, str] = {
     "policy": "eas.cli.policies:app",
     "device": "eas.cli.devices:app",
     "deliver": "eas.cli.mail:deliver",
+    "doubtful": "eas.cli.mail:doubtful",
     "doctor": "eas.cli.doctor:doctor",
     "phone": "eas.client.phone_cli:app",
 }

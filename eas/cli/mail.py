@@ -1,4 +1,5 @@
-"""`eas deliver`: put a message into somebody's inbox, as a mail server would."""
+"""`eas deliver`: put a message into somebody's inbox, as a mail server would; `eas doubtful`: what may have gone out
+twice."""
 
 from __future__ import annotations
 
@@ -8,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from eas.admin import actions
+from eas.admin import actions, elsewhere
 
-from .frame import AsJson, ConfigFile, DataFolder, act, done, leave
+from .frame import AsJson, ConfigFile, DataFolder, act, done, leave, put_list
 
 
 def deliver(
@@ -28,3 +29,8 @@ def deliver(
         raise leave(f"{file}: {error.strerror}") from None
     rung = act(config, data, lambda site: actions.deliver(site, user, message, sender))
     done(f"delivered to {user}", as_json, user=user, server_told=rung)
+
+
+def doubtful(as_json: AsJson = False, config: ConfigFile = None, data: DataFolder = None) -> None:
+    """Messages that may have gone out twice: the answer of the mail server to the first try was lost."""
+    put_list(act(config, data, elsewhere.doubtful), ("at", "user", "subject", "message_id"), as_json)

@@ -77,7 +77,7 @@ def add(
 @app.command("list")
 def list_(as_json: AsJson = False, config: ConfigFile = None, data: DataFolder = None) -> None:
     """All users."""
-    put_list(act(config, data, actions.users), ("login", "address", "name", "title", "activesync"), as_json)
+    put_list(act(config, data, actions.users), ("login", "address", "name", "title", "backend", "activesync"), as_json)
 
 
 @app.command()

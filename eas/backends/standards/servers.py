@@ -9,9 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import timedelta
 
-from eas.backends.dav import rows
 from eas.backends.dav.books import CompanyBooks
 from eas.backends.dav.client import DavClients
 from eas.backends.dav.contacts import DavContacts
@@ -53,8 +51,6 @@ _TYPES_OF = {
 #: What no server has: kept here for everybody.
 _OURS = frozenset({FolderType.OUTBOX, FolderType.RECIPIENT_CACHE})
 
-#: How long after an appointment has gone its cancellation may come as mail: a device without a connection sends later.
-STOOD = timedelta(days=1)
 
 #: (setting, class) of what CalDAV and CardDAV may serve.
 _DAV_CLASSES = (
@@ -189,19 +185,7 @@ class StandardServers:
         async def sent(message_id: str) -> bool:
             return await _stands_in_sent(account, mailbox, pool, message_id)
 
-        async def schedules(uid: str) -> bool:
-            return await mailbox.schedules(uid) or await _stood(account, mailbox, uid)
-
-        return ScheduledOutbox(SmtpOutbox(account, sent), schedules)
-
-
-async def _stood(account: Account, mailbox: CombinedMailbox, uid: str) -> bool:
-    """Whether an appointment stood until lately in a calendar whose server tells the others of it. Devices that mail
-    cancellations themselves delete it first."""
-    standing = (await mailbox.snapshot()).standing.values()
-    numbers = [one.numbered.number for one in standing if one.folder.schedules and one.numbered is not None]
-    since = account.ground.now() - STOOD
-    return bool(numbers) and await account.ground.read(lambda c: rows.stood(c, numbers, uid, since))
+        return ScheduledOutbox(SmtpOutbox(account, sent), mailbox.schedules)
 
 
 async def _stands_in_sent(account: Account, mailbox: CombinedMailbox, pool: Pool, message_id: str) -> bool:
