@@ -24,6 +24,7 @@ _BLANKS = re.compile(rb"[ \t]*")
 _QUOTED = re.compile(rb'"((?:[^"\\\r\n\0]|\\["\\])*)"')
 _LITERAL = re.compile(rb"\{([0-9]{1,10})\+?\}\r\n")
 _ATOM = re.compile(rb"[!#-'*-\[\]-z|~]+")
+_PLAIN = re.compile(rb"[ !#-\[\]-~]*")
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 
 
@@ -156,8 +157,8 @@ def answer_of(line: tuple[Word, ...], before: list[tuple[Word, ...]]) -> Answer 
 
 
 def string(octets: bytes) -> bytes:
-    """As a client sends it: quoted where that can be without escapes (which timsieved does not undo), else as a literal
-    that needs no consent."""
-    if len(octets) <= 1024 and not re.search(rb'[\x00\r\n"\\]', octets):
+    """As a client sends it: quoted where that needs neither escapes nor UTF-8 (both of which timsieved misreads), else
+    as a literal that needs no consent."""
+    if len(octets) <= 1024 and _PLAIN.fullmatch(octets):
         return b'"' + octets + b'"'
     return b"{%d+}\r\n%b" % (len(octets), octets)
