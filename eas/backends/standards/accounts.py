@@ -130,6 +130,8 @@ class StandardAccounts:
     def _enter(self, user: User, who: Named) -> User:
         assert user.secret is not None
         account = Account(user=user, tenant=who.tenant, login=who.login, secret=user.secret, ground=self._ground)
+        if _enters_by_itself(who.tenant):  # then nobody's password is kept beyond the request
+            account = replace(account, user=replace(user, secret=None), secret=Secret(""))
         now = self._monotonic()
         self._entered[user.id] = (now, account)
         self._entered.move_to_end(user.id)
@@ -178,6 +180,12 @@ class StandardAccounts:
         if told is not None:
             name, addresses = told
             await self._ground.write(lambda tx: members.note_identities(tx, user_id, name, addresses))
+
+
+def _enters_by_itself(tenant: Tenant) -> bool:
+    """Whether the gateway needs no credentials of a user to look at what the servers have."""
+    by_imap = tenant.imap is None or bool(tenant.imap.master_user)
+    return by_imap and (tenant.dav is None or bool(tenant.dav.login))
 
 
 def _tidy(tx: Writing) -> None:
