@@ -12,6 +12,7 @@ from .model import Bad, Fetched, ImapError, No, Placed, Spans, Stored
 from .responses import UNTOLD, Found, Said, Untagged, section_name
 from .talk import Talk
 
+_MESSAGES_ALONE = {Fetched}
 #: Of COPYUID: more pairs than this are nobody's answer to a command of ours.
 _MAX_PLACED = 1_000_000
 
@@ -57,6 +58,8 @@ class Messages(Talk):
 
     def _hear(self, responses: Sequence[Untagged | bytes]) -> None:
         """What is no message: at once, since nobody may be there any more when the messages have been handed out."""
+        if set(map(type, responses)) == _MESSAGES_ALONE:
+            return
         for one in responses:
             if type(one) is not Fetched and not isinstance(one, bytes):
                 self.connection.heard(one, self.news)
