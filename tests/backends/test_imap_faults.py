@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from random import Random
 
 import pytest
 from imap_kit import Answer, Script, account_of, answering, fetched
@@ -201,6 +203,55 @@ async def test_a_slow_reader_makes_the_server_wait() -> None:
                 received += len(piece)
                 assert len(piece) <= 1 << 20
         assert received == 40_000_000
+
+
+_ANSWERS = {
+    b"SELECT": SELECTED + b"* OK [PERMANENTFLAGS (\\Seen \\*)] ok\r\n* VANISHED (EARLIER) 5:6\r\n",
+    b"FETCH": b'* 1 FETCH (UID 1 FLAGS (\\Seen) BODYSTRUCTURE ("text" "plain" NIL NIL NIL "7bit" 5 1) '
+              b"BODY[1] {5}\r\nHello)\r\n",
+    b"STORE": b"* 1 FETCH (UID 1 FLAGS (\\Seen) MODSEQ (9))\r\n%s OK [MODIFIED 2,3] done\r\n",
+    b"SEARCH": b'* ESEARCH (TAG "A9") UID ALL 1:5,9\r\n', b"COPY": b"%s OK [COPYUID 1 1:2 3:4] done\r\n",
+    b"LIST": b'* LIST (\\Noselect) "/" {3}\r\na&-\r\n* LIST () NIL "b"\r\n', b"STATUS": b"* STATUS x (MESSAGES 1)\r\n",
+    b"LSUB": b'* LSUB () "/" x\r\n', b"APPEND": b"+ go\r\n%s OK [APPENDUID 1 2] done\r\n",
+}
+_SPARKS = (
+    b"(", b")", b'"', b"{9}\r\n", b"\r\n", b"NIL", b"[", b"]", b"* ", b"A1 OK\r\n", b"-", b"\xff", b"+ \r\n", b"99999",
+)  # fmt: skip
+
+
+async def _everything(session: ImapSession) -> None:
+    """Each command once; refusals are answers."""
+    spans = ((1, 3),)
+    for command in (
+        lambda: session.select("x", Resync(uid_validity=1, modseq=2)), lambda: session.list(),
+        lambda: session.status("y"),
+        lambda: fetched(session, "FLAGS", "BODYSTRUCTURE", "BODY.PEEK[1]", spans=spans),
+        lambda: session.store(spans, "+FLAGS", ["\\Seen"], unchanged_since=1), lambda: session.search(["ALL"]),
+        lambda: session.copy(spans, "y"), lambda: session.append("y", b"x" * 5000), lambda: session.unselect(),
+    ):  # fmt: skip
+        with contextlib.suppress(No, Bad):
+            await command()
+
+
+@pytest.mark.parametrize("seed", range(30))
+async def test_damaged_answers_are_lost_or_taken_but_nothing_else(seed: int) -> None:
+    random = Random(seed)
+    answers: dict[bytes, Answer] = {}
+    for word, answer in _ANSWERS.items():
+        for _ in range(random.choice((0, 0, 1, 2))):
+            at = random.randrange(len(answer))
+            answer = answer[:at] + random.choice(_SPARKS) + answer[at + random.randrange(6) :]
+        answers[word] = answer
+    script = answering({**answers, b"ENABLE": b"* ENABLED QRESYNC\r\n"})
+    script.greeting = RICH.replace(b"UIDPLUS", b"UNSELECT") if seed % 2 else PLAIN
+    pool = ImapPool()
+    async with script.running(timeout_seconds=0.1) as server:
+        with contextlib.suppress(Lost):
+            async with pool.use(account_of(server, "anna", "x")) as session:
+                await _everything(session)
+        async with pool.use(account_of(server, "ben", "x")) as session:
+            await session.noop()
+    await pool.close()
 
 
 # --- What servers say
