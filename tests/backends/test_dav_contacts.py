@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from davhome import Home
@@ -101,6 +103,23 @@ async def test_a_server_that_is_away_leaves_what_is_known(home: Home) -> None:
     home.client.faults = {n: ("before", Unreachable("away")) for n in range(len(home.client.calls), 100)}
     [ann] = await contacts(home).search("ann", 10)
     assert (ann.address, ann.picture) == ("ann@example.org", b"")
+
+
+async def test_nobody_waits_for_a_server_that_hangs(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    await contacts(home).search("a", 10)
+    home.another_process()
+    monkeypatch.setattr("eas.backends.dav.contacts.PATIENCE_SECONDS", 0.1)
+
+    class Hanging:
+        def __getattr__(self, name: str) -> Any:
+            async def hang(*args: Any, **named: Any) -> None:
+                await asyncio.sleep(60)
+
+            return hang
+
+    people = DavContacts(home.account, Hanging(), [home.places["Contacts"]])  # type: ignore[arg-type]
+    async with asyncio.timeout(5):
+        assert addresses(list(await people.search("ann", 10))) == ["ann@example.org"]
 
 
 async def test_books_need_not_be_named_once_somebody_is_known_in_them(home: Home) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -17,7 +18,7 @@ from eas.engine.model import FolderType, Person
 from eas.items import contacts
 
 from .errors import translated
-from .index import Index
+from .index import Index, freshen
 from .model import Collections
 from .rows import Known
 
@@ -25,6 +26,8 @@ from .rows import Known
 MAX_FOUND = 1000
 #: Seconds that our rows may be behind when somebody is looked up: a device asks at every letter that is typed.
 FRESH_SECONDS = 60.0
+#: And that somebody waits for the server, once for our rows and once for photos.
+PATIENCE_SECONDS = 5.0
 
 
 class DavContacts:
@@ -64,11 +67,7 @@ class DavContacts:
         return {at.number: Index(self._account, self._client, at) for at in books}
 
     async def _found(self, indexes: Mapping[int, Index], which: ColumnElement[bool]) -> list[_Entry]:
-        for index in indexes.values():
-            try:
-                await index.refresh_if_older(FRESH_SECONDS)
-            except BackendError:
-                continue  # what was known stands in our rows
+        await freshen(indexes.values(), older=FRESH_SECONDS, patience=PATIENCE_SECONDS)
         return await self._account.ground.read(partial(self._rows, numbers=list(indexes), which=which))
 
     def _rows(self, connection: Connection, numbers: list[int], which: ColumnElement[bool]) -> list[_Entry]:
@@ -118,17 +117,18 @@ async def _cards(
             found[number, known.id] = data
         else:
             missing.setdefault(number, {})[index.href(known.name)] = known
-    for number, hrefs in missing.items():
-        index = indexes[number]
-        try:
-            with translated():
-                loaded = await index.client.multiget(index.collection, list(hrefs), kind=index.kind)
-        except BackendError:
-            continue
-        for one in loaded:
-            known = hrefs[one.href]
-            index.keep(known.name, one.etag, one.data)
-            found[number, known.id] = one.data
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            for number, hrefs in missing.items():
+                index = indexes[number]
+                with translated():
+                    loaded = await index.client.multiget(index.collection, list(hrefs), kind=index.kind)
+                for one in loaded:
+                    known = hrefs[one.href]
+                    index.keep(known.name, one.etag, one.data)
+                    found[number, known.id] = one.data
+    except (BackendError, TimeoutError):
+        return found
     return found
 
 

@@ -16,7 +16,7 @@ from functools import partial
 from eas.backends.embedded.codec import millis
 from eas.backends.embedded.prepare import Prepared, record
 from eas.backends.standards.ports import Account, Numbered
-from eas.engine.errors import FolderGone, NotAllowed
+from eas.engine.errors import BackendError, FolderGone, NotAllowed
 from eas.engine.model import Right
 
 from . import rows
@@ -169,3 +169,17 @@ class Index:
         self.require_readable()
         if self.place.right < Right.EDIT:
             raise NotAllowed(f"folder {self.at.number} is read-only")
+
+
+async def freshen(indexes: Iterable[Index], *, older: float, patience: float) -> None:
+    """Bring rows that are older than so many seconds up to the server's state, as far as that goes within `patience`
+    (seconds): whoever types a name waits for no server that hangs, and what was known stands in the rows."""
+    try:
+        async with asyncio.timeout(patience):
+            for index in indexes:
+                try:
+                    await index.refresh_if_older(older)
+                except FolderGone:
+                    continue
+    except (BackendError, TimeoutError):
+        return

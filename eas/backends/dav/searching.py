@@ -16,27 +16,25 @@ from eas.backends.embedded.prepare import folded
 from eas.backends.embedded.searching import MAX_WORD, MAX_WORDS
 from eas.backends.standards.ports import Account, Hit, Numbered
 from eas.backends.standards.tables import ObjectRow, PlaceRow
-from eas.engine.errors import BackendError
 from eas.engine.ports import MailQuery
 from eas.items import kql
 from eas.items.kql import Candidate
 
-from .index import Index
+from .index import Index, freshen
 from .model import Collections
 
 #: Seconds that our rows may be behind when somebody searches.
 FRESH_SECONDS = 30.0
+#: And that somebody waits for the server.
+PATIENCE_SECONDS = 10.0
 
 
 async def search(account: Account, client: Collections, query: MailQuery, within: Sequence[Numbered]) -> Sequence[Hit]:
     """All that matches in these places, newest first. A server that is away leaves what is known of it."""
     if query.conversation is not None or not within:
         return ()  # only mail has conversations
-    for at in within:
-        try:
-            await Index(account, client, at).refresh_if_older(FRESH_SECONDS)
-        except BackendError:
-            continue
+    indexes = [Index(account, client, at) for at in within]
+    await freshen(indexes, older=FRESH_SECONDS, patience=PATIENCE_SECONDS)
     classes = {at.number: at.place.item_class for at in within}
     return await account.ground.read(lambda connection: _hits(connection, account.user.id, query, classes))
 

@@ -31,7 +31,8 @@ class PlaceRow(Base):
 
     `epoch` counts the UIDVALIDITY values (`validity`) that the folder has had, from 1. `counter` counts changes in our
     own rows of the folder, `next_item` is the next id of an object; deletions up to `floor` have been forgotten.
-    `token` is how far our rows have followed the server (a sync-token, or a CTag with its kind before it).
+    `token` is how far our rows have followed the server (`dav.rows`: what a probe said, and what changes are asked for
+    with; there the counter goes with the clock).
     """
 
     __tablename__ = "std_place"
@@ -59,7 +60,8 @@ class PlaceRow(Base):
 class ObjectRow(Base):
     """One object of a DAV collection: its href, ETag, and what listings need of it (`until` as in `ports.Horizon`).
 
-    `name` is the name chosen for it by us, null for others. `version` is that of the feed: equal for equal ETags.
+    `href` is the last segment of it, unless it lies elsewhere. `version` is that of the feed: equal for equal ETags;
+    "" for what is no item of this place (a task in a collection that is shown as a calendar, too).
     `search` is folded text; `entries` is JSON of what the directory shows of a contact.
     """
 
