@@ -8,13 +8,24 @@ from typing import Any
 
 import pytest
 from elsewhere import FACTORIES as ELSEWHERE
-from worlds import FACTORIES, EmbeddedWorld, Factory, World, template
+from groupware.fixtures import ON_POSTGRESQL
+from groupware.postgresql import Postgresql
+from worlds import FACTORIES, EmbeddedWorld, Factory, World, ground, template, template_on
 
 EVERYWHERE = FACTORIES | ELSEWHERE
 
 
 @pytest.fixture(scope="session")
-def database_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def postgresql_template(postgresql: Postgresql) -> Postgresql:
+    """With a database to be copied for each test."""
+    template_on(postgresql)
+    return postgresql
+
+
+@pytest.fixture(scope="session")
+def database_template(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if ON_POSTGRESQL:
+        ground.server = request.getfixturevalue("postgresql_template")
     return template(tmp_path_factory.mktemp("template") / "groupware.db")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from groupware.dav import Answer, DavHost
 from sqlalchemy import insert, update
-from worlds import POSTGRESQL, EmbeddedWorld, _on_postgresql
+from worlds import EmbeddedWorld
 
 from eas.backends.dav import cache
 from eas.backends.dav.client import DavClients
@@ -65,7 +65,7 @@ class Home:
 
     @classmethod
     async def make(cls, server: Any, template: Path, folder: Path, *, who: str = "anna") -> Home:
-        world: Any = await (_on_postgresql if POSTGRESQL else EmbeddedWorld.make)(template, folder)
+        world = await EmbeddedWorld.make(template, folder)
         login, password = server.new_user()
         server = getattr(server, "dav", server)  # of a server that has mail as well
         clients = DavClients()

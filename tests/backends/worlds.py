@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,12 +10,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+from groupware.postgresql import Postgresql
 from sqlalchemy import Connection, create_engine, text
 
 from eas.backends.embedded import Embedded, Limits, open_embedded
 from eas.backends.embedded.accounts import find_login, load_user
 from eas.backends.embedded.outbox import Relay
 from eas.db import Base, Database
+from eas.db.migrations import migrate
 from eas.db.transactions import Transactions, transactions
 from eas.engine.model import Folder, FolderType, Right, User
 from eas.engine.ports import Directory, Feed, Mailbox, Outbox
@@ -59,11 +60,37 @@ def template(path: Path) -> Path:
     return path
 
 
-async def _populate(path: Path) -> None:
-    world = EmbeddedWorld.over(path)
+#: The database on PostgreSQL that is copied instead.
+TEMPLATE = "template_of_tests"
+
+
+def template_on(server: Postgresql) -> None:
+    """The same on PostgreSQL, by the migrations."""
+    asyncio.run(_populate_on(server.new_database(name=TEMPLATE)))
+
+
+async def _populate_on(url: str) -> None:
+    database = Database(url)
+    await migrate(database)
+    await database.close()
+    await _populate(Path(), url)
+
+
+async def _populate(path: Path, url: str = "") -> None:
+    world = EmbeddedWorld.over(path, url=url)
     for name in NAMES:
         await world.add(f"{name}@example.com", name=f"{name.title()} Example")
     await world.close()
+
+
+@dataclass
+class Ground:
+    """Where the databases of tests are: files of SQLite, unless `server` says otherwise."""
+
+    server: Postgresql | None = None
+
+
+ground = Ground()
 
 
 @dataclass
@@ -112,11 +139,16 @@ class EmbeddedWorld:
 
     @classmethod
     async def make(
-        cls, template: Path, folder: Path, relay: Relay | None = None, limits: Limits | None = None
+        cls, template: Path, folder: Path, relay: Relay | None = None, limits: Limits | None = None,
+        server: Postgresql | None = None,
     ) -> EmbeddedWorld:
-        path = folder / "groupware.db"
-        shutil.copy(template, path)
-        world = cls.over(path, relay, limits)
+        """On `server`, or where all tests are to be."""
+        path, url, server = folder / "groupware.db", "", server or ground.server
+        if server is None:
+            shutil.copy(template, path)
+        else:
+            url = server.new_database(TEMPLATE)
+        world = cls.over(path, relay, limits, url)
         for name in NAMES:
             await world.know(name)
         return world
@@ -172,18 +204,8 @@ class EmbeddedWorld:
         await self.database.close()
 
 
-#: The URL of an empty database of PostgreSQL (postgresql+asyncpg://...), to test there too. All in it is deleted.
-POSTGRESQL = os.environ.get("TEST_POSTGRESQL", "")
-
-
-async def _on_postgresql(template: Path, folder: Path) -> World:
-    world = EmbeddedWorld.over(folder / "none", url=POSTGRESQL)
-    async with world.database.write() as connection:
-        await connection.run_sync(Base.metadata.drop_all)
-        await connection.run_sync(Base.metadata.create_all)
-    for name in NAMES:
-        await world.add(f"{name}@example.com", name=f"{name.title()} Example")
-    return world
+async def _on_postgresql(template: Path, folder: Path, server: Postgresql) -> World:
+    return await EmbeddedWorld.make(template, folder, server=server)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,9 +218,10 @@ class Factory:
     lacks: Mapping[str, str] = field(default_factory=dict)
 
 
-FACTORIES: dict[str, Factory] = {"embedded": Factory(make=EmbeddedWorld.make)}
-if POSTGRESQL:
-    FACTORIES["embedded on PostgreSQL"] = Factory(make=_on_postgresql)
+FACTORIES: dict[str, Factory] = {
+    "embedded": Factory(make=EmbeddedWorld.make),
+    "embedded on PostgreSQL": Factory(make=_on_postgresql, servers=("postgresql_template",)),
+}
 
 
 # --- Things to store --------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import pytest
 from .authority import authority
 from .cyrus import Cyrus
 from .dovecot import Dovecot, Flavour
+from .postgresql import Postgresql
 from .radicale import Radicale
 from .slapd import Slapd
 from .smtp import Sink
@@ -23,7 +24,12 @@ from .xandikos import Xandikos
 
 NAMES = frozenset({
     "dovecot", "dovecot_condstore", "dovecot_plain", "cyrus", "radicale", "xandikos", "slapd", "mail_sink",
+    "postgresql",
 })
+
+
+#: Whether every test that can has its database on PostgreSQL.
+ON_POSTGRESQL = bool(os.environ.get("EAS_TEST_POSTGRESQL"))
 
 
 class _Runs(Protocol):
@@ -98,6 +104,11 @@ def xandikos() -> Iterator[Xandikos]:
 @pytest.fixture(scope="session")
 def slapd() -> Iterator[Slapd]:
     yield from run(Slapd)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    yield from run(Postgresql)
 
 
 @pytest.fixture(scope="session")
