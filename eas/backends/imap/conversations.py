@@ -165,7 +165,8 @@ async def redirect(inbox: Reach, resolve: Resolve) -> int:
     rules = await ground.look(lambda c: _rules(c, inbox.user_id))
     if not rules:
         return 0
-    async with inbox.selected() as (session, _):
+    async with inbox.selected(fresh=False) as (session, _):
+        await inbox.sync(session)  # what has come a moment ago, too: the listing that follows sees it
         new = await _claimed(inbox, session)
         come = await _read(session, new)
     moved = 0
