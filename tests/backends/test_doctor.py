@@ -21,7 +21,7 @@ from groupware.slapd import READER, READER_PASSWORD, Slapd
 from groupware.smtp import HANG, Sink, Stage
 from serving import free_port
 from typer.testing import CliRunner
-from worlds import EmbeddedWorld
+from worlds import EmbeddedWorld, card
 
 from eas.admin.doctor import Finding, Patient, Verdict, examine
 from eas.admin.doctor import imap as imap_checks
@@ -434,6 +434,20 @@ async def test_an_empty_dav_user(embedded: EmbeddedWorld, radicale: Radicale) ->
     found = await look(embedded, login, password, dav=DavServer(url=radicale.url))
     assert found["DAV", "contacts"].verdict is Verdict.WARN
     assert found["DAV", "a write and a delete of contacts"].verdict is Verdict.OK
+
+
+async def test_the_companys_address_book(embedded: EmbeddedWorld, radicale: Radicale) -> None:
+    login, password = radicale.new_user("dora")
+
+    async def address_list(url: str) -> Finding:
+        dav = DavServer(url=radicale.url, addressbook_url=url)
+        return (await look(embedded, login, password, dav=dav, directory=Provider.CARDDAV))["DAV", "address list"]
+
+    assert (await address_list("")).verdict is Verdict.FAIL
+    assert (await address_list(f"{radicale.url}{login}/nothing-there/")).verdict is Verdict.FAIL
+    assert (await address_list(f"{radicale.url}{login}/contacts/")).verdict is Verdict.WARN
+    radicale.put(f"{login}/contacts/one.vcf", login, card("Emil", "emil@example.com"))
+    assert (await address_list(f"{radicale.url}{login}/contacts/")).said == "1 cards"
 
 
 # --- The gateway itself -----------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 
 from eas.backends.dav.client import DavClient, DavClients
+from eas.backends.dav.hrefs import split
 from eas.backends.dav.model import CollectionInfo, DavError, LoginRefused, Principal, Refused
 from eas.backends.standards.ports import Account
 from eas.backends.standards.tenant import DavServer, Provider, Tenant
@@ -41,6 +42,8 @@ async def look(notes: Notes, server: DavServer, tenant: Tenant, account: Account
             return
         notes.ok("login", f"as {server.login or account.login}")
         await _found(notes, server, tenant, client, principal)
+        if tenant.directory is Provider.CARDDAV:
+            await _company(notes, client)
     finally:
         await clients.close()
 
@@ -64,6 +67,24 @@ async def _found(notes: Notes, server: DavServer, tenant: Tenant, client: DavCli
             await _collections(notes, client, kind, homes[kind])
     if wanted["calendar"]:
         _schedules(notes, server, principal)
+
+
+async def _company(notes: Notes, client: DavClient) -> None:
+    """The company's address book."""
+    if not client.company:
+        notes.fail("address list", "`addressbook_url` is not set", "There is no address list.",
+                   "Name the company's address book as `addressbook_url`.")
+        return
+    async with notes.attempt(
+        "address list", "There is no address list.", "Look at `addressbook_url`, and at who may read that collection."
+    ):
+        origin, path = split(client.company)
+        book = client.company if origin != split(client.start)[0] else path
+        cards = (await client.changes(book, "", kind="addressbook")).changed
+        if cards:
+            notes.ok("address list", f"{len(cards):,} cards")
+        else:
+            notes.warn("address list", "the address book is empty", "Nobody is found.")
 
 
 def _schedules(notes: Notes, server: DavServer, principal: Principal) -> None:
