@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import imaplib
-import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from groupware.dovecot import Dovecot
+from mailfeed import ALL, SERVERS, TEXT, Other, changes, chosen, feed_of, one, uid
 from mailhome import MailHome, mail_home
-from worlds import alternative, letter
+from worlds import letter
 
 from eas.backends.imap.feed import ImapFeed
-from eas.backends.imap.loading import PREFIX
 from eas.backends.standards.ports import Numbered
 from eas.engine.errors import FolderGone, ItemGone, NoSpace, NotAllowed, TooLarge, Unavailable, VersionConflict
 from eas.engine.model import FolderType, Right
-from eas.engine.ports import Chosen, Delta, Horizon
-from eas.items.body import BodyPreference, BodyType, Wanted
-from eas.items.native import FollowUp, ItemId, Mail, MailFlags
+from eas.engine.ports import Horizon
+from eas.items.native import FollowUp, Mail, MailFlags
 
 pytestmark = pytest.mark.server
-
-ALL = Horizon()
-TEXT = Wanted(preferences=(BodyPreference(type=BodyType.TEXT, truncation_size=500),))
-SERVERS = ("dovecot", "dovecot_condstore", "dovecot_plain", "cyrus")
 
 
 @pytest.fixture(params=SERVERS)
@@ -43,57 +36,6 @@ async def home(request: pytest.FixtureRequest, database_template: Path, tmp_path
 async def dove(dovecot: Any, database_template: Path, tmp_path: Path) -> AsyncIterator[MailHome]:
     async with mail_home(dovecot, database_template, tmp_path) as made:
         yield made
-
-
-async def feed_of(home: MailHome, which: str | FolderType = FolderType.INBOX) -> ImapFeed:
-    return ImapFeed(home.account, home.pool, await home.at(which), home.resolve)
-
-
-def chosen(name: str) -> Chosen:
-    return Chosen(name=name)
-
-
-async def one(feed: ImapFeed, id: ItemId, wanted: Wanted | None = None) -> Mail:
-    [mail] = [mail async for mail in feed.fetch([id], wanted)]
-    assert isinstance(mail, Mail)
-    return mail
-
-
-class Other:
-    """Another mail program, in one folder."""
-
-    def __init__(self, home: MailHome, folder: str = "INBOX") -> None:
-        self._home, self._folder = home, folder
-
-    def do(self, *commands: str, folder: str = "") -> list[Any]:
-        """UID commands: "STORE 1 +FLAGS (\\Seen)"; others as they are after "!"."""
-        said = []
-        with self._home.server.imap(self._home.login, folder or self._folder) as client:
-            for text in commands:
-                if text.startswith("!"):
-                    name, *rest = text[1:].split(" ")
-                    status, data = getattr(client, name.lower())(*rest)
-                else:
-                    name, rest_text = text.split(" ", 1)
-                    status, data = client.uid(name, rest_text)
-                assert status == "OK", (text, data)
-                said.append(data)
-        return said
-
-    def flags(self, uid: int) -> set[str]:
-        [[line]] = self.do(f"FETCH {uid} (FLAGS)")
-        return {flag.decode() for flag in imaplib.ParseFlags(line)} - {"\\Recent"}
-
-
-def uid(id: ItemId) -> int:
-    return id & 0xFFFF_FFFF
-
-
-async def changes(feed: ImapFeed, since: Delta, horizon: Horizon = ALL) -> Delta:
-    delta = await feed.delta(since.token, horizon)
-    again = await feed.delta(delta.token, horizon)
-    assert (again.token, dict(again.touched), list(again.gone), again.complete) == (delta.token, {}, [], False)
-    return delta
 
 
 # --- Changes from the other side --------------------------------------------------------------------------------------
@@ -263,155 +205,6 @@ async def test_a_deleted_mailbox_is_a_folder_that_is_gone(home: MailHome) -> Non
         [mail async for mail in feed.fetch([1 << 32 | 1], None)]
 
 
-# --- By date ----------------------------------------------------------------------------------------------------------
-
-
-def append_at(home: MailHome, at: datetime, subject: str, headers: tuple[str, ...] = ()) -> None:
-    with home.server.imap(home.login) as client:
-        date = imaplib.Time2Internaldate(at)
-        raw = letter(subject, message_id=f"{subject}@x", headers=headers)
-        assert client.append("INBOX", "", date, raw)[0] == "OK"
-
-
-async def test_the_horizon_is_exact_to_the_second(home: MailHome) -> None:
-    edge = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
-    ages = {"old": -40 * 86400, "before": -1, "at": 0, "after": 1, "day": 86400, "new": 9 * 86400}
-    for name, seconds in ages.items():
-        append_at(home, edge + timedelta(seconds=seconds), name)
-    feed, horizon = await feed_of(home), Horizon(edge=edge)
-    ids = dict(zip(ages, sorted((await feed.delta(None, ALL)).touched), strict=True))
-    within = {ids["after"], ids["day"], ids["new"]}
-    first = await feed.delta(None, horizon)
-    assert first.touched.keys() == within
-    look = await (await feed_of(home)).look([*ids.values(), 12345], horizon)
-    assert look.versions.keys() == within
-    assert look.outside == set(ids.values()) - within
-    crossed = await feed.crossed(edge - timedelta(days=1), edge + timedelta(seconds=1))
-    assert set(crossed) == {ids["before"], ids["at"], ids["after"]}
-    assert set(await feed.crossed(edge + timedelta(days=1), edge + timedelta(days=9))) == {ids["new"]}
-
-    Other(home).do("STORE 1:* +FLAGS (\\Seen)")
-    delta = await changes(feed, first, horizon)
-    assert dict(delta.touched) == dict.fromkeys(within, "r")
-    assert delta.complete or set(delta.outside) == set(ids.values()) - within
-
-
-async def test_conversations_draw_older_mail_in(dove: MailHome) -> None:
-    edge = datetime(2026, 11, 10, tzinfo=UTC)
-    append_at(dove, edge - timedelta(days=9), "root")
-    append_at(dove, edge - timedelta(days=8), "alone")
-    append_at(dove, edge + timedelta(days=1), "answer", ("References: <root@x>",))
-    feed, horizon = await feed_of(dove), Horizon(edge=edge, conversations=True)
-    root, alone, answer = sorted((await feed.delta(None, ALL)).touched)
-    first = await feed.delta(None, horizon)
-    assert first.touched.keys() == {root, answer}
-    for looking in (feed, await feed_of(dove)):
-        look = await looking.look([root, alone, answer], horizon)
-        assert (look.versions.keys(), look.outside, look.drawn) == ({root, answer}, {alone}, {root})
-    append_at(dove, edge + timedelta(days=2), "late", ("References: <alone@x>",))
-    delta = await changes(feed, first, horizon)
-    late = max(delta.touched)
-    assert delta.touched.keys() == {alone, late}
-    Other(dove).do(f"STORE {uid(root)} +FLAGS (\\Seen)")
-    again = await changes(feed, delta, horizon)
-    assert dict(again.touched) == {root: "r"}
-
-
-# --- Loading ----------------------------------------------------------------------------------------------------------
-
-
-def large(text_size: int, header: int = 0, order: str = "text first") -> bytes:
-    """Text "1" and an attachment "2" of 200,000 octets, or the other way round."""
-    text = b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + b"wort " * (text_size // 5) + b"\r\n"
-    attachment = (
-        b"Content-Type: application/pdf; name=a.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-        + b"QUJDREVGR0hJSktM" * 12_500 + b"\r\n"
-    )
-    parts = (text, attachment) if order == "text first" else (attachment, text)
-    more = b"".join(b"X-%d: %s\r\n" % (n, b"a" * 900) for n in range(header // 900))
-    return (
-        b"From: a@example.com\r\nSubject: large\r\nMessage-ID: <l@x>\r\n" + more
-        + b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=bound\r\n\r\n"
-        + b"".join(b"--bound\r\n" + part for part in parts) + b"--bound--\r\n"
-    )
-
-
-@pytest.mark.parametrize(("raw", "section", "fetches"), [
-    (large(2000), "1", 1), (large(2000, order="text last"), "2", 2), (large(100_000), "1", 1),
-    (large(2000, header=2 * PREFIX), "1", 2),
-])
-async def test_of_a_large_message_only_the_text_is_loaded(
-    dove: MailHome, raw: bytes, section: str, fetches: int
-) -> None:
-    dove.append("INBOX", raw)
-    feed = await feed_of(dove)
-    await dove.pool.drop(dove.account)
-    with dove.server.commands(dove.login) as commands:
-        [id] = (await feed.delta(None, ALL)).touched
-        mail = await one(feed, id, TEXT)
-        await dove.pool.drop(dove.account)
-        await dove.pool.close()
-    assert mail.sections.keys() == {section}
-    assert mail.sections[section].startswith(b"wort wort")
-    assert mail.header == raw[: raw.index(b"\r\n\r\n") + 4]
-    assert mail.size == len(raw)
-    assert mail.structure is not None
-    assert [part.type for part in mail.structure.children] in (
-        ["text/plain", "application/pdf"], ["application/pdf", "text/plain"]
-    )
-    told = [line for line in commands if "BODY.PEEK[" in line]
-    assert len(told) == fetches, commands
-    assert not any("BODY.PEEK[]>" in line or "BODY.PEEK[])" in line for line in told)
-
-
-async def test_a_whole_message_is_loaded_when_it_is_wanted(home: MailHome) -> None:
-    raws = [large(2000), alternative("b", "<p>small</p>")]
-    home.append("INBOX", *raws)
-    feed = await feed_of(home)
-    ids = sorted((await feed.delta(None, ALL)).touched)
-    mime = Wanted(preferences=(BodyPreference(type=BodyType.MIME),), mime_support=2)
-    loaded = [mail async for mail in feed.fetch(ids[::-1], mime)]
-    assert [mail.sections[""] for mail in loaded if isinstance(mail, Mail)] == raws[::-1]
-
-
-async def test_small_and_large_messages_come_alike(home: MailHome) -> None:
-    """The same tree and sections, whoever has parsed the message."""
-    home.append("INBOX", large(2000))
-    feed = await feed_of(home)
-    [id] = (await feed.delta(None, ALL)).touched
-    from eas.items import mimescan
-
-    mine, theirs = mimescan.structure(large(2000)), (await one(feed, id, TEXT)).structure
-    assert theirs is not None
-    for ours, told in zip(mine.children, theirs.children, strict=True):
-        assert (ours.section, ours.type, ours.size, ours.encoding, ours.filename) == (
-            told.section, told.type, told.size, told.encoding, told.filename
-        )
-
-
-@pytest.mark.parametrize("section", ["7", "1.1", "0", "HEADER", "1]<0.1> FLAGS", "x" * 5000, "1.MIME", "TEXT", "3.2.1"])
-async def test_a_part_that_is_none_is_gone(home: MailHome, section: str) -> None:
-    home.append("INBOX", large(100))
-    feed = await feed_of(home)
-    [id] = (await feed.delta(None, ALL)).touched
-    with pytest.raises(ItemGone):
-        [piece async for piece in feed.part(id, section)]
-
-
-async def test_a_part_streams_in_pieces(home: MailHome, monkeypatch: pytest.MonkeyPatch) -> None:
-    from eas.backends.imap import feed as module
-
-    monkeypatch.setattr(module, "PIECE", 7000)
-    raw = large(50_000)
-    home.append("INBOX", raw)
-    feed = await feed_of(home)
-    [id] = (await feed.delta(None, ALL)).touched
-    assert b"".join([piece async for piece in feed.part(id, "")]) == raw
-    pieces = [piece async for piece in feed.part(id, "2")]
-    assert b"".join(pieces) == b"QUJDREVGR0hJSktM" * 12_500
-    assert max(map(len, pieces)) <= 7000
-
-
 # --- Writes -----------------------------------------------------------------------------------------------------------
 
 
@@ -573,75 +366,3 @@ async def test_no_news_and_one_message_take_three_commands_at_most(dove: MailHom
             told = dove.server.traffic(dove.login)[before:]
             mine = [line for line in told if not line.split(" ")[1].startswith(("LIST", "NAMESPACE"))]
             assert 2 <= len(mine) <= 4, mine  # the first of them was for no news
-
-
-# --- UIDVALIDITY ------------------------------------------------------------------------------------------------------
-
-
-def made_anew(home: MailHome, folder: str) -> None:
-    """All messages in a mailbox of a new UIDVALIDITY, under other UIDs, as after a move to another server."""
-    with home.server.imap(home.login, folder) as client:
-        found = []
-        for number in client.search(None, "ALL")[1][0].split():
-            [(line, raw), *_] = client.fetch(number, "(INTERNALDATE FLAGS BODY.PEEK[])")[1]
-            flags = " ".join(flag.decode() for flag in imaplib.ParseFlags(line) if flag != b"\\Recent")
-            found.append((raw, f"({flags})", imaplib.Internaldate2tuple(line)))
-        client.close()
-        assert client.delete(f'"{folder}"')[0] == "OK"
-        time.sleep(1.1)  # the new value is the time in some servers
-        assert client.create(f'"{folder}"')[0] == "OK"
-        client.append(f'"{folder}"', "", None, letter("first of all"))
-        for raw, text, at in found[::-1]:
-            assert at is not None
-            assert client.append(f'"{folder}"', text, imaplib.Time2Internaldate(at), raw)[0] == "OK"
-
-
-async def test_under_a_new_uidvalidity_devices_keep_their_ids(home: MailHome) -> None:
-    place = await home.make("Work")
-    home.append(place.locator, *(letter(str(n), message_id=f"{n}@x") for n in range(4)))
-    with home.server.imap(home.login) as client:
-        for _ in range(2):
-            client.append(f'"{place.locator}"', "", '"21-Nov-2026 08:00:00 +0000"', letter("twin"))
-    feed = await feed_of(home, place.locator)
-    first = await feed.delta(None, ALL)
-    ids = sorted(first.touched)
-    due = FollowUp(status=2, subject="call")
-    await feed.set_flags(ids[1], MailFlags(follow_up=due))
-    handed = {mail.id: mail async for mail in feed.fetch(ids, TEXT) if isinstance(mail, Mail)}
-    token = (await feed.delta(None, ALL)).token
-    made_anew(home, place.locator)
-    await home.pool.drop(home.account)
-
-    now = await (await feed_of(home, place.locator)).delta(token, ALL)
-    assert now.complete
-    kept = ids[:4]
-    assert {id: now.touched.get(id) for id in kept} == {id: handed[id].version for id in kept}
-    new = now.touched.keys() - set(kept)
-    assert len(new) == 3
-    assert not new & set(ids)
-    assert min(new) > max(ids)
-    fresh = await feed_of(home, place.locator)
-    loaded = {mail.id: mail async for mail in fresh.fetch(ids, TEXT) if isinstance(mail, Mail)}
-    assert loaded.keys() == set(kept)
-    assert all(loaded[id].header == handed[id].header and loaded[id].flags == handed[id].flags for id in kept)
-
-    with pytest.raises(ItemGone):
-        await fresh.delete(ids[4])
-    await fresh.set_flags(ids[0], MailFlags(read=True))
-    delta = await changes(fresh, now)
-    assert dict(delta.touched) == {ids[0]: "r"}
-    await fresh.delete(ids[2])
-    assert set((await changes(fresh, delta)).gone) == {ids[2]}
-
-
-async def test_no_write_goes_to_a_uid_of_another_epoch(dove: MailHome) -> None:
-    place = await dove.make("Work")
-    dove.append(place.locator, letter("one", message_id="1@x"))
-    feed = await feed_of(dove, place.locator)
-    [id] = (await feed.delta(None, ALL)).touched
-    made_anew(dove, place.locator)  # it was never handed out, so that nobody knows it again
-    await dove.pool.drop(dove.account)
-    for write in (feed.delete(id), feed.set_flags(id, MailFlags(read=True))):
-        with pytest.raises(ItemGone):
-            await write
-    assert set((await feed.delta(None, ALL)).touched.values()) == {"u"}

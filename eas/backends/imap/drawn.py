@@ -41,6 +41,6 @@ async def conversations(reach: Reach, session: Session, state: State) -> dict[in
     unknown = spans.without(present, spans.of(known))
     if unknown:
         found = await epochs.printed(session, unknown)
-        await ground.transactions.write(lambda c: prints.keep(c, number, state.epoch, found), lasting=False)
+        await reach.keep_prints(state.epoch, found)
         known |= {one.uid: one for one in found}
     return {uid: known[uid].conversation for uid in spans.numbers(present) if uid in known}

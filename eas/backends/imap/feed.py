@@ -173,8 +173,7 @@ class ImapFeed:
         made = [one.print for one in group if one.fetched.uid in lacking and one.header]
         fresh = [one for one in made if one is not None]
         if fresh:
-            # To wait for the disk is not worth it: at worst a message is sent again under a new UIDVALIDITY.
-            await self._ground.transactions.write(lambda c: prints.keep(c, number, epoch, fresh), lasting=False)
+            await self._reach.keep_prints(epoch, fresh)
 
     async def part(self, id: ItemId, section: str) -> AsyncIterator[bytes]:
         if not _SECTION.fullmatch(section):

@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from hashlib import blake2b
 
+from sqlalchemy.exc import IntegrityError
+
 from eas.backends.embedded.codec import millis
 from eas.backends.embedded.groupware import Writing
 from eas.engine.errors import Unavailable
@@ -145,7 +147,11 @@ async def _locked(lock: asyncio.Lock) -> AsyncIterator[None]:
 
 
 async def begin(reach: Reach, name: str, sought: Sought, old: int = 0) -> None:
-    await reach.account.ground.write(lambda tx: rows.begin_put(tx, reach.number, name, sought.dump(), old))
+    """Raises Unavailable if another node has begun the same just now."""
+    try:
+        await reach.account.ground.write(lambda tx: rows.begin_put(tx, reach.number, name, sought.dump(), old))
+    except IntegrityError as error:
+        raise Unavailable("somebody else is putting the same message there") from error
 
 
 async def settle(reach: Reach, name: str, id: ItemId) -> None:

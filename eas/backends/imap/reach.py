@@ -10,19 +10,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from sqlalchemy.exc import IntegrityError
 
 from eas.backends.standards.ports import Account, Numbered
 from eas.engine.errors import FolderGone, NotAllowed, Unavailable
 from eas.engine.model import Right
 
-from . import epochs, rows
+from . import epochs, prints, rows
 from .errors import translated
 from .model import ImapError, Lost, No, Pool, Selected, Session
+from .prints import Print
 from .rows import State
 
 R = TypeVar("R")
@@ -167,6 +170,14 @@ class Reach:
             if state.validity == selected.uid_validity:
                 return state
             return await epochs.begin(self.account.ground, self.user_id, self.number, session, selected)
+
+    async def keep_prints(self, epoch: int, found: Sequence[Print]) -> None:
+        """To wait for the disk is not worth it, nor to try again where another node has just written the same row: at
+        worst a message is sent again under a new UIDVALIDITY."""
+        with suppress(IntegrityError):
+            await self.account.ground.transactions.write(
+                lambda c: prints.keep(c, self.number, epoch, found), lasting=False
+            )
 
     def heard(self, session: Session | None = None) -> None:
         """`session`: over which something was learned; None: something was written."""
