@@ -144,13 +144,18 @@ class Versions:
         """`notes` by item id, as stored."""
         self._notes = notes
         self._found: dict[tuple[frozenset[str], str, int], ItemVersion] = {}
+        self._seen: dict[tuple[frozenset[str], str], MailFlags] = {}
 
     def of(self, id: int, flags: frozenset[str], content: int = 0) -> ItemVersion:
         key = (flags, self._notes.get(id, ""), content)
         found = self._found.get(key)
         if found is None:
-            found = self._found[key] = version(seen(flags, load_flags(key[1])), content)
+            found = self._found[key] = version(self.flags(id, flags), content)
         return found
 
     def flags(self, id: int, flags: frozenset[str]) -> MailFlags:
-        return seen(flags, load_flags(self._notes.get(id, "")))
+        key = (flags, self._notes.get(id, ""))
+        found = self._seen.get(key)
+        if found is None:
+            found = self._seen[key] = seen(flags, load_flags(key[1]))
+        return found

@@ -20,8 +20,8 @@ from .prints import Print
 
 #: Octets of a message that are fetched before it is known what is wanted of it: most mail without attachments fits.
 PREFIX = 32 << 10
-#: Messages of one FETCH; with PREFIX that bounds what is held at a time to 2 MiB.
-BATCH = 64
+#: Messages of one FETCH: a usual window. With PREFIX that bounds what is held at a time to 3 MiB.
+BATCH = 100
 #: Octets of sections that are fetched together, beside the beginnings.
 _TOGETHER = 4 << 20
 _HEADER = f"BODY.PEEK[HEADER]<0.{mimescan.MAX_HEADER + 1}>"
