@@ -272,6 +272,16 @@ async def test_rules_that_were_edited_elsewhere_get_ours_again(office: Office, w
     assert script.without_blocks(changed) == b"keep;\r\n"
 
 
+async def test_what_is_over_is_not_put_back(pigeonhole: Office) -> None:
+    value = replace(ON, state=2, end=datetime(2026, 11, 20, tzinfo=UTC))  # the world's clock is a day later
+    await pigeonhole.puts("mine", USERS)
+    await pigeonhole.vacation.write(value)
+    assert await pigeonhole.vacation.read() == value
+    await pigeonhole.puts("mine", USERS)
+    assert (await pigeonhole.vacation.read()).state == 0
+    assert (await pigeonhole.scripts())["mine"] == USERS
+
+
 async def test_edits_beside_ours_stay(office: Office, way: str) -> None:
     await office.puts("mine", USERS)
     await office.vacation.write(ON)

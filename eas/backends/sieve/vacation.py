@@ -112,6 +112,8 @@ class SieveVacation:
         any more removes our script, or makes none active."""
         if present.users is None or ("include" in session.extensions and present.own is None):
             return False
+        if kept.state == 2 and kept.end is not None and kept.end <= self._account.ground.now():
+            return False
         try:
             await self._apply(session, present, kept)
         except (No, NotAllowed) as error:
@@ -226,6 +228,7 @@ def _kept(connection: Connection, user_id: str) -> OutOfOffice:
 
 
 def _keep(tx: Writing, user_id: str, value: OutOfOffice) -> None:
+    tx.one_at_a_time(user_id)
     values = {"value": dump_out_of_office(value), "at": millis(tx.now)}
     change = update(KeptRow).where(KeptRow.user_id == user_id, KeptRow.name == _KEPT).values(**values)
     if tx.connection.execute(change).rowcount == 0:
