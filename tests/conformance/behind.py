@@ -44,7 +44,7 @@ PERSON: Mapping[str, Any] = {
 
 @dataclass(kw_only=True)
 class Behind:
-    """`dav` is None where calendars and contacts are kept in the gateway."""
+    """`dav` is None where calendars and contacts are kept in the gateway. `more` are settings over the usual ones."""
 
     mail: Dovecot | Cyrus
     sink: Sink
@@ -63,7 +63,7 @@ class Behind:
         return Login(user=login, password=password, address=login)
 
     def settings(self, data: Path) -> dict[str, Any]:
-        made = backend(self.mail, self.sink, dav=self.dav, directory=self.directory, **self.more)
+        made = {**backend(self.mail, self.sink, dav=self.dav, directory=self.directory), **self.more}
         return {"data": data, "domain": DOMAIN, "backends": {"tests": made}}
 
     def dav_side(self) -> DavHost:

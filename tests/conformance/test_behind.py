@@ -76,7 +76,9 @@ def set_of(name: str, server: Any) -> Behind:
         case "plain+xandikos":
             poor: Dovecot = server("dovecot_plain")
             xandikos: Xandikos = server("xandikos")
-            return Behind(mail=poor, sink=sink, dav=xandikos, directory=directory)
+            # It says that it schedules, but has no way to send mail here.
+            dav = {"url": xandikos.url, "ca_file": xandikos.ca_file, "schedules": "no"}
+            return Behind(mail=poor, sink=sink, dav=xandikos, directory=directory, more={"dav": dav})
         case _:
             dovecot: Dovecot = server("dovecot")
             radicale: Radicale = server("radicale")

@@ -14,6 +14,8 @@ from .process import DOMAIN, HOST
 
 #: Users of several test processes at one server would have the same names otherwise.
 _RUN = os.getpid()
+#: Of all servers together: somebody of one may become known to another.
+_NUMBERS = itertools.count(1)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -21,11 +23,10 @@ class Users:
     """Makes (login, password) pairs that were never used before and remembers them."""
 
     passwords: dict[str, str] = field(default_factory=dict)
-    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def invent(self, name: str = "") -> tuple[str, str]:
         """`name` is the beginning of the local part; without, "user"."""
-        number = next(self.numbers)
+        number = next(_NUMBERS)
         login = f"{name or 'user'}-{_RUN}-{number}@{DOMAIN}"
         self.passwords[login] = f"secret {number}"
         return login, self.passwords[login]
