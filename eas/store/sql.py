@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import IntegrityError
 
+from eas.db.failures import FAILURES, failure_of, reason
 from eas.db.transactions import Transactions
 from eas.engine.errors import Contended, Unavailable
 from eas.engine.keys import Held
@@ -64,8 +64,10 @@ def _now() -> datetime:
 def _reachable() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeout, OSError) as error:
-        raise Unavailable(f"database: {getattr(error, 'orig', None) or error}") from error
+    except FAILURES as error:
+        if failure_of(error) is None:
+            raise
+        raise Unavailable(f"database: {reason(error)}") from error
 
 
 class SqlStateStore:

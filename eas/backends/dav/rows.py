@@ -152,7 +152,7 @@ def plan(
 _PLACE = select(PlaceRow.counter, PlaceRow.floor, PlaceRow.token).where(
     PlaceRow.number == bindparam("number"), PlaceRow.user_id == bindparam("user"), PlaceRow.present.is_(True)
 )
-_LOCKED = _PLACE.with_for_update()
+_LOCKED = _PLACE.with_for_update(key_share=True)
 _KNOWN = (ObjectRow.id, ObjectRow.href.label("name"), ObjectRow.etag, ObjectRow.version, ObjectRow.modseq)
 
 
@@ -271,7 +271,8 @@ def forget_gone(tx: Writing) -> None:
     """Drop deletions that are so old that no device asks for them any more."""
     old = millis(tx.now - TOMBSTONES_KEPT)
     last = select(GoneRow.number, func.max(GoneRow.modseq)).where(GoneRow.at < old).group_by(GoneRow.number)
-    for number, modseq in tx.connection.execute(last).all():
+    # In one order everywhere, as in `moved`.
+    for number, modseq in sorted(map(tuple, tx.connection.execute(last))):
         # A token from before these deletions now gives the whole listing.
         tx.connection.execute(update(PlaceRow).where(PlaceRow.number == number).values(floor=modseq))
     tx.connection.execute(delete(GoneRow).where(GoneRow.at < old))

@@ -148,7 +148,7 @@ def audience_of(connection: Connection, user: User, sender: str, default_domain:
 def _first_today(tx: Writing, user_id: str, sender: str) -> bool:
     values = {"user_id": user_id, "sender": folded(sender)[:320], "day": f"{tx.now:%Y-%m-%d}"}
     # The user's row is locked, so that of two messages at a time one is answered.
-    tx.connection.execute(select(UserRow.id).where(UserRow.id == user_id).with_for_update())
+    tx.one_at_a_time(user_id)
     before = select(AutoRepliedRow.day).filter_by(**values)
     if tx.connection.execute(before).first() is not None:
         return False

@@ -17,14 +17,14 @@ from eas.engine.model import CollectionId, FolderType
 from . import items
 from .access import seen_own
 from .groupware import Writing
-from .tables import ContentRow, ConversationRuleRow, FolderRow, ItemRow, UserRow
+from .tables import ContentRow, ConversationRuleRow, FolderRow, ItemRow
 
 
 def move(tx: Writing, user_id: str, conversation: bytes, to: CollectionId, always: bool) -> int:
     """All messages of a conversation, from all folders of the user but that of what was sent; how many were not there
     yet. Raises ItemGone (no such conversation), FolderGone, NotAllowed (no folder of mail, or not the user's own)."""
     # One at a time for a user: two moves of one conversation would else meet in its folders in two orders.
-    tx.connection.execute(select(UserRow.id).where(UserRow.id == user_id).with_for_update())
+    tx.one_at_a_time(user_id)
     destination = seen_own(tx.connection, user_id, to)
     if destination is None:
         raise FolderGone(to)

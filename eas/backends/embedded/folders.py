@@ -14,7 +14,7 @@ from eas.items.markup import clean
 from . import items
 from .access import CLASS_OF_TYPE, ROOT, USER_TYPES, Seen, seen
 from .groupware import Writing
-from .tables import ContentRow, FolderRow, ItemRow, UserRow
+from .tables import ContentRow, FolderRow, ItemRow
 
 #: What a new user has: name and type, in the order in which phones show them.
 SPECIAL = (
@@ -172,7 +172,7 @@ def _name(name: str) -> str:
 
 def _lock(tx: Writing, owner: str) -> None:
     """One writer at a time changes the folders of a user."""
-    tx.connection.execute(select(UserRow.id).where(UserRow.id == owner).with_for_update())
+    tx.one_at_a_time(owner)
 
 
 def _own(tx: Writing, user_id: str, id: CollectionId) -> Seen:

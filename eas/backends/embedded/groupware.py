@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, bindparam, exc, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
+from eas.db.failures import FAILURES, Failure, failure_of, reason
 from eas.db.transactions import Transactions
 from eas.engine.errors import FolderGone, NoSpace, Unavailable
 
@@ -86,13 +87,13 @@ def _storage() -> Iterator[None]:
     """The database's own failures in the words of the ports. A violated constraint stays what it is: ours."""
     try:
         yield
-    except exc.TimeoutError as error:  # no free connection
-        raise Unavailable("the database is busy") from error
-    except (exc.OperationalError, exc.InterfaceError, OSError) as error:
-        reason = str(getattr(error, "orig", None) or error)
-        if "full" in reason:
+    except FAILURES as error:
+        failure = failure_of(error)
+        if failure is None:
+            raise
+        if failure is Failure.FULL:
             raise NoSpace("the disk is full") from error
-        raise Unavailable(f"the database failed: {reason}") from error
+        raise Unavailable(f"the database failed: {reason(error)}") from error
 
 
 #: Made once: to put a statement together costs more than SQLite takes to run it.
@@ -112,6 +113,12 @@ class Writing:
     now: datetime
     touched: dict[str, set[str]] = field(default_factory=dict)
     watchers: dict[int, set[str]] = field(default_factory=dict)
+
+    def one_at_a_time(self, user_id: str) -> None:
+        """Of all transactions that ask for it, one of a user until the commit: so that two do not both find nothing
+        and insert. Asked for before anything else is locked; rows that only refer to the user do not wait."""
+        statement = select(UserRow.id).where(UserRow.id == user_id).with_for_update(key_share=True)
+        self.connection.execute(statement)
 
     def touch(self, user_id: str, collection: str) -> None:
         self.touched.setdefault(user_id, set()).add(collection)

@@ -19,7 +19,7 @@ from eas.engine.errors import BackendError, Refusal, Undeliverable
 
 from .codec import millis
 from .groupware import Groupware, Writing
-from .tables import SubmittedRow, UserRow
+from .tables import SubmittedRow
 
 log = structlog.get_logger("eas.outbox")
 
@@ -119,8 +119,7 @@ def forget_submissions(tx: Writing, before: int) -> None:
 
 def _take(tx: Writing, user_id: str, key: str, holder: str) -> Claim | None:
     """None while somebody else holds it."""
-    # One claim of a user at a time, so that two do not both find nothing and insert.
-    tx.connection.execute(select(UserRow.id).where(UserRow.id == user_id).with_for_update())
+    tx.one_at_a_time(user_id)
     now = millis(tx.now)
     row = tx.connection.execute(
         select(SubmittedRow.done, SubmittedRow.at)

@@ -14,7 +14,6 @@ import structlog
 from sqlalchemy import Connection, delete, insert, select, update
 
 from eas.backends.embedded.groupware import Writing
-from eas.backends.embedded.tables import UserRow
 from eas.backends.standards.ports import Account, Numbered
 from eas.backends.standards.tables import KeptRow, MovedConversationRow
 from eas.engine.errors import BackendError, ItemGone, Unavailable
@@ -134,7 +133,7 @@ def _set_rule(
     tx: Writing, user_id: str, conversation: bytes, number: int | None, looked: tuple[int, int] | None
 ) -> None:
     """In the place of any other. The first rule says where looking begins; before, nothing was looked at."""
-    _lock(tx, user_id)
+    tx.one_at_a_time(user_id)
     first = not _rules(tx.connection, user_id)
     tx.connection.execute(
         delete(MovedConversationRow).where(
@@ -209,7 +208,7 @@ async def _claimed(inbox: Reach, session: Session) -> Spans:
         return ()
 
     def claim(tx: Writing) -> bool:
-        _lock(tx, inbox.user_id)
+        tx.one_at_a_time(inbox.user_id)
         if tx.connection.execute(statement).scalar_one_or_none() != before:
             return False
         if before is None:
@@ -220,7 +219,3 @@ async def _claimed(inbox: Reach, session: Session) -> Spans:
 
     return newest(new, MAX_READ) if await inbox.account.ground.write(claim) else ()
 
-
-def _lock(tx: Writing, user_id: str) -> None:
-    """One at a time for a user."""
-    tx.connection.execute(select(UserRow.id).where(UserRow.id == user_id).with_for_update())

@@ -26,8 +26,10 @@ INBOX = "INBOX"
 INBOX_NAME = "Inbox"
 #: Characters of a folder's name. [MS-ASCMD] DisplayName (FolderCreate) has at most 256.
 MAX_NAME = 256
-#: Characters of a whole mailbox name: what a locator may have. Servers end before (Dovecot 4096 octets, Cyrus 490).
+#: Characters of a whole mailbox name: what a locator may have. Cyrus ends at 490 octets.
 MAX_LOCATOR = 1024
+#: Octets of one in UTF-8: what PostgreSQL takes into an index (a third of a page of 8 KB), with a user and a source.
+MAX_LOCATOR_OCTETS = 2048
 #: Folders that are shown: a phone that is sent more than some thousand does not get through them. The user's own first.
 MAX_PLACES = 2000
 
@@ -103,9 +105,14 @@ def locator_of(layout: Layout, parent: Place | None, name: str) -> str:
     if layout.delimiter and layout.delimiter in stripped:
         raise NotAllowed(f"{layout.delimiter!r} in a folder's name")
     locator = layout.above(parent) + stripped
-    if len(locator) > MAX_LOCATOR:
+    if not _has_room(locator):
         raise NotAllowed("the names of a folder and those above it are too long")
     return locator
+
+
+def _has_room(name: str) -> bool:
+    """For a whole mailbox name among our rows."""
+    return len(name) <= MAX_LOCATOR and len(name.encode("utf-8", "surrogatepass")) <= MAX_LOCATOR_OCTETS
 
 
 def parent_locator(layout: Layout, locator: str) -> str:
@@ -162,7 +169,7 @@ def _homes(layout: Layout, listed: Iterable[Listed]) -> Iterator[tuple[Listed, _
     seen = set[str]()
     for one in listed:
         name = canonical(one.name)
-        if name in seen or not name or len(name) > MAX_LOCATOR:
+        if name in seen or not name or not _has_room(name):
             continue
         seen.add(name)
         home = _home(layout, name)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from eas.backends.standards.tables import PrintsRow
+from eas.backends.standards.tables import PlaceRow, PrintsRow
 from eas.items import headers
 from eas.items.conversation import conversation_of
 
@@ -110,7 +110,8 @@ def missing(connection: Connection, number: int, epoch: int, uids: Collection[in
 
 
 def keep(connection: Connection, number: int, epoch: int, prints: Collection[Print]) -> None:
-    """In a transaction that writes. What is kept already is left as it is."""
+    """In a transaction that writes. What is kept already is left as it is. One at a time writes those of a mailbox."""
+    connection.execute(select(PlaceRow.number).where(PlaceRow.number == number).with_for_update(key_share=True))
     rows = _rows(connection, number, epoch, [one.uid for one in prints])
     for first, some in divided(sorted(rows), prints).items():
         data = rows[first] if first is not None else b""

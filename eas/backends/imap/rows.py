@@ -73,7 +73,7 @@ def raise_counter(tx: Writing, user_id: str, number: int) -> int:
 
 def lock(tx: Writing, user_id: str, number: int) -> State:
     """Keep other writers out of a place until the commit, without counting a change. Raises FolderGone."""
-    statement = select(PlaceRow.number).where(PlaceRow.number == number).with_for_update()
+    statement = select(PlaceRow.number).where(PlaceRow.number == number).with_for_update(key_share=True)
     tx.connection.execute(statement).one_or_none()
     return state(tx.connection, user_id, number)
 

@@ -205,6 +205,7 @@ async def _keep(ground: Groupware, user_id: str, source: str, places: Sequence[P
     key = {"user_id": user_id, "name": f"places:{source}"}
 
     def work(tx: Writing) -> None:
+        tx.one_at_a_time(user_id)
         tx.connection.execute(delete(KeptRow).filter_by(**key))
         tx.connection.execute(insert(KeptRow).values(**key, value=value, at=0))
 

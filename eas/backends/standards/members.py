@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from secrets import token_hex
 
 from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from eas.backends.embedded import folders
 from eas.backends.embedded.codec import millis
@@ -24,6 +25,10 @@ from .tables import KeptRow, MemberRow
 
 #: Other addresses of a user that are remembered: what a person has, not a machine.
 MAX_ADDRESSES = 100
+#: Characters of one: RFC 5321 4.5.3.1 has no longer ones, nor has the table.
+MAX_ADDRESS = 320
+#: Several devices of a new user may come at once, to several processes.
+TRIES = 3
 #: How a user's names and other addresses are kept (KeptRow).
 IDENTITIES = "identities"
 
@@ -49,6 +54,11 @@ async def join(ground: Groupware, named: Named, types: Iterable[FolderType]) -> 
         folders.ensure(tx, user_id, frozenset(types))
         return user_id
 
+    for _ in range(TRIES - 1):
+        try:
+            return await ground.write(work)
+        except IntegrityError:
+            continue  # another device of the user has just come through another process: now the member is there
     return await ground.write(work)
 
 
@@ -74,6 +84,8 @@ def _take(tx: Writing, user_id: str, addresses: Sequence[str]) -> None:
     """Those that nobody has yet."""
     for address in addresses[:MAX_ADDRESSES]:
         key = folded(address)
+        if len(key) > MAX_ADDRESS:
+            continue
         if tx.connection.execute(select(AddressRow.address).where(AddressRow.address == key)).first() is None:
             tx.connection.execute(insert(AddressRow).values(address=key, user_id=user_id))
 
@@ -87,7 +99,9 @@ def identities_at(connection: Connection, user_id: str) -> int:
 
 
 def note_identities(tx: Writing, user_id: str, name: str, addresses: Sequence[str]) -> None:
-    """What the servers say of a user: a name ("" for none), and all addresses."""
+    """What the servers say of a user: a name ("" for none), and all addresses. Raises IntegrityError where another
+    process gives one of them to somebody in the same moment."""
+    tx.one_at_a_time(user_id)
     key = {"user_id": user_id, "name": IDENTITIES}
     values = {"value": json.dumps(list(addresses)), "at": millis(tx.now)}
     changed = tx.connection.execute(update(KeptRow).filter_by(**key).values(**values))

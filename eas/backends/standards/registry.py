@@ -70,7 +70,8 @@ async def numbered(ground: Groupware, user_id: str, source: str, places: Sequenc
 
 
 def _follow(tx: Writing, user_id: str, source: str, places: Sequence[Place]) -> list[Row]:
-    # Read again: somebody else may have written meanwhile. Two that insert the same meet at the unique locator.
+    # Read again: somebody else may have written meanwhile.
+    tx.one_at_a_time(user_id)
     rows = _rows(tx.connection, user_id, source, lock=True)
     todo = plan(rows, places)
     for number in todo.gone:
@@ -86,7 +87,10 @@ def _rows(connection: Connection, user_id: str, source: str, *, lock: bool = Fal
     statement = select(PlaceRow.number, PlaceRow.locator, PlaceRow.mark, PlaceRow.present).where(
         PlaceRow.user_id == user_id, PlaceRow.source == source
     )
-    found = connection.execute(statement.with_for_update() if lock else statement)
+    # Locked in one order everywhere, as in `dav.rows.moved`.
+    found = connection.execute(
+        statement.order_by(PlaceRow.number).with_for_update(key_share=True) if lock else statement
+    )
     return [Row(row.number, row.locator, row.mark, row.present) for row in found]
 
 
@@ -129,6 +133,7 @@ def begun(connection: Connection, user_id: str, chosen: str) -> Begun | None:
 def begin(tx: Writing, user_id: str, source: str, locator: str, chosen: str) -> Begun:
     """Write down that it will be made. A row of a folder that was there before is not the new one's: what devices know
     of that one must not become this one."""
+    tx.one_at_a_time(user_id)
     tx.connection.execute(
         delete(PlaceRow).where(
             PlaceRow.user_id == user_id, PlaceRow.source == source, PlaceRow.locator == locator,
@@ -152,6 +157,7 @@ def give_up(tx: Writing, number: int) -> None:
 
 def renamed(tx: Writing, user_id: str, source: str, locators: Sequence[tuple[str, str]]) -> None:
     """Old locator -> new one. Rows of folders that once had the new names make way."""
+    tx.one_at_a_time(user_id)
     rows = {row.locator: row for row in _rows(tx.connection, user_id, source, lock=True)}
     moving = {rows[old].number: new for old, new in locators if old in rows}
     for new in moving.values():

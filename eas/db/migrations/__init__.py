@@ -17,9 +17,10 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import OperationalError
 
 from eas.db import Database
+from eas.db.failures import FAILURES, reason
 
 #: Names our lock among PostgreSQL's advisory locks: "eas" in ASCII.
 LOCK = 0x656173
@@ -50,21 +51,21 @@ async def migrate(database: Database) -> None:
     """Create or alter the tables as far as needed, in one transaction.
 
     Any number of processes may do so at the same time: one does, the others wait and find it done. Raises
-    MigrationError if the database was made by a newer version, or stays locked.
+    MigrationError if the database was made by a newer version, stays locked, or cannot be reached.
     """
     for left in reversed(range(TRIES)):
         try:
             async with database.write() as connection:
                 await connection.run_sync(_upgrade)
             return
-        except OperationalError as error:
+        except FAILURES as error:
             if not left or not _is_locked(error):
-                raise MigrationError(f"database: {error.orig}") from error
+                raise MigrationError(f"database: {reason(error)}") from error
         await asyncio.sleep(1 + random.random())
 
 
-def _is_locked(error: DBAPIError) -> bool:
-    return "locked" in str(error.orig)
+def _is_locked(error: Exception) -> bool:
+    return isinstance(error, OperationalError) and "locked" in reason(error)
 
 
 def _upgrade(connection: Connection) -> None:
