@@ -14,7 +14,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from eas.backends.standards.tables import PlaceRow, PrintsRow
 from eas.items import headers
@@ -109,6 +109,16 @@ def missing(connection: Connection, number: int, epoch: int, uids: Collection[in
     return left
 
 
+_INSERT = insert(PrintsRow)
+_UPDATE = (
+    update(PrintsRow).where(
+        PrintsRow.number == bindparam("in_number"), PrintsRow.epoch == bindparam("in_epoch"),
+        PrintsRow.first_uid == bindparam("first"),
+    )
+    .values(data=bindparam("records"))
+)
+
+
 def keep(connection: Connection, number: int, epoch: int, prints: Collection[Print]) -> None:
     """In a transaction that writes. What is kept already is left as it is. One at a time writes those of a mailbox."""
     connection.execute(select(PlaceRow.number).where(PlaceRow.number == number).with_for_update(key_share=True))
@@ -118,31 +128,30 @@ def keep(connection: Connection, number: int, epoch: int, prints: Collection[Pri
         fresh = merged(data, some)
         if fresh == [data]:
             continue
-        where = (PrintsRow.number == number, PrintsRow.epoch == epoch)
         if first is not None:
-            connection.execute(update(PrintsRow).where(*where, PrintsRow.first_uid == first).values(data=fresh[0]))
+            values = {"in_number": number, "in_epoch": epoch, "first": first, "records": fresh[0]}
+            connection.execute(_UPDATE, values)
             fresh = fresh[1:]
         for more in fresh:
-            key = {"number": number, "epoch": epoch, "first_uid": first_uid(more)}
-            connection.execute(insert(PrintsRow).values(**key, data=more))
+            values = {"number": number, "epoch": epoch, "first_uid": first_uid(more), "data": more}
+            connection.execute(_INSERT, values)
 
 
 def drop(connection: Connection, number: int, epoch: int) -> None:
     connection.execute(delete(PrintsRow).where(PrintsRow.number == number, PrintsRow.epoch == epoch))
 
 
+#: Made once, as every message that is handed out asks this: to put it together costs more than the database takes.
+_MINE = (PrintsRow.number == bindparam("number"), PrintsRow.epoch == bindparam("epoch"))
+_LOWEST = select(func.max(PrintsRow.first_uid)).where(*_MINE, PrintsRow.first_uid <= bindparam("low")).scalar_subquery()
+_BETWEEN = select(PrintsRow.first_uid, PrintsRow.data).where(
+    *_MINE, PrintsRow.first_uid >= func.coalesce(_LOWEST, 0), PrintsRow.first_uid <= bindparam("high")
+)
+
+
 def _rows(connection: Connection, number: int, epoch: int, uids: Collection[int]) -> dict[int, bytes]:
     """First UID -> records, of the rows that these UIDs belong to."""
     if not uids:
         return {}
-    where = (PrintsRow.number == number, PrintsRow.epoch == epoch)
-    below = (
-        select(PrintsRow.first_uid).where(*where, PrintsRow.first_uid <= min(uids))
-        .order_by(PrintsRow.first_uid.desc()).limit(1)
-    )
-    lowest = connection.execute(below).scalar_one_or_none() or 0
-    statement = (
-        select(PrintsRow.first_uid, PrintsRow.data)
-        .where(*where, PrintsRow.first_uid >= lowest, PrintsRow.first_uid <= max(uids))
-    )
-    return dict(connection.execute(statement).all())
+    values = {"number": number, "epoch": epoch, "low": min(uids), "high": max(uids)}
+    return dict(connection.execute(_BETWEEN, values).all())

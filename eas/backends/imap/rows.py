@@ -184,12 +184,15 @@ def message_digest(message_id: bytes) -> str:
     return blake2b(message_id, digest_size=16).hexdigest() if message_id else ""
 
 
+_NOTES = select(NoteRow.id, NoteRow.data).where(NoteRow.number == bindparam("number"), NoteRow.data != "")
+_NOTES_OF = _NOTES.where(NoteRow.id.in_(bindparam("ids", expanding=True)))
+
+
 def notes(connection: Connection, number: int, ids: Collection[ItemId] | None = None) -> dict[ItemId, str]:
     """The texts of the notes of these messages, or of all."""
-    statement = select(NoteRow.id, NoteRow.data).where(NoteRow.number == number, NoteRow.data != "")
     if ids is None or len(ids) > BATCH:
-        return dict(connection.execute(statement).all())
-    return dict(connection.execute(statement.where(NoteRow.id.in_(ids))).all()) if ids else {}
+        return dict(connection.execute(_NOTES, {"number": number}).all())
+    return dict(connection.execute(_NOTES_OF, {"number": number, "ids": list(ids)}).all()) if ids else {}
 
 
 def changed_notes(connection: Connection, number: int, since: int) -> list[ItemId]:
