@@ -234,7 +234,10 @@ async def a_digit_for_each_half_hour_from_the_start(lab: Lab) -> None:
         (at(11), at(11, 30), "0"),
     )
     async with appointments(lab, lab.other, *rows):
-        assert await merged(lab, at(8), at(12)) == "10203000"
+        morning = await merged(lab, at(8), at(12))
+        if morning == "20202000":
+            raise Inapplicable("when others are free is all that the server tells of them")
+        assert morning == "10203000"
         assert await merged(lab, at(7, 45), at(9, 45)) == "1122", "counted from the start that was asked"
         assert await merged(lab, at(9, 29, 59), at(10)) == "20", "ends inside a second of the interval"
         assert await merged(lab, at(9, 30), at(10)) == "0"

@@ -7,7 +7,7 @@ import base64
 from datetime import UTC, datetime, timedelta
 
 from lab import ALL, BEFORE_16, FROM_14, FROM_14_1, FROM_16, Lab, case
-from meeting_kit import Person, compact, dashed, find, local, text
+from meeting_kit import Person, compact, dashed, find, local, needs_looking_after, text
 
 from eas.protocol.wbxml import Element
 
@@ -132,7 +132,8 @@ async def the_kind_of_message_is_not_tracked(lab: Lab) -> None:
 
 @case("MS-ASEMAIL", "R1070", FROM_14_1)
 async def an_invitation_that_was_overtaken(lab: Lab) -> None:
-    """On a device that sees the older one after the newer one came."""
+    """On a device that sees the older one after the newer one came: which is newer is seen in the calendar."""
+    await needs_looking_after(lab)
     post, uid = await Post.between(lab), lab.unique("uid")
     first = text(await post.item(uid=uid), "Subject") or ""
     second = text(await post.item(uid=uid, sequence=1), "Subject") or ""
