@@ -47,7 +47,7 @@ class Elsewhere:
         return self.accounts
 
     def watch_of(self, user_id: str) -> Watch | None:
-        account = self.accounts.present(user_id) if self.accounts is not None else None
+        account = self.accounts.welcome(user_id) if self.accounts is not None else None
         return self.servers.watch(account) if account is not None and self.servers is not None else None
 
     def rung(self, ring: Ring) -> Ring:

@@ -159,6 +159,11 @@ class Backend(Part):
     tasks: Literal["caldav", "embedded", "none"] = Field("embedded", description="Where tasks are.")
     notes: Literal["caldav", "imap", "embedded", "none"] = Field("embedded", description="Where notes are.")
     directory: Literal["ldap", "carddav", "embedded", "none"] = Field("none", description="The company's address list.")
+    poll_seconds: int = Field(
+        20, ge=1, le=3600,
+        description="While a device waits, folders of which their server tells nothing by itself are looked at so "
+        "often, and less often while nothing happens.",
+    )
     imap: Imap | None = Field(None, description="The IMAP server.")
     smtp: Smtp | None = Field(None, description="The submission server.")
     dav: Dav | None = Field(None, description="The CalDAV and CardDAV server.")

@@ -12,10 +12,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from .collection import has_news
-from .errors import CollectionGone, FolderGone
+from .errors import CollectionGone, FolderGone, Unavailable
 from .hierarchy import ROOT, is_stale
 from .model import CollectionId
 from .session import Session
+
+#: What could not be looked at, its server being away, is looked at again after so long. The device waits on: if it were
+#: answered it would come again at once.
+AWAY_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,16 +35,24 @@ class Waited:
 async def wait_for_news(
     session: Session, collections: Collection[CollectionId], timeout_seconds: float
 ) -> Waited:
+    """Raises Unavailable if it cannot be told how things stand at first; later that is waited for as well."""
     listening = session.bell.listen(session.user.id, session.device.id, (ROOT, *collections))
     deadline = session.clock.monotonic() + timeout_seconds
-    look: Collection[CollectionId] = (ROOT, *collections)
+    look: frozenset[CollectionId] = frozenset((ROOT, *collections))
+    begun = False
     try:
         while True:
-            found = await _probe(session, [id for id in collections if id in look], ROOT in look)
+            try:
+                found, look = await _probe(session, [id for id in collections if id in look], ROOT in look), frozenset()
+                begun = True
+            except Unavailable:
+                if not begun:
+                    raise
+                found = Waited()
             left = deadline - session.clock.monotonic()
             if found.changed or found.hierarchy or left <= 0:
                 return found
-            look = await listening.wait(left)
+            look |= await listening.wait(min(left, AWAY_SECONDS) if look else left)
             if listening.ended:
                 return Waited(ended=True)
             if not look:
@@ -53,6 +65,8 @@ async def _probe(session: Session, collections: Collection[CollectionId], hierar
     if hierarchy and await is_stale(session):
         return Waited(hierarchy=True)
     try:
+        if len(collections) > 1:
+            await session.mailbox.foresee(collections)
         return Waited(changed=tuple([id for id in collections if await has_news(session, id)]))
     except (CollectionGone, FolderGone):
         return Waited(hierarchy=True)

@@ -20,7 +20,7 @@ _NOTHING: frozenset[CollectionId] = frozenset()
 class LocalListening:
     """One subscription of one device. The waits of a user form a chain, which is shorter to store than a dictionary."""
 
-    __slots__ = ("_bell", "_collections", "_ended", "_future", "_rung", "device_id", "next", "user_id")
+    __slots__ = ("_bell", "_ended", "_future", "_rung", "collections", "device_id", "next", "user_id")
 
     def __init__(
         self, bell: LocalBell | None, user_id: str, device_id: str, collections: Collection[CollectionId]
@@ -30,7 +30,7 @@ class LocalListening:
         self.user_id = user_id
         self.device_id = device_id
         self.next: LocalListening | None = None
-        self._collections = tuple(collections)
+        self.collections = tuple(collections)
         self._rung = _NOTHING
         self._future: asyncio.Future[None] | None = None
         self._ended = bell is None
@@ -55,7 +55,7 @@ class LocalListening:
 
     def ring(self, collections: Collection[CollectionId]) -> None:
         """Several rings before the waiter runs are one to it."""
-        heard = [id for id in self._collections if id in collections]
+        heard = [id for id in self.collections if id in collections]
         if heard:
             self._rung = self._rung.union(heard)
             self._wake()
@@ -94,6 +94,10 @@ class LocalBell:
     def waits(self, user_id: str) -> bool:
         """Whether any device of a user is subscribed."""
         return user_id in self._first
+
+    def wanted(self, user_id: str) -> frozenset[CollectionId]:
+        """What the devices of a user are subscribed to."""
+        return _NOTHING.union(*(listening.collections for listening in self._of_user(user_id)))
 
     def ring(self, user_id: str, collections: Collection[CollectionId], by_device: str = "") -> None:
         """`by_device` is not looked at: what a device changed may be news to a second program under the same id."""

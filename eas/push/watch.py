@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -22,18 +23,20 @@ log = structlog.get_logger("eas.watch")
 
 #: How long a watch goes on when nobody waits any more: a device that was answered asks again in a moment.
 LINGER_SECONDS = 90.0
-#: How often it is looked whether anybody still waits.
-CHECK_SECONDS = 15.0
 #: Between two tries of a watch that failed: the first, and the longest.
 RETRY_SECONDS = (2.0, 120.0)
+#: Of the linger time: how often it is looked whether anybody still waits.
+CHECK_SHARE = 1 / 6
 
 Ring = Callable[[Collection[CollectionId]], None]
+Wanted = Callable[[], Collection[CollectionId]]
 
 
 class Watch(Protocol):
-    async def run(self, ring: Ring) -> None:
-        """Ring whatever may have changed, beginning with everything, since something may have before. Until cancelled;
-        raises BackendError when it cannot go on, and is run again after a while."""
+    async def run(self, ring: Ring, wanted: Wanted) -> None:
+        """Ring what may have changed since this began; that includes everything that may have before it was known how
+        things stood. `wanted()` are the collections that somebody waits for just now. Until cancelled; raises
+        BackendError when it cannot go on, and another one is run after a while."""
         ...
 
 
@@ -42,10 +45,11 @@ WatchOf = Callable[[str], Watch | None]
 
 
 class WatchedBell(LocalBell):
-    """A bell that has the users who wait watched."""
+    """A bell that has the users who wait watched. `linger_seconds` and `retry_seconds` as the constants above."""
 
     def __init__(self, watch_of: WatchOf, rng: random.Random | None = None) -> None:
         super().__init__()
+        self.linger_seconds, self.retry_seconds = LINGER_SECONDS, RETRY_SECONDS
         self._watch_of, self._random = watch_of, rng or random.Random()
         self._watches: dict[str, asyncio.Task[None]] = {}
 
@@ -56,12 +60,8 @@ class WatchedBell(LocalBell):
 
     def listen(self, user_id: str, device_id: str, collections: Collection[CollectionId]) -> LocalListening:
         listening = super().listen(user_id, device_id, collections)
-        if not listening.ended and user_id not in self._watches:
-            watch = self._watch_of(user_id)
-            if watch is not None:
-                task = asyncio.get_running_loop().create_task(self._run(user_id, watch))
-                self._watches[user_id] = task
-                task.add_done_callback(lambda _: self._watches.pop(user_id, None))
+        if not listening.ended:
+            self._begin(user_id)
         return listening
 
     def stop(self) -> None:
@@ -73,28 +73,48 @@ class WatchedBell(LocalBell):
         """After `stop`: the watches have let go of their connections."""
         await asyncio.gather(*self._watches.values(), return_exceptions=True)
 
-    async def _run(self, user_id: str, watch: Watch) -> None:
-        watching = asyncio.create_task(self._watch(user_id, watch))
-        unwanted = 0.0
+    def _begin(self, user_id: str) -> None:
+        if user_id not in self._watches and self._watch_of(user_id) is not None:
+            task = asyncio.get_running_loop().create_task(self._run(user_id))
+            self._watches[user_id] = task
+            task.add_done_callback(partial(self._ended, user_id))
+
+    def _ended(self, user_id: str, task: asyncio.Task[None]) -> None:
+        self._watches.pop(user_id, None)
+        # Somebody may have begun to wait while the watch was ending.
+        if not task.cancelled() and self.waits(user_id):
+            self._begin(user_id)
+
+    async def _run(self, user_id: str) -> None:
+        watching = asyncio.create_task(self._watch(user_id))
+        unwanted, step = 0.0, self.linger_seconds * CHECK_SHARE
         try:
-            while unwanted < LINGER_SECONDS and not watching.done():
-                await asyncio.wait((watching,), timeout=CHECK_SECONDS)
-                unwanted = 0.0 if self.waits(user_id) else unwanted + CHECK_SECONDS
+            while unwanted < self.linger_seconds and not watching.done():
+                await asyncio.wait((watching,), timeout=step)
+                unwanted = 0.0 if self.waits(user_id) else unwanted + step
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
 
-    async def _watch(self, user_id: str, watch: Watch) -> None:
-        first, longest = RETRY_SECONDS
-        pause = first
-        while True:
-            began = asyncio.get_running_loop().time()
+    async def _watch(self, user_id: str) -> None:
+        """Until it is not known any more how to look: the user's credentials were refused, or they have not come in for
+        hours. Then those who wait are answered, and come again."""
+        first, longest = self.retry_seconds
+        pause, loop = first, asyncio.get_running_loop()
+        while (watch := self._watch_of(user_id)) is not None:
+            began = loop.time()
             try:
-                await watch.run(lambda collections: self.ring(user_id, collections))
+                await watch.run(partial(self.ring, user_id), partial(self.wanted, user_id))
             except BackendError as error:
                 log.info("a watch is tried again", user=user_id, seconds=round(pause), reason=str(error))
-            if asyncio.get_running_loop().time() - began > longest:
+            except Exception as error:  # a fault of ours must not keep news from those who wait
+                log.error("a watch failed", user=user_id, exc_info=error)
+            if self._watch_of(user_id) is None:
+                break
+            if loop.time() - began > longest:
                 pause = first  # it has worked for a while
             # With jitter, so that a server that comes back is not met by everybody at once.
             await asyncio.sleep(pause * (0.5 + self._random.random()))
             pause = min(2 * pause, longest)
+        for listening in list(self._of_user(user_id)):
+            listening.end()

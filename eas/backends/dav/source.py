@@ -10,11 +10,10 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
-from hashlib import blake2b, sha256
+from hashlib import sha256
 
 import structlog
-from sqlalchemy import Connection, exc, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from eas.backends.embedded.codec import millis
 from eas.backends.embedded.groupware import Writing
@@ -63,8 +62,7 @@ class DavSource:
                 places = self._laid_out(await self._infos(principal), principal, remembered)
         defaults = {one.item_class: one.locator for one in places if one.type is CLASSES[one.item_class].default}
         if any(remembered.get(name) != locator for name, locator in defaults.items()):
-            with suppress(exc.IntegrityError):  # another process has just written the first one
-                await self._account.ground.write(lambda tx: self._remember(tx, {**remembered, **defaults}))
+            await self._account.ground.write(lambda tx: self._remember(tx, {**remembered, **defaults}))
         return places
 
     def _laid_out(
@@ -207,19 +205,26 @@ class DavSource:
     def feed(self, at: Numbered) -> Feed:
         return DavFeed(self._account, self._client, at, self._resolve)
 
+    async def foresee(self, at: Sequence[Numbered]) -> None:
+        """There is nothing to be saved."""
+
     async def search(self, query: MailQuery, within: Sequence[Numbered]) -> Sequence[Hit]:
         return await searching.search(self._account, self._client, query, within)
 
-    async def probe(self, at: Sequence[Numbered]) -> str:
+    async def probe(self, at: Sequence[Numbered]) -> Mapping[int, str]:
         """The CTags, by one request for each home set."""
-        hrefs = {canonical(collection_of(one.place.locator)) for one in at}
+        hrefs = {one.number: canonical(collection_of(one.place.locator)) for one in at}
         with translated():
-            homes = self._homes(await self._client.discover())
-            states = await self._client.states([
-                home for home in homes if any(is_below(href, home) for href in hrefs)
-            ])
-        told = "\n".join(f"{href} {states.get(href)}" for href in sorted(hrefs))
-        return blake2b(told.encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
+            homes = [
+                home for home in self._homes(await self._client.discover())
+                if any(is_below(href, home) for href in hrefs.values())
+            ]
+            states = await self._client.states(homes)
+            untold = next((href for href in hrefs.values() if states.get(href) == ""), None)
+            # It may be that the server has no CTags; the client sees that when it asks for one collection.
+            if untold is not None and await self._client.state(untold):
+                states = await self._client.states(homes)
+        return {number: str(states.get(href)) for number, href in hrefs.items()}
 
     async def close(self) -> None:
         """Nothing is held for one user."""
@@ -235,6 +240,7 @@ class DavSource:
     def _remember(self, tx: Writing, defaults: Mapping[str, str]) -> None:
         key = {"user_id": self._account.user.id, "name": _DEFAULTS}
         value = json.dumps(defaults, sort_keys=True)
+        tx.one_at_a_time(self._account.user.id)
         held = (KeptRow.user_id == key["user_id"], KeptRow.name == _DEFAULTS)
         if tx.connection.execute(update(KeptRow).where(*held).values(value=value, at=millis(tx.now))).rowcount == 0:
             tx.connection.execute(insert(KeptRow).values(**key, value=value, at=millis(tx.now)))

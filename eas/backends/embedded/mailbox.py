@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -69,6 +69,9 @@ class EmbeddedMailbox:
 
     def feed(self, folder: Folder) -> Feed:
         return EmbeddedFeed(self._groupware, self._user.id, folder)
+
+    async def foresee(self, ids: Collection[CollectionId]) -> None:
+        """There is nothing to be saved."""
 
     async def search(self, query: MailQuery, start: int, count: int) -> Found:
         rows = await self._groupware.read(lambda c: found(c, all_seen(c, self._user.id), query))

@@ -337,6 +337,14 @@ class DeltaReader:
         return {id: versions.of(id, some, names.content(id)) for id, some in flags.items()}
 
 
+def unchanged(state: State, status: Status, since: Token | None, horizon: Horizon) -> Heard | None:
+    """The delta if a status says that there is nothing in it; else it does not say enough."""
+    before = tokens.parse(since)
+    if before is None or not before.modseq or state.open or before != _stand(state, status):
+        return None
+    return Heard(delta=Delta(token=str(before)), look=Look(versions={}), horizon=horizon)
+
+
 def _stand(state: State, status: Status) -> Stand:
     return Stand(
         epoch=state.epoch, validity=status.uid_validity or 0, modseq=status.highest_modseq or 0,
@@ -348,4 +356,4 @@ def _same_on_server(before: Stand, now: Stand) -> bool:
     return (before.modseq, before.uid_next, before.messages) == (now.modseq, now.uid_next, now.messages)
 
 
-__all__ = ["Changes", "DeltaReader", "Heard"]
+__all__ = ["Changes", "DeltaReader", "Heard", "unchanged"]

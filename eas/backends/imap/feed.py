@@ -18,10 +18,10 @@ from eas.items.body import Wanted
 from eas.items.native import Item, ItemId, Mail, MailFlags
 
 from . import days, drawn, kept, loading, prints, puts, rows, spans
-from .delta import DeltaReader, Heard
+from .delta import DeltaReader, Heard, unchanged
 from .flags import Versions
 from .loading import Loaded
-from .model import Fetched, Pool, Session
+from .model import Fetched, Pool, Session, Status
 from .reach import Reach, twice
 from .rows import State
 from .writing import MailWriter
@@ -42,12 +42,18 @@ class ImapFeed:
         self._writer = MailWriter(self._reach, resolve)
         self._ground = account.ground
         self._heard: Heard | None = None
+        #: What STATUS has just told, for the next delta.
+        self.foreseen: Status | None = None
 
     # -- what has changed
 
     async def delta(self, since: Token | None, horizon: Horizon) -> Delta:
+        foreseen, self.foreseen = self.foreseen, None
+
         async def work() -> Heard:
             state = await self._reach.state()
+            if foreseen is not None and (heard := unchanged(state, foreseen, since, horizon)) is not None:
+                return heard
             async with self._reach.session() as session:
                 return await DeltaReader(self._reach, session, state, horizon).read(since)
 

@@ -128,6 +128,8 @@ class Mailboxes(Talk):
         single = [name for name in names_ if set(name) & set("*%")]
         if len(plain) <= _FEW or not self.offers("LIST-STATUS", "LIST-EXTENDED"):
             single, plain = [*plain, *single], []
+        if self.selected is not None and self.selected.name in plain:
+            await self.ask(b"NOOP")  # see `status`
         for start in range(0, len(plain), _MANY):
             wanted: list[Piece] = []
             for name in plain[start : start + _MANY]:

@@ -11,7 +11,7 @@ Sources turn them into the words of `engine.errors` by `errors.translated`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -281,7 +281,7 @@ class Session(Protocol):
         offered."""
         ...
 
-    def idle(self, seconds: float) -> AsyncIterator[frozenset[str]]:
+    def idle(self, seconds: float) -> AsyncGenerator[frozenset[str], None]:
         """Wait for news for so long, by IDLE (or NOOPs), and yield the names of mailboxes that have some, as they
         come."""
         ...
@@ -294,6 +294,12 @@ class Pool(Protocol):
         """A connection for as long as the block lasts, one that has this mailbox selected already if there is one
         (nothing is selected for you). Given back after the block unless Lost came out of it. Raises LoginRefused,
         Lost, and Busy's like as Lost when there is none within the server's time-out."""
+        ...
+
+    def listen(self, account: Account) -> AbstractAsyncContextManager[Session | None]:
+        """A connection to be held for as long as somebody waits, which nobody else gets and which is closed after the
+        block; None if none can be spared: the user may have a single one, or too many of the node's listen already.
+        Raises as `use`."""
         ...
 
     async def check(self, account: Account) -> bool:

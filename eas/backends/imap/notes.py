@@ -90,13 +90,16 @@ class NotesSource:
     def feed(self, at: Numbered) -> Feed:
         return NotesFeed(self._account, self._pool, at, self._resolve)
 
+    async def foresee(self, at: Sequence[Numbered]) -> None:
+        """There is nothing to be saved."""
+
     async def search(self, query: MailQuery, within: Sequence[Numbered]) -> Sequence[Hit]:
         if query.conversation is not None:
             return []
         node = of_notes(criteria.node_of(query))
         return await searching.search_node(self._account, self._pool, node, None, within)
 
-    async def probe(self, at: Sequence[Numbered]) -> str:
+    async def probe(self, at: Sequence[Numbered]) -> Mapping[int, str]:
         return await probed(self._account, self._pool, at)
 
     async def close(self) -> None:

@@ -11,9 +11,9 @@ import hashlib
 import os
 import secrets
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from eas.backends.standards.ports import Account
@@ -27,6 +27,8 @@ from .session import ImapSession
 _SETTLING_SECONDS = 2.0
 #: At most until idle connections are looked at: the server may have closed some.
 _SWEEP_SECONDS = 10.0
+#: The share of all connections to a tenant's servers that listen at most: the others are left for what devices ask.
+LISTENING_SHARE = 0.5
 #: Tenant and login.
 _User = tuple[str, str]
 
@@ -95,15 +97,36 @@ class ImapPool:
         self._key = secrets.token_bytes(32)
         self._users: dict[_User, _Connections] = {}
         self._nodes: dict[str, Gate] = {}
+        self._listening: Counter[str] = Counter()
         self._closing: set[ImapSession] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
 
     # --- What Pool promises
 
-    @asynccontextmanager
-    async def use(self, account: Account, mailbox: str = "") -> AsyncIterator[ImapSession]:
+    def use(self, account: Account, mailbox: str = "") -> AbstractAsyncContextManager[ImapSession]:
         """See `model.Pool`."""
+        return self._use(account, mailbox)
+
+    @asynccontextmanager
+    async def listen(self, account: Account) -> AsyncIterator[ImapSession | None]:
+        """See `model.Pool`."""
+        self._settle_in()
+        server, name = _server(account), account.tenant.name
+        if server.per_user < 2 or self._listening[name] >= int(server.per_node * LISTENING_SHARE):
+            yield None
+            return
+        self._listening[name] += 1
+        try:
+            async with self._use(account, "", apart=True) as session:
+                session.special = True
+                yield session
+        finally:
+            self._listening[name] -= 1
+
+    @asynccontextmanager
+    async def _use(self, account: Account, mailbox: str, *, apart: bool = False) -> AsyncIterator[ImapSession]:
+        """`apart`: a new connection rather than an idle one, if there may be one more."""
         self._settle_in()
         server = _server(account)
         who = identity(server, account.login, account.secret)
@@ -113,7 +136,10 @@ class ImapPool:
             async with _within(server, "all connections of the user are in use"):
                 await mine.gate.enter(server.per_user)
             try:
-                session = await self._session(server, node, who, mine, mailbox)
+                if apart and mine.gate.inside + len(mine.idle) <= server.per_user:
+                    session = await self._open(server, node, who)
+                else:
+                    session = await self._session(server, node, who, mine, mailbox)
                 try:
                     yield session
                 finally:
@@ -284,6 +310,7 @@ class ImapPool:
         if self._home != home:
             self._users.clear()
             self._nodes.clear()
+            self._listening.clear()
             self._closing.clear()
             self._timer = None
             self._home = home

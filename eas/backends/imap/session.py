@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from .connection import accepted
 from .mailboxes import Mailboxes
@@ -16,7 +16,9 @@ from .responses import Counted, Exists, Expunged, Go, Other, Said, Untagged, Van
 _IDLE_SECONDS = 9 * 60.0
 #: Seconds between two NOOPs where IDLE is not offered.
 _NOOP_SECONDS = 30.0
-_EVENTS = b"(MessageNew MessageExpunge FlagChange)"
+_EVENTS = b"MessageNew MessageExpunge FlagChange"
+#: Folders made, renamed and removed. A server need not know these events (RFC 5465, 5.5).
+_OF_FOLDERS = b" MailboxName"
 
 
 class ImapSession(Mailboxes, Messages):
@@ -59,12 +61,12 @@ class ImapSession(Mailboxes, Messages):
         if selected:
             await self.select(selected)
         self.special = True
-        here = b"(selected " + _EVENTS + b") " if selected else b""
-        try:
-            await self.ask(b"NOTIFY SET ", here, b"(personal ", _EVENTS, b")")
-        except No:
-            return False
-        return True
+        here = b"(selected (" + _EVENTS + b")) " if selected else b""
+        for more in (_OF_FOLDERS, b""):
+            with suppress(No):
+                await self.ask(b"NOTIFY SET ", here, b"(personal (", _EVENTS, more, b"))")
+                return True
+        return False
 
     async def idle(self, seconds: float) -> AsyncGenerator[frozenset[str], None]:
         """See `model.Session`. What is told of the selected mailbox counts as news of it."""
@@ -89,38 +91,47 @@ class ImapSession(Mailboxes, Messages):
             yield frozenset(heard)
 
     async def _idle(self, seconds: float) -> AsyncGenerator[frozenset[str], None]:
+        """What is told while IDLE begins and ends counts as well."""
         connection, loop = self.connection, asyncio.get_running_loop()
         until = loop.time() + min(seconds, _IDLE_SECONDS)
-        await connection.settle(self.news)
-        tag = connection.begin()
+        heard: set[str] = set()
+
+        def hear(response: Untagged) -> bool:
+            heard.update(self._news_of(response))
+            return self.news(response)
+
+        await connection.settle(hear)
+        tag, said = connection.begin(), None
         try:
-            said = await connection.send(tag, [b"IDLE"], self.news)
-            said = said or await connection.until(tag, self.news, go=True)
+            said = await connection.send(tag, [b"IDLE"], hear)
+            said = said or await connection.until(tag, hear, go=True)
             while said is None and (left := until - loop.time()) > 0:
+                if heard:
+                    names = frozenset(heard)
+                    heard.clear()
+                    yield names
                 try:
                     responses = await connection.read(left)
                 except TimeoutError:
                     break
-                heard: set[str] = set()
                 for response in responses:
                     if isinstance(response, Said) and response.tag == tag:
                         said = response
                     elif not isinstance(response, bytes | Go):
-                        heard |= self._news_of(response)
-                        connection.heard(response, self.news)
-                if heard:
-                    yield frozenset(heard)
-        except GeneratorExit:
+                        connection.heard(response, hear)
+        except (GeneratorExit, asyncio.CancelledError):
             if connection.alive and said is None:
                 connection.wire.write(b"DONE\r\n")
                 connection.abandon(tag)
             raise
         if said is None:
             connection.wire.write(b"DONE\r\n")
-            said = await connection.until(tag, self.news)
+            said = await connection.until(tag, hear)
         connection.end(tag)
         assert said is not None
         self.done(accepted(said))
+        if heard:
+            yield frozenset(heard)
 
     def _news_of(self, response: Untagged) -> set[str]:
         if isinstance(response, Counted | Listed):

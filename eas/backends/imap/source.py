@@ -6,9 +6,8 @@ An object is made for each request and holds nothing; connections are the pool's
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from hashlib import blake2b
 
 from eas.backends.standards.ports import Account, Hit, Numbered, Place
 from eas.engine.errors import BackendError, FolderGone, NotAllowed
@@ -20,7 +19,7 @@ from .errors import translated
 from .feed import ImapFeed
 from .inbox import InboxFeed
 from .level import LevelFeed
-from .model import Pool, Session
+from .model import Pool, Session, Status
 
 Resolve = Callable[[CollectionId], Awaitable[Numbered | None]]
 
@@ -32,6 +31,7 @@ class ImapSource:
 
     def __init__(self, account: Account, pool: Pool, resolve: Resolve) -> None:
         self._account, self._pool, self._resolve = account, pool, resolve
+        self._foreseen: dict[str, Status] = {}
 
     @asynccontextmanager
     async def _session(self, otherwise: type[BackendError], mailbox: str = "") -> AsyncIterator[Session]:
@@ -75,7 +75,17 @@ class ImapSource:
         if folders.is_level(at.place):
             return LevelFeed(at.place.name)
         make = InboxFeed if at.place.type is FolderType.INBOX else ImapFeed
-        return make(self._account, self._pool, at, self._resolve)
+        feed = make(self._account, self._pool, at, self._resolve)
+        feed.foreseen = self._foreseen.pop(at.place.locator, None)
+        return feed
+
+    async def foresee(self, at: Sequence[Numbered]) -> None:
+        """By one LIST-STATUS; where there is none, or no MODSEQ in it, nothing is saved."""
+        self._foreseen.clear()
+        with translated():
+            async with self._pool.use(self._account) as session:
+                if session.can_condstore and "LIST-STATUS" in session.capabilities:
+                    self._foreseen |= await session.statuses([one.place.locator for one in _mailboxes(at)])
 
     async def search(self, query: MailQuery, within: Sequence[Numbered]) -> Sequence[Hit]:
         return await searching.search(self._account, self._pool, query, _mailboxes(within))
@@ -88,7 +98,7 @@ class ImapSource:
         tree.check_writable(to.place)
         return await conversations.move(self._account, self._pool, conversation, to, always, _mailboxes(within))
 
-    async def probe(self, at: Sequence[Numbered]) -> str:
+    async def probe(self, at: Sequence[Numbered]) -> Mapping[int, str]:
         return await probed(self._account, self._pool, _mailboxes(at))
 
     async def close(self) -> None:
@@ -99,11 +109,9 @@ def _mailboxes(places: Sequence[Numbered]) -> list[Numbered]:
     return [one for one in places if not folders.is_level(one.place)]
 
 
-async def probed(account: Account, pool: Pool, at: Sequence[Numbered]) -> str:
-    """A digest of what STATUS says of mailboxes. Raises Unavailable."""
-    names = sorted(one.place.locator for one in at)
+async def probed(account: Account, pool: Pool, at: Sequence[Numbered]) -> Mapping[int, str]:
+    """What STATUS says of mailboxes, by number. Raises Unavailable."""
     with translated():
         async with pool.use(account) as session:
-            found = await session.statuses(names)
-    told = "\n".join(f"{name} {found.get(name)}" for name in names)
-    return blake2b(told.encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
+            found = await session.statuses(sorted(one.place.locator for one in at))
+    return {one.number: str(found.get(one.place.locator)) for one in at}

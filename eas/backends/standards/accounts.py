@@ -17,6 +17,7 @@ from typing import Protocol
 
 import structlog
 from sqlalchemy import delete
+from sqlalchemy.exc import IntegrityError
 
 from eas.backends.dav.rows import forget_gone
 from eas.backends.embedded.accounts import EmbeddedAccounts, load_admitted
@@ -88,6 +89,8 @@ class StandardAccounts:
         self._asking: dict[bytes, asyncio.Future[str | None]] = {}
         #: By user: as they last came in, and when.
         self._entered: OrderedDict[str, tuple[float, Account]] = OrderedDict()
+        #: Of them, those whom a server has refused since.
+        self._refused: set[str] = set()
 
     async def verify(self, login: str, password: str) -> User | None:
         who = named(login, self._tenants, self._default_domain)
@@ -112,6 +115,10 @@ class StandardAccounts:
         entered = self._entered.get(user_id)
         return entered[1] if entered is not None else None
 
+    def welcome(self, user_id: str) -> Account | None:
+        """As `present`, but None for those whom a server has refused since: they are to come in anew."""
+        return None if user_id in self._refused else self.present(user_id)
+
     def open(self, user: User) -> tuple[Mailbox, Directory, Outbox]:
         account = self.present(user.id)
         if account is None or user.secret is None:
@@ -124,6 +131,8 @@ class StandardAccounts:
 
     def forget(self, user_id: str) -> None:
         """The verdicts on a user: a server has refused what was good before."""
+        if user_id in self._entered:
+            self._refused.add(user_id)
         for mark in [mark for mark, verdict in self._good.items() if verdict.user_id == user_id]:
             del self._good[mark]
 
@@ -135,8 +144,9 @@ class StandardAccounts:
         now = self._monotonic()
         self._entered[user.id] = (now, account)
         self._entered.move_to_end(user.id)
+        self._refused.discard(user.id)
         while len(self._entered) > MAX_REMEMBERED or now - next(iter(self._entered.values()))[0] > PRESENT_SECONDS:
-            self._entered.popitem(last=False)
+            self._refused.discard(self._entered.popitem(last=False)[0])
         return user
 
     async def _verified(self, who: Named, secret: Secret) -> str | None:
@@ -179,7 +189,10 @@ class StandardAccounts:
             return
         if told is not None:
             name, addresses = told
-            await self._ground.write(lambda tx: members.note_identities(tx, user_id, name, addresses))
+            try:
+                await self._ground.write(lambda tx: members.note_identities(tx, user_id, name, addresses))
+            except IntegrityError as error:
+                log.info("the other addresses of a user are noted later", user=user_id, reason=str(error.orig))
 
 
 def _enters_by_itself(tenant: Tenant) -> bool:

@@ -5,7 +5,7 @@ Whatever id comes in is looked up among the user's own folders. Items are not mo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from eas.backends.dav.rows import stood
@@ -89,6 +89,15 @@ class CombinedMailbox:
         if standing.numbered is None:
             return KeptFeed(self._embedded.feed(inner(standing.folder)))
         return self._source(standing).feed(standing.numbered)
+
+    async def foresee(self, ids: Collection[CollectionId]) -> None:
+        standing = (await self.snapshot()).standing
+        for source in self._sources:
+            numbered = [
+                one.numbered for id in ids if (one := standing.get(id)) and one.numbered and one.source == source.name
+            ]
+            if len(numbered) > 1:
+                await source.foresee(numbered)
 
     # -- changing them
 

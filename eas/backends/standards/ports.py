@@ -6,7 +6,7 @@ locators of its own (a mailbox name, an href); `registry` gives them the numbers
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -122,12 +122,16 @@ class Source(Protocol):
 
     def feed(self, at: Numbered) -> Feed: ...
 
+    async def foresee(self, at: Sequence[Numbered]) -> None:
+        """See `engine.ports.Mailbox`."""
+        ...
+
     async def search(self, query: MailQuery, within: Sequence[Numbered]) -> Sequence[Hit]:
         """In any order; folders and classes have been chosen by the caller."""
         ...
 
-    async def probe(self, at: Sequence[Numbered]) -> str:
-        """A cheap value that differs when something in these folders may have changed; for the watcher."""
+    async def probe(self, at: Sequence[Numbered]) -> Mapping[int, str]:
+        """By number, cheap values that differ when something in that folder may have changed; for the watcher."""
         ...
 
     async def close(self) -> None:

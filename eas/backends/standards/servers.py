@@ -217,6 +217,18 @@ class _Told:
             self._refused(account.user.id)
             raise
 
+    def listen(self, account: Account) -> AbstractAsyncContextManager[Session | None]:
+        return self._listen(account)
+
+    @asynccontextmanager
+    async def _listen(self, account: Account) -> AsyncIterator[Session | None]:
+        try:
+            async with self._pool.listen(account) as session:
+                yield session
+        except LoginRefused:
+            self._refused(account.user.id)
+            raise
+
     async def check(self, account: Account) -> bool:
         return await self._pool.check(account)
 

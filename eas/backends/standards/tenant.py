@@ -130,6 +130,7 @@ class Tenant:
     `login` makes what the servers are entered with, `address` the primary address, out of `{user}`, `{domain}` and
     `{login}` (as typed, without what stands before a backslash). `check` says which server checks passwords (imap,
     ldap, dav). `notes` may come from caldav (VJOURNAL) or imap (a folder of mails).
+    `poll_seconds`: how often folders are looked at while a device waits, where their server tells nothing by itself.
     """
 
     name: str
@@ -145,6 +146,7 @@ class Tenant:
     tasks: Provider = Provider.EMBEDDED
     notes: Provider = Provider.EMBEDDED
     directory: Provider = Provider.NONE
+    poll_seconds: float = 20.0
     imap: ImapServer | None = None
     smtp: SmtpServer | None = None
     dav: DavServer | None = None
