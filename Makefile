@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 DEMO_DATA ?= data
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: install run servers test quick check bench fuzz zones kills docs requirements clean
+.PHONY: install run servers test quick check bench fuzz zones kills postgresql docs requirements clean
 
 install: $(STAMP)
 
@@ -54,6 +54,10 @@ zones: install
 EAS_KILLS ?= 100
 kills: install
 	EAS_KILLS=$(EAS_KILLS) $(BIN)/python -m pytest -m long tests/conformance/test_kills.py -s
+
+# The stores and all backends with their state on PostgreSQL; `make test` does so for a part of them.
+postgresql: install servers
+	EAS_TEST_POSTGRESQL=1 $(BIN)/python -m pytest tests/db tests/store tests/backends
 
 # The documentation is plain Markdown; this checks that no link leads nowhere.
 docs: install

@@ -1,4 +1,4 @@
-"""A store on SQLite, in a file and in memory: the two ways in which transactions are run."""
+"""A store on SQLite, in a file and in memory, and on PostgreSQL: the ways in which transactions are run."""
 
 from __future__ import annotations
 
@@ -7,16 +7,29 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from groupware.fixtures import ON_POSTGRESQL
+from groupware.postgresql import Postgresql
 from store_kit import NOW, make_tables, open_store
 
 from eas.db import Database
 from eas.db.transactions import Transactions, transactions
 from eas.store import SqlStateStore
 
+PLACES = ["file", "memory", *(["postgresql"] if ON_POSTGRESQL else [])]
 
-@pytest.fixture(params=["file", "memory"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    made = Database(f"sqlite+aiosqlite:///{tmp_path}/eas.db" if request.param == "file" else "sqlite+aiosqlite://")
+
+@pytest.fixture(params=PLACES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of an empty database."""
+    if request.param == "postgresql":
+        server: Postgresql = request.getfixturevalue("postgresql")
+        return server.new_database()
+    return f"sqlite+aiosqlite:///{tmp_path}/eas.db" if request.param == "file" else "sqlite+aiosqlite://"
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncIterator[Database]:
+    made = Database(url)
     await make_tables(made)
     yield made
     await made.close()
@@ -36,15 +49,23 @@ async def store(run: Transactions) -> AsyncIterator[SqlStateStore]:
     await made.close()
 
 
+@pytest.fixture(params=["file", pytest.param("postgresql", marks=pytest.mark.server)])
+def shared_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of an empty database that several processes can have open."""
+    if request.param == "file":
+        return f"sqlite+aiosqlite:///{tmp_path}/eas.db"
+    server: Postgresql = request.getfixturevalue("postgresql")
+    return server.new_database()
+
+
 @pytest.fixture
-async def nodes(tmp_path: Path) -> AsyncIterator[Callable[[], Awaitable[SqlStateStore]]]:
-    """Makes stores as processes have them: each with a database object of its own, over one file."""
+async def nodes(shared_url: str) -> AsyncIterator[Callable[[], Awaitable[SqlStateStore]]]:
+    """Makes stores as processes have them: each with a database object of its own, over one database."""
     async with AsyncExitStack() as opened:
         made: list[SqlStateStore] = []
 
         async def node() -> SqlStateStore:
-            url = f"sqlite+aiosqlite:///{tmp_path}/eas.db"
-            made.append(await opened.enter_async_context(open_store(url, tables=not made)))
+            made.append(await opened.enter_async_context(open_store(shared_url, tables=not made)))
             return made[-1]
 
         yield node

@@ -82,7 +82,7 @@ def _insert_rest(connection: Connection, user_id: str, content_id: int, prepared
     if prepared.entries:
         common = {"content_id": content_id, "user_id": user_id}
         entries = [
-            common | asdict(entry) | {"n": n, "address_key": folded(entry.address)}
+            common | asdict(entry) | {"n": n, "address_key": folded(entry.address)[:320]}
             for n, entry in enumerate(prepared.entries)
         ]
         connection.execute(insert(ContactRow), entries)

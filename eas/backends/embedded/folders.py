@@ -34,6 +34,8 @@ SPECIAL = (
 
 #: Characters of a folder's name. [MS-ASCMD] DisplayName (FolderCreate) has at most 256.
 MAX_NAME = 256
+#: Characters of `FolderRow.name_key`.
+MAX_KEY = 512
 #: Folders of one user, and how deep they may be nested: beyond this only a program run wild.
 MAX_FOLDERS = 2000
 MAX_DEPTH = 32
@@ -159,8 +161,8 @@ def _insert(
 
 
 def key(name: str) -> str:
-    """Equal for names that differ in case alone."""
-    return name.casefold()
+    """Equal for names that differ in case alone. Folding may make three characters of one."""
+    return name.casefold()[:MAX_KEY]
 
 
 def _name(name: str) -> str:

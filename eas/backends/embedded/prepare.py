@@ -229,15 +229,18 @@ _ENTRY_FIELDS = {
 _ENTRY_RULES = {
     name: contacts.VCARD[name] for name in (*_ENTRY_FIELDS, "email1", "email2", "email3", "file_as", "nickname")
 }
-#: Longer values are cut: they are for finding and showing in a list.
-_ENTRY_LENGTH = 120
+#: Longer values are cut: they are for finding and showing in a list. Numbers are shorter in the table, too.
+_ENTRY_LENGTH, _PHONE_LENGTH = 120, 64
 
 
 def _contact_entries(card: Component) -> tuple[ContactEntry, ...]:
     values = vcard.load(_ENTRY_RULES, card)
     line = card.first("FN")
     name = (line.text(card.version) if line is not None else "") or values["file_as"] or ""
-    shown = {target: (values[source] or "")[:_ENTRY_LENGTH] for source, target in _ENTRY_FIELDS.items()}
+    shown = {
+        target: (values[source] or "")[: _PHONE_LENGTH if target.endswith("phone") else _ENTRY_LENGTH]
+        for source, target in _ENTRY_FIELDS.items()
+    }
     addresses = [values[f"email{n}"] for n in range(1, _CONTACT_ADDRESSES + 1) if values[f"email{n}"]]
     return tuple(
         ContactEntry(address=address[:320], name=name[:256], **shown) for address in addresses or [""]
