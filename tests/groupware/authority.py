@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,6 +47,7 @@ class Authority:
 @functools.cache
 def authority() -> Authority:
     path = folder("ca")
+    atexit.register(shutil.rmtree, path, ignore_errors=True)  # for programs that are no tests
     ours, others = _Issuer("Test authority"), _Issuer("Another authority")
     (path / "ca.pem").write_bytes(ours.certificate.public_bytes(serialization.Encoding.PEM))
     now = datetime.now(UTC)
