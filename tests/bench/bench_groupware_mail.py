@@ -58,16 +58,18 @@ def bare(servers: Standing, user: Login) -> float:
 
 
 async def first(servers: Standing) -> None:
-    user = servers.new_user()
+    # Of each mailbox everything is read for the first time: what Dovecot parses of a message it parses once.
+    user, other = servers.new_user(), servers.new_user()
     for at in range(0, MESSAGES, 1000):
         letters = [letter(number, bodies=True) for number in range(at, at + 1000)]
-        await asyncio.to_thread(fill, servers.dovecot, user, letters)
-    await asyncio.to_thread(bare, servers, user)  # what Dovecot parses of a message it parses once
-    alone = await asyncio.to_thread(bare, servers, user)
+        for one in (user, other):
+            await asyncio.to_thread(fill, servers.dovecot, one, letters)
+    alone = await asyncio.to_thread(bare, servers, other)
     run = await first_sync_of(servers.gateway, user[0], user[1], MESSAGES, device="first")
+    again = await asyncio.to_thread(bare, servers, other)
     seconds = sum(run.times)
     print(f"first Sync: {MESSAGES:,} messages in {seconds:.2f} s ({MESSAGES / seconds:,.0f} a second), bare client "
-          f"{alone:.2f} s; cpu of the gateway {run.cpu:.2f} s")
+          f"{alone:.2f} s (a second time {again:.2f} s); cpu of the gateway {run.cpu:.2f} s")
     print(verdict("time : bare client", f"{seconds / alone:.2f}", "2", seconds <= 2 * alone))
     print(verdict("memory rise MB", f"{run.rise / 1e6:.1f}", "80", run.rise < 80e6))
 

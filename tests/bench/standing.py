@@ -62,7 +62,10 @@ def standing(*, dav: bool = False, directory: bool = False) -> Iterator[Standing
         dovecot, sink, radicale, slapd = servers
         assert isinstance(dovecot, Dovecot)
         assert isinstance(sink, Sink)
-        settings = {"backends": {"office": backend(dovecot, sink, dav=radicale, directory=slapd)}}
+        office = backend(dovecot, sink, dav=radicale, directory=slapd)
+        # On one machine, as an admin would set it up there: without TLS between the servers.
+        office["imap"] |= {"port": dovecot.imap_port, "security": "none"}
+        settings = {"backends": {"office": office}}
         (home / "eas.toml").write_text(toml(settings))
         gateway = Server(data=home / "data", arguments=("--config", str(home / "eas.toml")))
         stack.enter_context(gateway)

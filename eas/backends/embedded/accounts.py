@@ -26,7 +26,11 @@ _BY_LOGIN = select(*_COLUMNS).where(UserRow.login == bindparam("login"))
 _BY_ADDRESS = (
     select(*_COLUMNS).join(AddressRow, AddressRow.user_id == UserRow.id).where(AddressRow.address == bindparam("at"))
 )
-_BY_ID = select(*_COLUMNS).where(UserRow.id == bindparam("user"))
+#: A row for each address of the user.
+_BY_ID = (
+    select(*_COLUMNS, AddressRow.address.label("other"))
+    .outerjoin(AddressRow, AddressRow.user_id == UserRow.id).where(UserRow.id == bindparam("user"))
+)
 _ADDRESSES = select(AddressRow.address).where(AddressRow.user_id == bindparam("user")).order_by(AddressRow.address)
 
 
@@ -99,8 +103,12 @@ def load_user(connection: Connection, user_id: str) -> User | None:
 
 def load_admitted(connection: Connection, user_id: str) -> tuple[User, bool] | None:
     """A user, and whether the admin lets in."""
-    row = connection.execute(_BY_ID, {"user": user_id}).one_or_none()
-    return None if row is None else (_user(row, addresses_of(connection, row.id, row.address)), row.enabled)
+    rows = connection.execute(_BY_ID, {"user": user_id}).all()
+    if not rows:
+        return None
+    row = rows[0]
+    others = sorted(one.other for one in rows if one.other is not None and one.other != folded(row.address))
+    return _user(row, (row.address, *others)), row.enabled
 
 
 def _user(row: AnyRow, addresses: tuple[str, ...]) -> User:

@@ -155,8 +155,8 @@ def _set_rule(
 
 
 async def redirect(inbox: Reach, resolve: Resolve) -> int:
-    """Move what has newly come of conversations that were moved for ever; how many. Without a rule it costs one SELECT
-    by an index, with rules and nothing new a SEARCH.
+    """Move what has newly come of conversations that were moved for ever; how many. Where there is nothing new it costs
+    a SEARCH.
 
     How far it was looked is written down first: of two that look at once, or after a crash, nothing is moved twice; at
     worst a message stays in the inbox."""

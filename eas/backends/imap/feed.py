@@ -51,7 +51,7 @@ class ImapFeed:
         foreseen, self.foreseen = self.foreseen, None
 
         async def work() -> Heard:
-            state = await self._reach.state()
+            state = await self._state()
             if foreseen is not None and (heard := unchanged(state, foreseen, since, horizon)) is not None:
                 return heard
             async with self._reach.session() as session:
@@ -60,6 +60,9 @@ class ImapFeed:
         heard = await twice(work)
         self._heard = heard
         return heard.delta
+
+    async def _state(self) -> State:
+        return await self._reach.state()
 
     async def look(self, ids: Collection[ItemId], horizon: Horizon) -> Look:
         heard, wanted = self._heard, list(ids)

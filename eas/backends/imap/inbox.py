@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 
 from eas.backends.standards.ports import Account, Numbered
 from eas.engine.model import CollectionId
-from eas.engine.ports import Delta, Horizon, Token
 
 from .conversations import redirect
 from .feed import ImapFeed
 from .model import Pool
 from .reach import Reach
+from .rows import State
 
 
 class InboxFeed(ImapFeed):
@@ -21,6 +21,9 @@ class InboxFeed(ImapFeed):
         super().__init__(account, pool, at, resolve)
         self._inbox, self._others = Reach(account=account, pool=pool, at=at), resolve
 
-    async def delta(self, since: Token | None, horizon: Horizon) -> Delta:
+    async def _state(self) -> State:
+        state = await super()._state()
+        if not state.ruled:
+            return state
         await redirect(self._inbox, self._others)
-        return await super().delta(since, horizon)
+        return await super()._state()

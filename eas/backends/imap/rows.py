@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exist
 
 from eas.backends.embedded.codec import dump_flags, load_flags, millis
 from eas.backends.embedded.groupware import Writing
-from eas.backends.standards.tables import AliasRow, NoteRow, PlaceRow, PutRow
+from eas.backends.standards.tables import AliasRow, MovedConversationRow, NoteRow, PlaceRow, PutRow
 from eas.engine.errors import FolderGone
 from eas.items.native import ItemId, MailFlags
 
@@ -27,14 +27,15 @@ UID_MASK = (1 << UID_BITS) - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """`validity` 0: never seen. `aliased`: some ids are not those of UIDs. `open`: a draft is being
-    replaced here."""
+    """`validity` 0: never seen. `aliased`: some ids are not those of UIDs. `open`: a draft is being replaced here.
+    `ruled`: the user has conversations that were moved for ever."""
 
     epoch: int
     validity: int
     counter: int
     aliased: bool
     open: bool
+    ruled: bool = False
 
     def natural(self, uid: int) -> ItemId:
         return self.epoch << UID_BITS | uid
@@ -45,6 +46,7 @@ _STATE = select(
     PlaceRow.epoch, PlaceRow.validity, PlaceRow.counter,
     exists().where(AliasRow.number == PlaceRow.number).label("aliased"),
     exists().where(PutRow.number == PlaceRow.number, PutRow.old != 0).label("open"),
+    exists().where(MovedConversationRow.user_id == PlaceRow.user_id).label("ruled"),
 ).where(PlaceRow.number == bindparam("number"), PlaceRow.user_id == bindparam("user"))
 
 
@@ -54,7 +56,8 @@ def state(connection: Connection, user_id: str, number: int) -> State:
     if row is None:
         raise FolderGone(str(number))
     return State(
-        epoch=row.epoch, validity=row.validity, counter=row.counter, aliased=bool(row.aliased), open=bool(row.open)
+        epoch=row.epoch, validity=row.validity, counter=row.counter, aliased=bool(row.aliased), open=bool(row.open),
+        ruled=bool(row.ruled),
     )
 
 

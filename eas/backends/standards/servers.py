@@ -167,7 +167,7 @@ class StandardServers:
                 lists.append(EmbeddedPeople(ground, tenant.domains or (account.domain,)))
         contacts: AddressList | None = None
         if tenant.contacts is Provider.CARDDAV:
-            contacts = DavContacts(account, self._dav.of(account))
+            contacts = DavContacts(account, self._dav.of(account), self._own_books(account))
         elif tenant.contacts is Provider.EMBEDDED:
             contacts = EmbeddedContacts(ground, user)
         busy: FreeBusy | None = None
@@ -176,6 +176,13 @@ class StandardServers:
         elif tenant.calendar is Provider.EMBEDDED:
             busy = EmbeddedDirectory(ground, user)
         return StandardDirectory(account, lists, contacts, busy)
+
+    def _own_books(self, account: Account) -> list[Numbered] | None:
+        """None before anybody has looked: then those in which somebody is known already."""
+        snapshot = self._hierarchies.present(account.user.id)
+        if snapshot is None:
+            return None
+        return [one for one in snapshot.numbered("dav") if one.place.item_class == "Contacts" and one.place.own]
 
     def _outbox(self, account: Account, mailbox: CombinedMailbox) -> Outbox:
         if account.tenant.mail is not Provider.IMAP:

@@ -37,7 +37,8 @@ Wanted = Callable[[], Collection[CollectionId]]
 IDLE_SECONDS = 9 * 60.0
 #: Between two tries to listen: the first, and the longest.
 LISTEN_SECONDS = (1.0, 120.0)
-#: A server that refuses the login is left alone for so long, lest it lock the user out.
+#: A DAV server that refuses the login is left alone for so long, lest it lock the user out; then all begins anew, with
+#: the credentials that the user has come in with last.
 REFUSED_SECONDS = 900.0
 
 # The following are in units of the tenant's `poll_seconds`.
@@ -86,7 +87,7 @@ class Watching:
     pool: Pool | None
 
     async def run(self, ring: Ring, wanted: Wanted) -> None:
-        """Raises BackendError when the mail server refuses the login, or nothing is known of the folders yet."""
+        """Raises BackendError when a server refuses the login, or nothing is known of the folders yet."""
         await _Run(self, ring, wanted, await self.mailbox.snapshot()).all()
 
 
@@ -133,7 +134,8 @@ class _Run:
     # -- polls
 
     async def _poll(self, source: Source) -> None:
-        """A server that is away is asked again later; the others are not disturbed by it."""
+        """A server that is away is asked again later; the others are not disturbed by it. Raises Unavailable for a
+        login refused."""
         woken = self._line.woken[source.name]
         if source.name in MAILBOXES:
             await self._line.settled.wait()
@@ -147,11 +149,11 @@ class _Run:
                 now = dict(await source.probe(at)) if (at := self._wanted_of(source)) else {}
             except BackendError as error:
                 log.info("a poll failed", source=source.name, user=self._watching.account.user.id, reason=str(error))
-                if isinstance(error.__cause__, LoginRefused):
+                if isinstance(error.__cause__, LoginRefused | DavLoginRefused):
+                    if source.name not in MAILBOXES and self._watching.pool is not None:
+                        await asyncio.sleep(REFUSED_SECONDS)  # mail goes on meanwhile
                     raise
                 now = {}
-                if isinstance(error.__cause__, DavLoginRefused):
-                    pause = REFUSED_SECONDS
             changed = {number for number, state in now.items() if known.get(number) != state}
             if any(number in known for number in changed):
                 pause = shortest
