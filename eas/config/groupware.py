@@ -70,7 +70,11 @@ class Imap(Part):
         "", description="With `*`, as in Dovecot, the master user logs in as `user*master`; empty: by SASL PLAIN."
     )
     connections_per_user: int = Field(3, ge=1, le=100, description="Most connections of one user at a time.")
-    connections: int = Field(500, ge=1, description="Most connections of this gateway at a time.")
+    connections: int = Field(
+        500, ge=1,
+        description="Most connections of this gateway at a time. At most half of them listen for users whose devices "
+        "wait; the folders of further users are looked at now and then.",
+    )
     idle_seconds: int = Field(45, ge=1, description="An unused connection is kept for so long.")
     subscribed_only: bool = Field(False, description="Show only folders that the user has subscribed to.")
     folders: Folders = Field(default_factory=Folders, description="Special folders.")

@@ -365,34 +365,54 @@ async def test_when_the_gateway_stops_phones_are_answered_and_nothing_is_left(
 # --- Without NOTIFY -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["dovecot_plain", "dovecot_condstore", "cyrus"])
+Deed = tuple[Callable[..., object], tuple[Any, ...]]
+
+
+async def each_is_heard(made: Estate, phone: Phone, folder: Folder, deeds: list[Deed], within: float) -> None:
+    for work, given in deeds:
+        held = await waiting(made, phone)
+        await aside(work, *given)
+        print(f"{work.__name__} {folder.name}: {await held.hears(folder, within):.2f} s")
+        await phone.sync([folder])
+
+
+POORER = pytest.mark.parametrize("name", ["dovecot_plain", "dovecot_condstore", "cyrus"])
+
+
+@POORER
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_the_inbox_is_heard_at_once_and_others_by_the_poll(
+async def test_the_inbox_is_heard_at_once_by_idle(
     request: pytest.FixtureRequest, mail_sink: Sink, tmp_path: Path, name: str, version: Version
 ) -> None:
     server: Dovecot | Cyrus = request.getfixturevalue(name)
     login, password = server.new_user()
-    archive = "INBOX.Archive" if name == "dovecot_plain" else "Archive"
     server.append(login, "INBOX", letter("first", login))
+    async with gateway(tmp_path, server, mail_sink, poll_seconds=600) as made:
+        phone = await ready(made.phone(login, password, version=version))
+        await each_is_heard(made, phone, phone.state.folder(FolderType.INBOX), [
+            (server.append, (login, "INBOX", letter("new", login))),
+            (flagged, (server, login, "INBOX", "\\Flagged")),
+            (expunged, (server, login, "INBOX")),
+        ], AT_ONCE)
+        assert subjects(phone) == ["new"]
+
+
+@POORER
+async def test_other_folders_are_heard_of_by_the_poll(
+    request: pytest.FixtureRequest, mail_sink: Sink, tmp_path: Path, name: str
+) -> None:
+    server: Dovecot | Cyrus = request.getfixturevalue(name)
+    login, password = server.new_user()
+    archive = "INBOX.Archive" if name == "dovecot_plain" else "Archive"
     server.append(login, archive, letter("old", login))
     async with gateway(tmp_path, server, mail_sink) as made:
-        phone = await ready(made.phone(login, password, version=version))
-        inbox, other = phone.state.folder(FolderType.INBOX), phone.state.folder("Archive")
-        polled = AT_ONCE + 3 * POLL * 1.2
-        deeds: list[tuple[Folder, Callable[..., object], tuple[Any, ...], float]] = [
-            (inbox, server.append, (login, "INBOX", letter("new", login)), AT_ONCE),
-            (inbox, flagged, (server, login, "INBOX", "\\Flagged"), AT_ONCE),
-            (inbox, expunged, (server, login, "INBOX"), AT_ONCE),
-            (other, server.append, (login, archive, letter("another", login)), polled),
-            (other, flagged, (server, login, archive), polled),
-            (other, expunged, (server, login, archive), polled),
-        ]
-        for folder, work, given, within in deeds:
-            held = await waiting(made, phone)
-            await aside(work, *given)
-            print(f"{name} {version} {work.__name__} {folder.name}: {await held.hears(folder, within):.2f} s")
-            await phone.sync([folder])
-        assert subjects(phone) == ["new"]
+        phone = await ready(made.phone(login, password))
+        other = phone.state.folder("Archive")
+        await each_is_heard(made, phone, other, [
+            (server.append, (login, archive, letter("another", login))),
+            (flagged, (server, login, archive)),
+            (expunged, (server, login, archive)),
+        ], AT_ONCE + 3 * POLL * 1.2)
         assert len(other.items) == 1
         held = await waiting(made, phone)
         with server.imap(login) as client:
