@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 DEMO_DATA ?= data
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: install run servers test quick check bench fuzz zones kills postgresql docs requirements clean
+.PHONY: install run servers test quick check bench fuzz zones behind kills postgresql docs requirements clean
 
 install: $(STAMP)
 
@@ -50,14 +50,19 @@ fuzz: install
 zones: install
 	EAS_ZONES=all $(BIN)/python -m pytest tests/items/test_all_zones.py
 
+# As in `make test`, with every conformance case on every set of real servers.
+behind: install servers
+	EAS_BEHIND=all $(BIN)/python -m pytest tests/conformance/test_behind.py
+
 # Kills a real server at random points of a Sync, EAS_KILLS times; `make test` does so a few times.
 EAS_KILLS ?= 100
 kills: install
 	EAS_KILLS=$(EAS_KILLS) $(BIN)/python -m pytest -m long tests/conformance/test_kills.py -s
 
-# The stores and all backends with their state on PostgreSQL; `make test` does so for a part of them.
+# The stores, all backends and the demo office with their state on PostgreSQL; `make test` does so for a part of them.
 postgresql: install servers
-	EAS_TEST_POSTGRESQL=1 $(BIN)/python -m pytest tests/db tests/store tests/backends
+	TEST_POSTGRESQL=1 $(BIN)/python -m pytest tests/db tests/store tests/backends \
+	  tests/client/test_against_the_demo_office.py
 
 # The documentation is plain Markdown; this checks that no link leads nowhere.
 docs: install

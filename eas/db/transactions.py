@@ -86,6 +86,8 @@ class _OnConnections:
     async def write(self, do: Callable[[Connection], R], *, lasting: bool = True) -> R:
         if self._single is None:
             async with self._database.write() as connection:
+                if not lasting and connection.dialect.name == "postgresql":
+                    await connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
                 return await connection.run_sync(do)
         async with self._single, self._database.write() as connection:
             return await connection.run_sync(do)

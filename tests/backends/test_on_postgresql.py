@@ -211,7 +211,9 @@ async def test_the_longest_names_fit(nodes: list[EmbeddedWorld]) -> None:
 # --- A server that goes away ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("postgresql")
 async def test_after_a_restart_of_the_database_all_goes_on(tmp_path: Path) -> None:
+    """With a server of its own, which is killed."""
     server = Postgresql()
     try:
         database = EmbeddedWorld.over(tmp_path, url=server.start().new_database())

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx
 import pytest
+from groupware.fixtures import ON_POSTGRESQL
 from typer.testing import CliRunner
 
 from eas import app, config
@@ -36,15 +36,20 @@ Open = Callable[..., Awaitable[Phone]]
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def settings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Of a server with the demo office in it, as environment variables."""
     folder = tmp_path_factory.mktemp("office") / "data"
-    assert CliRunner().invoke(commands, ["demo", "--data", str(folder)]).exit_code == 0
-    return folder
+    told = {"EAS_DATA": str(folder)}
+    if ON_POSTGRESQL:
+        told["EAS_DATABASE"] = request.getfixturevalue("postgresql").new_database(name="office")
+    made = CliRunner().invoke(commands, ["demo", "--data", str(folder)], env=told)
+    assert made.exit_code == 0, made.output
+    return told
 
 
 @pytest.fixture
-async def office(data: Path) -> AsyncIterator[App]:
-    async with app.build(config.load(None, {"data": str(data)}, {})) as parts:
+async def office(settings: dict[str, str]) -> AsyncIterator[App]:
+    async with app.build(config.load(None, {}, settings)) as parts:
         yield parts
 
 

@@ -162,7 +162,10 @@ async def test_a_read_sees_one_state(database: Database) -> None:
         assert await reader.scalar(count) == 0
     async with database.read() as reader:
         assert await reader.scalar(count) == 1
-    # What the connection was made to do ends with the reading.
+    # What the connections were made to do ends with the transaction.
+    waits = text("SHOW synchronous_commit")
+    assert await run.write(lambda c: c.execute(waits).scalar_one(), lasting=False) == "off"
+    assert await run.write(lambda c: c.execute(waits).scalar_one()) == "on"
     assert await run.write(lambda c: c.execute(text("SHOW transaction_isolation")).scalar_one()) == "read committed"
     await run.close()
 

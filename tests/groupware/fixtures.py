@@ -29,7 +29,7 @@ NAMES = frozenset({
 
 
 #: Whether every test that can has its database on PostgreSQL.
-ON_POSTGRESQL = bool(os.environ.get("EAS_TEST_POSTGRESQL"))
+ON_POSTGRESQL = bool(os.environ.get("TEST_POSTGRESQL"))
 
 
 class _Runs(Protocol):

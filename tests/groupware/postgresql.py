@@ -22,7 +22,7 @@ KEPT = 8
 
 #: What it may cost to lose is nothing here. Each process of the tests opens a few connections for every database.
 SETTINGS = {
-    "listen_addresses": "", "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off",
+    "listen_addresses": "", "fsync": "off", "full_page_writes": "off",
     "max_connections": "200", "max_prepared_transactions": "0", "autovacuum": "off", "shared_buffers": "64MB",
     # Named here so that a deadlock shows at once.
     "deadlock_timeout": "200ms",

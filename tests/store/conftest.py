@@ -18,18 +18,17 @@ from eas.store import SqlStateStore
 PLACES = ["file", "memory", *(["postgresql"] if ON_POSTGRESQL else [])]
 
 
-@pytest.fixture(params=PLACES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url_of(place: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Of an empty database."""
-    if request.param == "postgresql":
+    if place == "postgresql":
         server: Postgresql = request.getfixturevalue("postgresql")
         return server.new_database()
-    return f"sqlite+aiosqlite:///{tmp_path}/eas.db" if request.param == "file" else "sqlite+aiosqlite://"
+    return f"sqlite+aiosqlite:///{tmp_path}/eas.db" if place == "file" else "sqlite+aiosqlite://"
 
 
-@pytest.fixture
-async def database(url: str) -> AsyncIterator[Database]:
-    made = Database(url)
+@pytest.fixture(params=PLACES)
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    made = Database(url_of(request.param, request, tmp_path))
     await make_tables(made)
     yield made
     await made.close()
@@ -52,10 +51,7 @@ async def store(run: Transactions) -> AsyncIterator[SqlStateStore]:
 @pytest.fixture(params=["file", pytest.param("postgresql", marks=pytest.mark.server)])
 def shared_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Of an empty database that several processes can have open."""
-    if request.param == "file":
-        return f"sqlite+aiosqlite:///{tmp_path}/eas.db"
-    server: Postgresql = request.getfixturevalue("postgresql")
-    return server.new_database()
+    return url_of(request.param, request, tmp_path)
 
 
 @pytest.fixture
