@@ -14,6 +14,7 @@ from .cyrus import MASTER as CYRUS_MASTER
 from .cyrus import MASTER_PASSWORD as CYRUS_MASTER_PASSWORD
 from .cyrus import Cyrus
 from .dovecot import MASTER, MASTER_PASSWORD, Dovecot
+from .postgresql import Postgresql
 from .radicale import Radicale
 from .slapd import PEOPLE, Slapd
 from .smtp import DROP, TAKE_AND_DROP, Sink, Stage
@@ -165,3 +166,14 @@ def test_the_sink_refuses_as_told(mail_sink: Sink) -> None:
     with pytest.raises(smtplib.SMTPServerDisconnected):
         _send(mail_sink)
     assert len(mail_sink.messages) == 2
+
+
+def test_postgresql_gives_databases_that_are_copies(postgresql: Postgresql) -> None:
+    postgresql.new_database(name="full")
+    postgresql.run("CREATE TABLE words (word TEXT); INSERT INTO words VALUES ('b'), ('A'), ('B'), ('a')", "full")
+    name = postgresql.new_database("full").partition("@/")[2].partition("?")[0]
+    # As people sort them: SQLite would have A, B, a, b.
+    assert postgresql.run("SELECT word FROM words ORDER BY word", name).split() == ["a", "A", "b", "B"]
+    many = [postgresql.new_database() for _ in range(10)]
+    assert len(set(many)) == 10
+    assert int(postgresql.run("SELECT count(*) FROM pg_database WHERE datname LIKE 'tests%'")) < 10
