@@ -290,22 +290,22 @@ async def test_a_groupware_that_is_away_while_somebody_waits(
     inbox: Box, room: Mailroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The wait goes on, and what could not be looked at is looked at later."""
-    from eas.backends.embedded.feed import EmbeddedFeed
     from eas.engine import waiting as engine_waiting
 
-    present, tries = EmbeddedFeed.delta, 0
+    has_news, tries = engine_waiting.has_news, 0
 
-    async def away(*given: Any) -> Any:
+    async def away(*given: Any) -> bool:
         nonlocal tries
         tries += 1
         if tries < 3:
             raise Unavailable("the disk is away")
-        return await present(*given)
+        return await has_news(*given)
 
     monkeypatch.setattr(engine_waiting, "AWAY_SECONDS", 0.05)
     asked = asyncio.create_task(inbox.wire.post("Ping", ping(inbox.id)))
     await waiting(room)
-    monkeypatch.setattr(EmbeddedFeed, "delta", away)
+    await asyncio.sleep(0.05)
+    monkeypatch.setattr(engine_waiting, "has_news", away)
     await room.deliver("anna", letter())
     async with asyncio.timeout(SOON):
         assert (await asked).status == "2"
