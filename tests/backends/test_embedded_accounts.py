@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from datetime import datetime
 
 import pytest
@@ -12,11 +11,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from sqlalchemy import select
 from worlds import PASSWORD, EmbeddedWorld, card, folder_of, letter
 
 from eas.backends.embedded import passwords
 from eas.backends.embedded.admin import AlreadyThere, Invalid, NotThere
 from eas.backends.embedded.passwords import REMEMBER_SECONDS, Passwords, hash_password
+from eas.db import Base
 from eas.engine.model import FolderType, Right
 from eas.engine.ports import Chosen, Horizon
 
@@ -126,9 +127,11 @@ async def test_the_loop_goes_on_while_a_password_is_hashed(monkeypatch: pytest.M
 async def test_no_password_is_in_the_database(embedded: EmbeddedWorld) -> None:
     await embedded.embedded.admin.set_password("anna", "very secret words")
     await embedded.embedded.accounts.verify("anna", "very secret words")
-    everything = b"".join(path.read_bytes() for path in embedded.path.parent.glob("groupware.db*"))
-    assert b"argon2id" in everything
-    assert b"very secret words" not in everything
+    everything = await embedded.embedded.groupware.read(
+        lambda c: repr([c.execute(select(table)).all() for table in Base.metadata.sorted_tables])
+    )
+    assert "argon2id" in everything
+    assert "very secret words" not in everything
 
 
 # --- Users ------------------------------------------------------------------------------------------------------------
@@ -227,17 +230,13 @@ async def test_a_removed_user_leaves_nothing_behind(embedded: EmbeddedWorld) -> 
     await embedded.embedded.admin.add_group("team@example.com", members=["anna", "ben"])
     id = embedded.users["anna"].id
     await embedded.embedded.admin.remove_user("anna")
-    with sqlite3.connect(embedded.path) as connection:
-        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        for table in tables:
-            columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-            for column in columns:
-                found = connection.execute(f"SELECT count(*) FROM {table} WHERE {column} = ?", (id,)).fetchone()
-                assert found == (0,), (table, column)
-        assert connection.execute("SELECT count(*) FROM gw_content").fetchone() == (0,)
-        assert connection.execute("SELECT count(*) FROM gw_chunk").fetchone() == (0,)
-        assert connection.execute("SELECT count(*) FROM gw_item").fetchone() == (0,)
-    connection.close()
+    tables = {table.name: table for table in Base.metadata.sorted_tables}
+    left = await embedded.embedded.groupware.read(
+        lambda c: {name: c.execute(select(table)).all() for name, table in tables.items()}
+    )
+    for name, rows in left.items():
+        assert not any(id in tuple(row) for row in rows), name
+    assert [left[name] for name in ("gw_content", "gw_chunk", "gw_item")] == [[], [], []]
 
 
 # --- Groups and rights ------------------------------------------------------------------------------------------------
