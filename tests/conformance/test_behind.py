@@ -1,4 +1,5 @@
-"""The conformance suite with real servers behind the gateway: every case, in the newest version and before 16.0.
+"""The conformance suite with real servers behind the gateway, in the newest version and before 16.0: a fixed sample of
+the cases on each set of servers, or all of them.
 
 Not every server does all that Exchange does: what none of a set does is named in LACKING, by the reason that the case
 itself gives, and anything else that is said not to apply is a failure.
@@ -6,6 +7,7 @@ itself gives, and anything else that is said not to apply is a failure.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -92,11 +94,17 @@ async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Run
         yield kept
 
 
+#: Of so many cases one is run, each set and version having others, unless EAS_BEHIND is "all": a whole run takes half
+#: an hour (`make behind`).
+SAMPLE = 1 if os.environ.get("EAS_BEHIND") == "all" else 12
+
+
 def in_order() -> list[tuple[str, Case, Version]]:
     """By set, version and file."""
+    sets = [(name, version) for name, versions in TRIED.items() for version in versions]
     return sorted(
-        ((name, case, version) for name, versions in TRIED.items() for version in versions for case in load_cases()
-         if version in case.spoken),
+        ((name, case, version) for at, (name, version) in enumerate(sets) for n, case in enumerate(load_cases())
+         if version in case.spoken and n % SAMPLE == at % SAMPLE),
         key=lambda run: (run[0], run[2], area(run[1])),
     )
 

@@ -272,9 +272,10 @@ async def several_entries_by_name(lab: Lab) -> None:
     names = [entry["DisplayName"].casefold() for entry in entries(got)]
     assert len(names) > 1
     assert names == sorted(names)
-    assert got.text("Response", "Total") == str(len(names))
+    total = int(got.text("Response", "Total"))
+    assert total == len(names) or total > len(names) == 100  # no more are shown where no Range is asked for
     one = await ask(talker, finding(gal(company, e("Range", "0-0"))))
-    assert (len(entries(one)), one.text("Response", "Total")) == (1, str(len(names)))
+    assert (len(entries(one)), one.text("Response", "Total")) == (1, str(total))
 
 
 @case("MS-ASCMD", "R32831607 R32831608 R32831609 R32831610 R33001609 R33001610", FROM_16_1)
