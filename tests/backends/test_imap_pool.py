@@ -285,6 +285,47 @@ async def test_an_answer_that_nobody_wanted_is_read_or_the_connection_closed(poo
                 await fourth.noop()
 
 
+# --- Listening
+
+
+async def test_a_connection_that_listens_is_lent_to_nobody_and_closed_afterwards(pool: ImapPool) -> None:
+    async with scripted(per_user=3, timeout_seconds=0.3) as (script, server):
+        async with pool.use(anna(server)) as idle:
+            pass
+        async with pool.listen(anna(server)) as session:
+            assert session is not None
+            assert session is not idle
+            async with pool.use(anna(server)) as one, pool.use(anna(server)) as two:
+                assert session not in (one, two)
+                with pytest.raises(Lost, match="all connections of the user are in use"):
+                    async with pool.use(anna(server)):
+                        pass
+        assert not session.connection.alive
+        assert script.connections == 3
+        async with pool.use(anna(server)) as three:
+            assert three in (one, two)
+
+
+async def test_a_users_only_connection_does_not_listen(pool: ImapPool) -> None:
+    async with scripted(per_user=1) as (script, server), pool.listen(anna(server)) as session:
+        assert session is None
+        assert script.connections == 0
+
+
+async def test_half_of_a_nodes_connections_listen_at_most(pool: ImapPool) -> None:
+    async with scripted(per_node=4) as (_, server):
+        async with (
+            pool.listen(account_of(server, "anna", "secret")) as one,
+            pool.listen(account_of(server, "ben", "secret")) as two,
+        ):
+            assert one is not None
+            assert two is not None
+            async with pool.listen(account_of(server, "carla", "secret")) as three:
+                assert three is None
+        async with pool.listen(account_of(server, "carla", "secret")) as three:
+            assert three is not None
+
+
 # --- Passwords
 
 

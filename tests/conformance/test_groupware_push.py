@@ -181,15 +181,15 @@ async def test_a_ping_over_many_folders_costs_a_command_or_two(
         phone = await ready(made.phone(login, password))
         mail = [folder for folder in phone.folders() if folder.item_class == "Email"]
         assert len(mail) >= 10
-        assert (await phone.ping(mail, 1)).status is Status.EXPIRED
-        await asyncio.sleep(2)  # connections from before are gone, but for the one that listens
-        for _ in range(2):
+        await asyncio.sleep(2.5)  # connections from before are gone
+        # The first begins the watch: it listens, looks how things stand, and has the device look once more.
+        for most in (5, 1, 1):
             with dovecot.commands(login) as said:
                 assert (await phone.ping(mail, 1)).status is Status.EXPIRED
                 await asyncio.sleep(2.5)
             told = [line for line in said if line.split()[1:2] not in (["LOGOUT"], ["ENABLE"], ["ID"], ["NAMESPACE"])]
-            print(f"a Ping over {len(mail)} folders: {told}")
-            assert len(told) <= 1, told
+            print(f"a Ping over {len(mail)} folders:", *told, sep="\n  ")
+            assert len(told) <= most, told
 
 
 def imap_of(server: Dovecot | Cyrus, **more: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 
 from eas.backends.standards.ports import Account, Hit, Numbered, Place
-from eas.engine.errors import BackendError, FolderGone, NotAllowed
+from eas.engine.errors import BackendError, FolderGone, NotAllowed, Unavailable
 from eas.engine.model import CollectionId, FolderType
 from eas.engine.ports import Chosen, Feed, MailQuery
 
@@ -20,6 +20,7 @@ from .feed import ImapFeed
 from .inbox import InboxFeed
 from .level import LevelFeed
 from .model import Pool, Session, Status
+from .reach import twice
 
 Resolve = Callable[[CollectionId], Awaitable[Numbered | None]]
 
@@ -81,11 +82,13 @@ class ImapSource:
 
     async def foresee(self, at: Sequence[Numbered]) -> None:
         """By one LIST-STATUS; where there is none, or no MODSEQ in it, nothing is saved."""
-        self._foreseen.clear()
-        with translated():
-            async with self._pool.use(self._account) as session:
-                if session.can_condstore and "LIST-STATUS" in session.capabilities:
-                    self._foreseen |= await session.statuses([one.place.locator for one in _mailboxes(at)])
+        async def work() -> Mapping[str, Status]:
+            async with self._session(Unavailable) as session:
+                if not session.can_condstore or "LIST-STATUS" not in session.capabilities:
+                    return {}
+                return await session.statuses([one.place.locator for one in _mailboxes(at)])
+
+        self._foreseen = dict(await twice(work))
 
     async def search(self, query: MailQuery, within: Sequence[Numbered]) -> Sequence[Hit]:
         return await searching.search(self._account, self._pool, query, _mailboxes(within))
@@ -111,7 +114,10 @@ def _mailboxes(places: Sequence[Numbered]) -> list[Numbered]:
 
 async def probed(account: Account, pool: Pool, at: Sequence[Numbered]) -> Mapping[int, str]:
     """What STATUS says of mailboxes, by number. Raises Unavailable."""
-    with translated():
-        async with pool.use(account) as session:
-            found = await session.statuses(sorted(one.place.locator for one in at))
+    async def work() -> Mapping[str, Status]:
+        with translated():
+            async with pool.use(account) as session:
+                return await session.statuses(sorted(one.place.locator for one in at))
+
+    found = await twice(work)
     return {one.number: str(found.get(one.place.locator)) for one in at}
