@@ -339,6 +339,9 @@ async def test_no_query_makes_the_database_fail(embedded: EmbeddedWorld, query: 
 )
 async def test_what_has_an_index_is_found_by_it(embedded: EmbeddedWorld, query: MailQuery, index: str) -> None:
     """The texts of a whole mailbox are looked through only where words are all that is known."""
+    if embedded.database.engine.dialect.name != "sqlite":
+        pytest.skip("another database goes by how full its tables are")
+
     def explained(connection: Connection) -> list[str]:
         seen = all_seen(connection, embedded.users["anna"].id)
         statement = searching.statement_for(seen, searching.searched(seen, query), query)
