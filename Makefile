@@ -27,7 +27,7 @@ servers:
 	@tests/groupware/install.sh
 
 test: install servers
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 quick: install
 	$(BIN)/python -m pytest -n auto -m "not server and not long"
