@@ -68,8 +68,10 @@ class Dovecot(MailServer):
             self._prepare()
         assert self.child is not None
         self.child.start()
+        # The filter answers at once; it is the server behind it that takes its time.
+        behind = self.narrow.behind if self.narrow is not None else 0
         self.child.wait_for(*(port for port in (
-            self.imap_port, self.imaps_port, self.lmtp_port, self.sieve_port, self.submission_port
+            behind, self.imap_port, self.imaps_port, self.lmtp_port, self.sieve_port, self.submission_port
         ) if port))
         return self
 
