@@ -22,6 +22,7 @@ from eas.backends.embedded.mailbox import EmbeddedMailbox
 from eas.backends.embedded.outbox import EmbeddedOutbox
 from eas.backends.imap.errors import translated
 from eas.backends.imap.model import LoginRefused, Pool, Session
+from eas.backends.imap.notes import NotesSource
 from eas.backends.imap.pool import ImapPool
 from eas.backends.imap.source import ImapSource
 from eas.backends.ldap.directory import LdapDirectory
@@ -138,8 +139,6 @@ class StandardServers:
         if classes:
             sources.append(DavSource(account, self._dav.of(account), classes, resolving("dav")))
         if tenant.notes is Provider.IMAP:
-            from eas.backends.imap.notes import NotesSource
-
             sources.append(NotesSource(account, pool, resolving("notes")))
         made.append(CombinedMailbox(
             account, sources, EmbeddedMailbox(self._embedded.groupware, account.user), self._hierarchies,
