@@ -331,7 +331,7 @@ class DeltaReader:
     ) -> dict[ItemId, ItemVersion]:
         flags = {id: changes.flags[uid] for uid, id in id_of.items()}
         found = await kept.notes(
-            self._reach, self._session, flags, {id: uid for uid, id in id_of.items()}
+            self._reach, self._session, flags, {id: uid for uid, id in id_of.items()}, noted=self._state.noted
         )
         versions = Versions(found)
         return {id: versions.of(id, some, names.content(id)) for id, some in flags.items()}

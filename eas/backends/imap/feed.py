@@ -98,7 +98,7 @@ class ImapFeed:
                             found[one.uid] = one
             there = {id: found[uid] for id, uid in uid_of.items() if uid in found}
             flags = {id: one.flags for id, one in there.items() if one.flags is not None}
-            versions = Versions(await kept.notes(self._reach, session, flags, uid_of))
+            versions = Versions(await kept.notes(self._reach, session, flags, uid_of, noted=state.noted))
             every = {id: versions.of(id, some, names.content(id)) for id, some in flags.items()}
             edge = horizon.edge
             if edge is None:
@@ -139,12 +139,13 @@ class ImapFeed:
             async with self._reach.selected() as (session, state):
                 names = await self._names(state, batch)
                 groups = await self._begin(session, names, batch, wanted)
-                mails = await self._mails(session, groups[0], names) if groups else []
+                mails = await self._mails(session, groups[0], names, state.noted) if groups else []
             for mail in mails:
                 yield mail
             for group in groups[1:]:
                 async with self._reach.selected(fresh=False) as (session, state):
-                    mails = await self._mails(session, group, names) if state.epoch == names.epoch else []
+                    same = state.epoch == names.epoch
+                    mails = await self._mails(session, group, names, state.noted) if same else []
                 for mail in mails:
                     yield mail
 
@@ -157,12 +158,15 @@ class ImapFeed:
             await self._print(names.epoch, loaded)
         return list(loading.groups(loaded))
 
-    async def _mails(self, session: Session, group: Sequence[Loaded], names: rows.Names) -> list[Mail]:
+    async def _mails(
+        self, session: Session, group: Sequence[Loaded], names: rows.Names, noted: bool
+    ) -> list[Mail]:
         await loading.complete(session, group)
         id_of = {one.fetched.uid: id for one in group if (id := names.id(one.fetched.uid)) is not None}
         group = [one for one in group if one.fetched.uid in id_of]
         flags = {id_of[one.fetched.uid]: one.fetched.flags or frozenset() for one in group}
-        versions = Versions(await kept.notes(self._reach, session, flags, {id: uid for uid, id in id_of.items()}))
+        uid_of = {id: uid for uid, id in id_of.items()}
+        versions = Versions(await kept.notes(self._reach, session, flags, uid_of, noted=noted))
         mails = []
         for one in group:
             id, at = id_of[one.fetched.uid], one.fetched.internal_date

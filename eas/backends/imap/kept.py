@@ -20,14 +20,16 @@ _FEW = 100
 
 
 async def notes(
-    reach: Reach, session: Session, flags: Mapping[ItemId, Collection[str]], uid_of: Mapping[ItemId, int]
+    reach: Reach, session: Session, flags: Mapping[ItemId, Collection[str]], uid_of: Mapping[ItemId, int], *,
+    noted: bool = True,
 ) -> dict[ItemId, str]:
-    """Id -> note (`NoteRow.data`), of those messages that have one. The mailbox is selected if there are flags."""
+    """Id -> note (`NoteRow.data`), of those messages that have one. The mailbox is selected if there are flags. `noted`
+    False: the mailbox has no notes yet (`rows.State`)."""
     if not flags:
         return {}
     ground, number = reach.account.ground, reach.number
     do = ground.look if len(flags) <= _FEW else ground.read
-    found = await do(lambda c: rows.notes(c, number, flags))
+    found = await do(lambda c: rows.notes(c, number, flags)) if noted else {}
     lost = [id for id, some in flags.items() if id not in found and _is_noted(some)]
     if lost:
         found |= await _found_again(reach, session, {uid_of[id]: id for id in lost})

@@ -28,7 +28,7 @@ UID_MASK = (1 << UID_BITS) - 1
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """`validity` 0: never seen. `aliased`: some ids are not those of UIDs. `open`: a draft is being replaced here.
-    `ruled`: the user has conversations that were moved for ever."""
+    `ruled`: the user has conversations that were moved for ever. `noted`: some message here has a note."""
 
     epoch: int
     validity: int
@@ -36,6 +36,7 @@ class State:
     aliased: bool
     open: bool
     ruled: bool = False
+    noted: bool = True
 
     def natural(self, uid: int) -> ItemId:
         return self.epoch << UID_BITS | uid
@@ -47,6 +48,7 @@ _STATE = select(
     exists().where(AliasRow.number == PlaceRow.number).label("aliased"),
     exists().where(PutRow.number == PlaceRow.number, PutRow.old != 0).label("open"),
     exists().where(MovedConversationRow.user_id == PlaceRow.user_id).label("ruled"),
+    exists().where(NoteRow.number == PlaceRow.number).label("noted"),
 ).where(PlaceRow.number == bindparam("number"), PlaceRow.user_id == bindparam("user"))
 
 
@@ -57,7 +59,7 @@ def state(connection: Connection, user_id: str, number: int) -> State:
         raise FolderGone(str(number))
     return State(
         epoch=row.epoch, validity=row.validity, counter=row.counter, aliased=bool(row.aliased), open=bool(row.open),
-        ruled=bool(row.ruled),
+        ruled=bool(row.ruled), noted=bool(row.noted),
     )
 
 
