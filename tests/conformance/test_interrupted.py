@@ -23,8 +23,7 @@ from ledger import differences, in_store, on_phone
 from premises import ANNA, BEN, Person, Premises
 from testbed import message
 
-from eas import app as composition
-from eas.app import App
+from eas.app import App, building
 from eas.client.connection import Connection, Credentials, Identity
 from eas.client.device import DeviceState
 from eas.client.errors import LostAnswer
@@ -159,8 +158,8 @@ async def _start(data: Path) -> tuple[App, Mortal]:
         return made[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(composition, "transactions", mortal)
-        app = composition.build(load(overrides={"data": data, "domain": "example.test"}, environment={}))
+        patch.setattr(building, "transactions", mortal)
+        app = building.build(load(overrides={"data": data, "domain": "example.test"}, environment={}))
     await app.start(doors=False)
     await app.embedded.office.resume()
     return app, made[0]
