@@ -62,6 +62,11 @@ class Spooled(mmap.mmap):
         looked_for = bytes([sub]) if isinstance(sub, int) else sub
         return super().find(looked_for, int(start), len(self) if end is None else int(end))
 
+    def count(self, sub: bytes) -> int:
+        """Of octets that do not overlap with themselves."""
+        return sum(super(Spooled, self).__getitem__(slice(at, at + _PIECE + len(sub) - 1)).count(sub)
+                   for at in range(0, len(self), _PIECE))
+
     def __contains__(self, sub: object) -> bool:
         return self.find(sub) >= 0
 

@@ -22,6 +22,7 @@ from groupware.smtp import Sink, Stage
 from eas.client import mail, services
 from eas.client.errors import Busy, ClientError, Refusal, Unauthorised
 from eas.engine.model import FolderType
+from eas.server.spool import SPOOLED_FROM
 
 Login = tuple[str, str]
 
@@ -218,6 +219,22 @@ async def test_while_the_address_list_is_away_it_says_so_and_mail_goes_on(
             assert subjects(phone) == ["news"]
     finally:
         directory.stop()
+
+
+async def test_a_large_message_goes_out_whole(dovecot: Dovecot, mail_sink: Sink, tmp_path: Path) -> None:
+    """It lies in a file on its way through the gateway."""
+    login, password = dovecot.new_user()
+    mail_sink.any_login = True
+    lines = "\r\n".join(f".{n} dots and words in a long line" for n in range(80_000))
+    message = letter("large", "friend@elsewhere.example", sender=login, text=lines)
+    assert len(message) > SPOOLED_FROM
+    async with estate(tmp_path / "data", {"office": backend(dovecot, mail_sink)}) as made:
+        phone = await ready(made.phone(login, password))
+        await mail.send(phone, message)
+        await phone.sync()
+        (taken,) = mail_sink.messages
+        assert taken.octets.endswith(lines.encode() + b"\r\n")
+        assert subjects(phone, FolderType.SENT_ITEMS) == ["large"]
 
 
 @pytest.mark.parametrize("stage", [Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.END])

@@ -26,6 +26,7 @@ ASKED: list[Callable[[Any], Any]] = [
     len, bytes, lambda o: o[0], lambda o: o[:20], lambda o: bytes(o[5:]), lambda o: bytes(o[:-5]), lambda o: o[-5:],
     lambda o: o.find(b"From"), lambda o: o.find(0, 3), lambda o: o.find(b"end", 100), lambda o: o.find(b"From", 0, 5),
     lambda o: o.find(b"nowhere at all, ever"), lambda o: b"From" in o, lambda o: b"nowhere at all, ever" in o,
+    lambda o: o.count(b"\r\n"), lambda o: o.count(b"\n"), lambda o: o.count(b"nowhere"),
     lambda o: o.startswith(b".."), lambda o: o.startswith(b"\r\n", 2), lambda o: o.startswith(b"\r\n", 2, 3),
     lambda o: o.startswith(b"x"), lambda o: o.endswith(b"end\r\n"), lambda o: o.endswith(b"x"),
     lambda o: bytes(o.lstrip(b"\r\n")), lambda o: bytes(o.lstrip(b".\r\n")), lambda o: o.isascii(),
