@@ -6,9 +6,25 @@ Immutable. The text form is that of IMAP sequence sets, ascending: "1-500,502". 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 Pair = tuple[int, int]
+
+
+def without(pairs: Iterable[Pair], cuts: Sequence[Pair]) -> Iterator[Pair]:
+    """What of `pairs` is not in `cuts`; both sorted and disjoint."""
+    at = 0
+    for low, high in pairs:
+        while at < len(cuts) and cuts[at][1] < low:
+            at += 1
+        look = at
+        while look < len(cuts) and cuts[look][0] <= high:
+            if cuts[look][0] > low:
+                yield low, cuts[look][0] - 1
+            low = cuts[look][1] + 1
+            look += 1
+        if low <= high:
+            yield low, high
 
 
 class RangeSet:
@@ -113,18 +129,4 @@ class RangeSet:
     def __sub__(self, other: RangeSet) -> RangeSet:
         if not self or not other:
             return self
-        left: list[Pair] = []
-        cuts = list(other.pairs())
-        at = 0
-        for low, high in self.pairs():
-            while at < len(cuts) and cuts[at][1] < low:
-                at += 1
-            look = at
-            while look < len(cuts) and cuts[look][0] <= high:
-                if cuts[look][0] > low:
-                    left.append((low, cuts[look][0] - 1))
-                low = cuts[look][1] + 1
-                look += 1
-            if low <= high:
-                left.append((low, high))
-        return RangeSet(left)
+        return RangeSet(without(self.pairs(), list(other.pairs())))

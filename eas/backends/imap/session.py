@@ -35,7 +35,7 @@ class ImapSession(Mailboxes, Messages):
             for response in self.connection.waiting():
                 if not isinstance(response, bytes):
                     self.connection.heard(response, self.news)
-        except Exception:
+        except Exception:  # whatever it sent that cannot be read: nobody asked, so the connection is given up
             self.connection.wire.abort()
         return self.connection.alive
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
+from eas.engine import ranges
+
 from .model import Spans
 
 #: RFC 7162 has MODSEQs of 63 bits, RFC 9051 UIDs of 32; what has more digits than these is no number.
@@ -51,20 +53,7 @@ def union(*spans: Spans) -> Spans:
 
 def without(spans: Spans, others: Spans) -> Spans:
     """What of `spans` is not in `others`."""
-    found: list[tuple[int, int]] = []
-    at = 0
-    for first, last in spans:
-        while at < len(others) and others[at][1] < first:
-            at += 1
-        other = at
-        while other < len(others) and others[other][0] <= last:
-            if others[other][0] > first:
-                found.append((first, others[other][0] - 1))
-            first = others[other][1] + 1
-            other += 1
-        if first <= last:
-            found.append((first, last))
-    return tuple(found)
+    return tuple(ranges.without(spans, others))
 
 
 def common(spans: Spans, others: Spans) -> Spans:

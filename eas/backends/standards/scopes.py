@@ -90,7 +90,7 @@ class Scopes:
             scope.failed = self.monotonic()
             log.warning("the address list cannot be read", scope=str(key)[:200], reason=str(error))
             return
-        except Exception:
+        except Exception:  # runs in the background: nobody else would hear of it
             scope.failed = self.monotonic()
             log.exception("the address list cannot be read", scope=str(key)[:200])
             return
