@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 import http.client
+import shutil
 import ssl
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from .mail import Users
+from .process import Child
 
 _CALENDAR = "urn:ietf:params:xml:ns:caldav"
 _ADDRESSBOOK = "urn:ietf:params:xml:ns:carddav"
@@ -93,3 +97,28 @@ class DavHost:
     def _make(self, path: str, login: str, body: str) -> None:
         answer = self.request("MKCOL", path, login, body, Content_Type="application/xml; charset=utf-8")
         assert answer.status == 201, answer
+
+
+@dataclass(slots=True, kw_only=True)
+class DavServer(DavHost, ABC):
+    """One that is a process of ours, with its files in `path`."""
+
+    path: Path
+    child: Child | None = None
+
+    @abstractmethod
+    def start(self) -> DavServer:
+        """On the same port with the same objects each time."""
+
+    def kill(self) -> None:
+        assert self.child is not None
+        self.child.kill()
+
+    def restart(self) -> None:
+        self.kill()
+        self.start()
+
+    def stop(self) -> None:
+        if self.child is not None:
+            self.child.kill()
+        shutil.rmtree(self.path, ignore_errors=True)

@@ -6,12 +6,11 @@ address book, as after the setup in Radicale's own page.
 
 from __future__ import annotations
 
-import shutil
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .dav import DavHost
+from .dav import DavServer
 from .process import HOST, Child, folder, free_ports
 
 #: May write everything; only it writes collections whose names begin with FROZEN.
@@ -20,9 +19,8 @@ FROZEN = "frozen-"
 
 
 @dataclass(slots=True, kw_only=True)
-class Radicale(DavHost):
+class Radicale(DavServer):
     path: Path = field(default_factory=lambda: folder("radicale"))
-    child: Child | None = None
 
     def start(self) -> Radicale:
         if self.child is None:
@@ -39,19 +37,6 @@ class Radicale(DavHost):
         self.child.start()
         self.child.wait_for(self.port)
         return self
-
-    def kill(self) -> None:
-        assert self.child is not None
-        self.child.kill()
-
-    def restart(self) -> None:
-        self.kill()
-        self.start()
-
-    def stop(self) -> None:
-        if self.child is not None:
-            self.child.kill()
-        shutil.rmtree(self.path, ignore_errors=True)
 
     def new_user(self, name: str = "", *, empty: bool = False) -> tuple[str, str]:
         """With `empty`, without any collection."""

@@ -13,14 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .authority import authority
-from .dav import DavHost
+from .dav import DavServer
 from .process import HOST, Child, folder, free_ports
 
 
 @dataclass(slots=True, kw_only=True)
-class Xandikos(DavHost):
+class Xandikos(DavServer):
     path: Path = field(default_factory=lambda: folder("xandikos"))
-    child: Child | None = None
 
     def start(self) -> Xandikos:
         if self.child is None:
@@ -29,19 +28,6 @@ class Xandikos(DavHost):
         self.child.start()
         self.child.wait_for(self.port)
         return self
-
-    def kill(self) -> None:
-        assert self.child is not None
-        self.child.kill()
-
-    def restart(self) -> None:
-        self.kill()
-        self.start()
-
-    def stop(self) -> None:
-        if self.child is not None:
-            self.child.kill()
-        shutil.rmtree(self.path, ignore_errors=True)
 
     def new_user(self, name: str = "") -> tuple[str, str]:
         """With a calendar for everything and an address book."""
