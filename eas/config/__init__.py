@@ -36,6 +36,7 @@ from .kinds import (
     Zone,
     guess,
 )
+from .nodes import Hooks, Keep, Metrics, Redis, Stop
 
 PREFIX, NESTED = "EAS_", "__"
 
@@ -136,6 +137,13 @@ class Settings(Part):
     data: Path = Field(Path("data"), description="Folder of the database and of all other state.")
     listen: HostPort = Field("127.0.0.1:8080", description="Where devices connect.")
     database: Url = Field("", description="Where state is kept; empty: in SQLite, `eas.db` in the data folder.")
+    database_connections: int = Field(
+        15, ge=2, le=1000, description="Most connections of one process to a database that is not SQLite; phones that "
+        "wait have none."
+    )
+    workers: int = Field(
+        1, ge=1, le=256, description="Processes that answer on this machine; more than one want `redis.url`."
+    )
     domain: Domain = Field("", description="Domain of logins and addresses that name none.")
     time_zone: Zone = Field("UTC", description="Zone of users who have none of their own.")
     trusted_proxies: tuple[Network, ...] = Field(
@@ -150,10 +158,21 @@ class Settings(Part):
         default_factory=Documents, description="Document libraries for devices; there are none unless named here."
     )
     log: Log = Field(default_factory=Log, description="The log, on standard error.")
+    redis: Redis = Field(default_factory=Redis, description="Several processes.")
+    hooks: Hooks = Field(default_factory=Hooks, description="What a groupware tells.")
+    metrics: Metrics = Field(default_factory=Metrics, description="Figures for Prometheus.")
+    stop: Stop = Field(default_factory=Stop, description="Coming to an end.")
+    keep: Keep = Field(default_factory=Keep, description="How long things are kept.")
     backends: dict[str, Backend] = Field(
         default_factory=dict, description="Groupware on other servers, by a name of yours; without any, all is kept "
         "by the gateway itself."
     )
+
+    @model_validator(mode="after")
+    def _workers_share(self) -> Settings:
+        if self.workers > 1 and not self.redis.url:
+            raise ValueError("workers is more than 1: they hear of each other through Redis, but redis.url is missing")
+        return self
 
     @model_validator(mode="after")
     def _one_backend_a_domain(self) -> Settings:

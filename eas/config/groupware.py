@@ -168,6 +168,10 @@ class Backend(Part):
         description="While a device waits, folders of which their server tells nothing by itself are looked at so "
         "often, and less often while nothing happens.",
     )
+    changes: Literal["watch", "hooks"] = Field(
+        "watch", description="How changes are learned of while devices wait: the gateway watches the servers, or they "
+        "call its hooks and it only looks now and then."
+    )
     imap: Imap | None = Field(None, description="The IMAP server.")
     smtp: Smtp | None = Field(None, description="The submission server.")
     dav: Dav | None = Field(None, description="The CalDAV and CardDAV server.")

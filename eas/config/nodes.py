@@ -1,0 +1,84 @@
+"""Settings of what several processes share, and of running them: Redis, hooks, metrics, stopping, keeping."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from .kinds import Allowed, File, HostPort, Network, Part
+
+
+def _redis(value: str) -> str:
+    if value and not value.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError
+    return value
+
+
+RedisUrl = Annotated[
+    str, AfterValidator(_redis), Allowed("a URL, as redis://host:6379/0, rediss://host:6379/0 or unix:///path")
+]
+
+
+class Redis(Part):
+    url: RedisUrl = Field(
+        "", description="What the processes of a site share for the moment; empty: there is one process. Losing it "
+        "loses no data. With `cluster`, any of its nodes; with `sentinels`, only scheme and database count."
+    )
+    cluster: bool = Field(False, description="It is a Redis Cluster.")
+    sentinels: tuple[HostPort, ...] = Field((), description="Sentinels that know where the master is.")
+    service: str = Field("mymaster", description="The name of the master with the sentinels.")
+    user: str = Field("", description="Login there; empty for none.")
+    password: SecretStr = Field(SecretStr(""), description="Password there.")
+    ca_file: File | None = Field(None, description="Certificates (PEM) to trust in place of the system's, for rediss.")
+    prefix: str = Field("eas", description="What all names of this site begin with, where several share one Redis.")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Redis:
+        if self.cluster and self.sentinels:
+            raise ValueError("there are sentinels, or it is a cluster, not both")
+        if not self.url and (self.cluster or self.sentinels):
+            raise ValueError("url is missing")
+        return self
+
+
+class Hooks(Part):
+    token: SecretStr = Field(
+        SecretStr(""), description="What a groupware must send as `Authorization: Bearer` (or as password, to "
+        "`/hooks/dovecot`) to tell of changes; empty: there are no hooks."
+    )
+    networks: tuple[Network, ...] = Field((), description="Who may call hooks at all; empty: anybody with the token.")
+
+
+class Metrics(Part):
+    token: SecretStr = Field(
+        SecretStr(""), description="What must be sent as `Authorization: Bearer` to read `/metrics`."
+    )
+    networks: tuple[Network, ...] = Field(
+        ("127.0.0.0/8", "::1"), description="Who may read `/metrics` without the token."
+    )
+
+
+class Stop(Part):
+    drain_seconds: int = Field(
+        0, ge=0, le=600, description="When told to stop: for so long `/health/ready` says no while all else goes on, "
+        "so that what is in front sends new requests elsewhere."
+    )
+    release_seconds: int = Field(
+        5, ge=0, le=600, description="Over so long the phones that wait are answered then, lest all come at once."
+    )
+    grace_seconds: int = Field(15, ge=0, le=600, description="So long requests under way may take after that.")
+
+
+class Keep(Part):
+    unused_device_days: int = Field(
+        0, ge=0, description="Devices that were not heard of for so many days are removed with all that is known of "
+        "them; 0: never. One with a wipe that is not carried out yet stays."
+    )
+    unused_state_days: int = Field(
+        180, ge=0, description="What a device held of its folders is dropped after so many days without a request: it "
+        "begins anew then; 0: never."
+    )
+    intent_days: int = Field(
+        7, ge=1, description="For so many days it is remembered what became of effects, lest a device ask again."
+    )
