@@ -18,13 +18,14 @@ from .cyrus import Cyrus
 from .dovecot import Dovecot, Flavour
 from .postgresql import Postgresql
 from .radicale import Radicale
+from .redis import RedisCluster, RedisSentinels, RedisServer
 from .slapd import Slapd
 from .smtp import Sink
 from .xandikos import Xandikos
 
 NAMES = frozenset({
     "dovecot", "dovecot_condstore", "dovecot_plain", "cyrus", "radicale", "xandikos", "slapd", "mail_sink",
-    "postgresql",
+    "postgresql", "redis_server", "redis_sentinels", "redis_cluster",
 })
 
 
@@ -109,6 +110,21 @@ def slapd() -> Iterator[Slapd]:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Postgresql]:
     yield from run(Postgresql)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    yield from run(RedisServer)
+
+
+@pytest.fixture(scope="session")
+def redis_sentinels() -> Iterator[RedisSentinels]:
+    yield from run(RedisSentinels)
+
+
+@pytest.fixture(scope="session")
+def redis_cluster() -> Iterator[RedisCluster]:
+    yield from run(RedisCluster)
 
 
 @pytest.fixture(scope="session")

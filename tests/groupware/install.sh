@@ -40,6 +40,8 @@ have /usr/lib/dovecot/modules/lib90_sieve_plugin.so || missing+=(dovecot-sieve)
 have slapd || missing+=(slapd)
 have ldapmodify || missing+=(ldap-utils)
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || have initdb || missing+=(postgresql)
+have redis-server || missing+=(redis-server)
+have redis-sentinel || missing+=(redis-sentinel)
 [ -e "$cyrus/complete" ] && unpacked=yes || unpacked=no
 if [ ${#missing[@]} = 0 ] && [ $unpacked = yes ]; then
     exit 0

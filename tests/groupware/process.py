@@ -124,6 +124,17 @@ class Child:
                 self.process.wait(STOP_SECONDS)
         self.kill()
 
+    def pause(self) -> None:
+        """SIGSTOP: it holds what it has and does nothing, until `resume`. Nothing to do if it has ended."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.runs and self.process is not None:
+            os.killpg(self.process.pid, number)
+
     def kill(self) -> None:
         """SIGKILL to the whole group: nothing is written, nothing is closed."""
         if self.process is None:

@@ -9,6 +9,7 @@ import ssl
 
 import ldap3
 import pytest
+import redis
 
 from .cyrus import MASTER as CYRUS_MASTER
 from .cyrus import MASTER_PASSWORD as CYRUS_MASTER_PASSWORD
@@ -16,6 +17,7 @@ from .cyrus import Cyrus
 from .dovecot import MASTER, MASTER_PASSWORD, Dovecot
 from .postgresql import Postgresql
 from .radicale import Radicale
+from .redis import RedisCluster, RedisSentinels, RedisServer
 from .slapd import PEOPLE, Slapd
 from .smtp import DROP, TAKE_AND_DROP, Sink, Stage
 from .xandikos import Xandikos
@@ -177,3 +179,41 @@ def test_postgresql_gives_databases_that_are_copies(postgresql: Postgresql) -> N
     many = [postgresql.new_database() for _ in range(10)]
     assert len(set(many)) == 10
     assert int(postgresql.run("SELECT count(*) FROM pg_database WHERE datname LIKE 'tests%'")) < 10
+
+
+def test_redis_can_be_killed_and_paused() -> None:
+    server = RedisServer()
+    try:
+        server.start()
+        server.run("SET", "a", "1")
+        assert server.keys() == ["a"]
+        server.pause()
+        with redis.Redis(port=server.port, socket_timeout=0.1, retry=None) as client, pytest.raises(redis.TimeoutError):
+            client.get("a")
+        server.resume()
+        assert server.run("GET", "a") == "1"
+        server.restart()
+        assert server.keys() == []
+    finally:
+        server.stop()
+
+
+def test_prefixes_of_redis_are_never_the_same(redis_server: RedisServer) -> None:
+    assert redis_server.new_prefix() != redis_server.new_prefix()
+
+
+@pytest.mark.long
+def test_sentinels_make_the_replica_master(redis_sentinels: RedisSentinels) -> None:
+    old = redis_sentinels.master
+    redis_sentinels.fail_over()
+    assert redis_sentinels.master is not old
+    redis_sentinels.heal()
+    redis_sentinels.master.run("SET", "a", "1")
+
+
+def test_the_cluster_shares_the_slots(redis_cluster: RedisCluster) -> None:
+    for number in range(20):
+        key = f"{redis_cluster.new_prefix()}:{number}"
+        redis_cluster.holder(key).run("SET", key, number)
+    assert len(redis_cluster.keys("tests")) == 20
+    assert all(server.keys() for server in redis_cluster.servers)
