@@ -16,7 +16,6 @@ from pathlib import Path
 import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import text
 from starlette.types import ASGIApp
 
 from eas.backends.crl import HttpRevocationLists
@@ -44,7 +43,9 @@ from eas.server.control import SOCKET, ControlServer
 from eas.server.ports import Manner, Ports
 from eas.store import SqlStateStore
 
+from .doors import Doors, Sockets
 from .elsewhere import Elsewhere
+from .readiness import Ready
 from .tenants import tenants_of
 
 log = structlog.get_logger("eas.app")
@@ -70,26 +71,37 @@ class App:
     embedded: Embedded
     elsewhere: Elsewhere
     bell: WatchedBell
+    readiness: Ready
     asgi: ASGIApp
     lmtp: LmtpServer
     #: Called when the control socket is told to stop; `serve` puts the server's own way to stop here.
     on_stop: Callable[[], None] = lambda: None
-    _control: ControlServer | None = None
+    _doors: Doors | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def start(self, *, doors: bool = True) -> None:
-        """`doors`: also open LMTP and the control socket. Raises MigrationError, OSError."""
+    async def start(self, *, doors: bool = True, given: Sockets | None = None) -> None:
+        """`doors`: also open LMTP and the control socket, or those that are given. Raises MigrationError, OSError."""
         self.settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         await migrate(self.database)
         await self._try_again()
         if doors:
-            self._control = ControlServer(self.settings.data / SOCKET, self.bell, self._stop)
-            await self._control.start()
-            if self.database.engine.dialect.name == "sqlite":
-                # The control socket has just shown that no other server works on this folder.
-                await self.embedded.office.resume()
-            await _open_lmtp(self.lmtp, self.settings.lmtp.listen)
+            server = ControlServer(self.settings.data / SOCKET, self.bell, self._stop)
+            self._doors = Doors(control=server, lmtp=self.lmtp, lmtp_listen=self.settings.lmtp.listen)
+            await self._doors.open(given)
+            if given is None:
+                await self.resume()
             self._tasks.add(asyncio.create_task(self._tidy()))
+
+    async def resume(self) -> None:
+        """Take up what a server that died has left: for who holds the control socket, which shows that no other server
+        works on this folder, and before there are workers. Nothing is known so of others on a database elsewhere."""
+        if self.database.engine.dialect.name == "sqlite":
+            await self.embedded.office.resume()
+
+    async def shut(self) -> None:
+        """Take nothing new through the doors."""
+        if self._doors is not None:
+            await self._doors.shut()
 
     async def _try_again(self) -> None:
         """What another release could not convert may come out whole now."""
@@ -111,10 +123,9 @@ class App:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
-        if self._control is not None:
-            await self._control.close()
-            self._control = None
-        await self.lmtp.close()
+        if self._doors is not None:
+            await self._doors.close(self.settings.stop.grace_seconds)
+            self._doors = None
         await self.bell.close()
         await self.elsewhere.close()
         await self.store.close()
@@ -144,7 +155,7 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
     """Join the parts. `ring` is told of changes in place of the bell of this process, for the command line, which has
     them rung in a running server. Raises ConfigError for what only shows here."""
     database = Database(settings.database_url)
-    shared = transactions(database)
+    shared, readiness = transactions(database), Ready(database)
     elsewhere = Elsewhere(tenants_of(settings))
     bell, clock, leases, entropy = WatchedBell(elsewhere.watch_of), SystemClock(), LocalLeases(), SystemEntropy()
     domain = settings.domain or "localhost"
@@ -156,12 +167,12 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
     accounts = elsewhere.join(embedded, settings.domain, clock.monotonic) if elsewhere.tenants else embedded.accounts
     ports = Ports(
         accounts=accounts, store=store, bell=bell, clock=clock, leases=leases, entropy=entropy,
-        ready=_readiness(database), documents=_documents(settings),
+        ready=readiness.can_answer, readiness=readiness.report, documents=_documents(settings),
         revocation_lists=HttpRevocationLists(hosts=settings.certificates.crl_hosts, monotonic=clock.monotonic),
     )
     return App(
         settings=settings, database=database, transactions=shared, store=store, embedded=embedded,
-        elsewhere=elsewhere, bell=bell, asgi=routes.application(ports, _manner(settings)),
+        elsewhere=elsewhere, bell=bell, readiness=readiness, asgi=routes.application(ports, _manner(settings)),
         lmtp=LmtpServer(embedded.office, limit=settings.lmtp.max_bytes, now=clock.now, hostname=domain),
     )
 
@@ -233,26 +244,3 @@ def _anchors(file: Path) -> tuple[bytes, ...]:
     except (ValueError, OSError) as error:
         raise ConfigError(f"{file}: {error}") from None
     return tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates)
-
-
-def _readiness(database: Database) -> Callable[[], Awaitable[bool]]:
-    async def ready() -> bool:
-        try:
-            async with database.read() as connection:
-                await connection.execute(text("SELECT 1"))
-        except Exception as error:  # whatever it is, the server is not ready
-            log.warning("not ready", reason=str(error))
-            return False
-        return True
-
-    return ready
-
-
-async def _open_lmtp(server: LmtpServer, listen: str) -> None:
-    if not listen:
-        return
-    host, colon, port = listen.rpartition(":")
-    if colon and port.isdigit() and "/" not in host:
-        await server.listen(host.strip("[]"), int(port))
-    else:
-        await server.listen_unix(Path(listen))

@@ -1,14 +1,13 @@
-"""Running a server that is built: uvicorn, the signals that end it, the log."""
+"""Running a server that is built, in one process: uvicorn on sockets, the log."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
-import signal
+import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TextIO, cast
 
 import structlog
@@ -17,62 +16,42 @@ from starlette.types import ASGIApp
 
 from eas.config import Settings
 
-from .building import App, build
+from . import systemd
+from .building import build
+from .doors import BACKLOG, tcp_sockets
+from .stopping import KEEP_ALIVE_SECONDS, GracefulServer, Stage
+from .workers import Worker
 
-#: Seconds that requests under way have once the server is told to stop; waits are ended at once.
-GRACE_SECONDS = 15
-#: Seconds that an idle connection is kept: longer than the 60 for which proxies reuse theirs, so that it is the proxy
-#: who closes it, and not we under a request that is just coming.
-KEEP_ALIVE_SECONDS = 75
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-#: Allocations between two collections: with a frozen heap the default 700 finds nothing and costs up to a fifth.
-GC_THRESHOLD = (50_000, 20, 50)
+#: What the service manager is told.
+_WORDS = {Stage.READY: "READY=1", Stage.STOPPING: "STOPPING=1"}
 
-class _Server(uvicorn.Server):
-    """uvicorn, which when told to stop would wait for held Pings and then cut them off: they are answered instead."""
-
-    def __init__(self, config: uvicorn.Config, app: App, started: Callable[[str, int], None]) -> None:
-        super().__init__(config)
-        self._app = app
-        self._told = started
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """uvicorn's own raises the signal anew once it has ended, which kills the process before `App.close` is done.
-
-        A second signal does not wait for requests under way.
-        """
-        loop = asyncio.get_running_loop()
-        for name in STOP_SIGNALS:
-            loop.add_signal_handler(name, self.handle_exit, name, None)
-        try:
-            yield
-        finally:
-            for name in STOP_SIGNALS:
-                loop.remove_signal_handler(name)
-
-    async def startup(self, sockets: Any = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            address = self.servers[0].sockets[0].getsockname()
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(*GC_THRESHOLD)
-            self._told(address[0], address[1])
-
-    async def shutdown(self, sockets: Any = None) -> None:
-        self._app.bell.stop()
-        await super().shutdown(sockets)
+Started = Callable[[str, int], None]
 
 
-def serve(settings: Settings, started: Callable[[str, int], None] = lambda host, port: None) -> None:
-    """Run until SIGTERM, SIGINT, or the control socket says stop. `started` is told where it listens.
+def serve(settings: Settings, started: Started = lambda host, port: None) -> None:
+    """Run one process until SIGTERM, SIGINT, or the control socket says stop. `started` is told where it listens.
 
-    Raises ConfigError, MigrationError, OSError; SystemExit if the address cannot be listened on.
+    Raises ConfigError, MigrationError, OSError.
     """
     configure_log(settings.log.format, settings.log.level)
+    given = systemd.listening() or tcp_sockets(settings.host, settings.port)
+
+    def told(stage: Stage) -> None:
+        if stage is Stage.READY:
+            address = given[0].getsockname()
+            started(address[0], address[1])
+        if stage in _WORDS:
+            systemd.tell(_WORDS[stage])
+
+    run(settings, given, told)
+
+
+def run(
+    settings: Settings, http: list[socket.socket], told: Callable[[Stage], None], worker: Worker | None = None
+) -> None:
+    """Answer what comes in on these sockets. Raises ConfigError, MigrationError, OSError."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(settings, started))
+        runner.run(_run(settings, http, told, worker))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -83,26 +62,27 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return None
 
 
-async def _serve(settings: Settings, started: Callable[[str, int], None]) -> None:
+async def _run(
+    settings: Settings, http: list[socket.socket], told: Callable[[Stage], None], worker: Worker | None
+) -> None:
     app = build(settings)
     try:
-        await app.start()
-        server = _Server(_uvicorn(settings, app.asgi), app, started)
-
-        def stop() -> None:
-            server.should_exit = True
-
-        app.on_stop = stop
-        await server.serve()
+        server = GracefulServer(_uvicorn(settings, app.asgi), app, told)
+        app.on_stop = server.stop
+        await app.start(given=worker.sockets if worker else None)
+        if worker is not None:
+            worker.attach(server, app)
+        async with systemd.watched():
+            await server.serve(http)
     finally:
         await app.close()
 
 
 def _uvicorn(settings: Settings, asgi: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
-        asgi, host=settings.host, port=settings.port, http="httptools", ws="none", lifespan="off", access_log=False,
+        asgi, http="httptools", ws="none", lifespan="off", access_log=False, backlog=BACKLOG,
         log_config=None, proxy_headers=False, server_header=False, timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=settings.stop.grace_seconds,
         ssl_certfile=settings.tls.cert, ssl_keyfile=settings.tls.key,
     )
 

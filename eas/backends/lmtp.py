@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import re
+import socket
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from email.utils import format_datetime
-from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -51,7 +50,8 @@ class LmtpServer:
         """`limit` in octets of a message."""
         self.office, self.limit, self.now, self.hostname = office, limit, now, hostname
         self._servers: list[asyncio.Server] = []
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], _Conversation] = {}
+        self.closing = False
 
     async def listen(self, host: str, port: int) -> int:
         """Gives the port, which was chosen if 0 was asked for. LMTP has no login: loopback, or a network that only the
@@ -61,18 +61,26 @@ class LmtpServer:
         chosen: int = server.sockets[0].getsockname()[1]
         return chosen
 
-    async def listen_unix(self, path: Path, mode: int = 0o660) -> None:
-        """A socket that a dead process left is replaced."""
-        with contextlib.suppress(FileNotFoundError):
-            await asyncio.to_thread(path.unlink)
-        self._servers.append(await asyncio.start_unix_server(self._connected, path))
-        os.chmod(path, mode)
+    async def listen_on(self, opened: socket.socket) -> None:
+        """A socket that listens already, TCP or Unix."""
+        start = asyncio.start_unix_server if opened.family == socket.AF_UNIX else asyncio.start_server
+        self._servers.append(await start(self._connected, sock=opened))
 
-    async def close(self) -> None:
-        """Ends what is under way; an unanswered message will come again."""
+    def shut(self) -> None:
+        """Accept nobody any more; whoever is connected may go on until the end of the message."""
+        self.closing = True
         for server in self._servers:
             server.close()
-        for task in list(self._connections):
+        for task, conversation in self._connections.items():
+            if not conversation.busy:
+                task.cancel()
+
+    async def close(self, grace_seconds: float = 0) -> None:
+        """What is under way may take so long; an unanswered message will come again, perhaps a second time."""
+        self.shut()
+        if self._connections and grace_seconds:
+            await asyncio.wait(self._connections, timeout=grace_seconds)
+        for task in self._connections:
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
         for server in self._servers:
@@ -82,16 +90,18 @@ class LmtpServer:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._connections.add(task)
+        conversation = self._connections[task] = _Conversation(self, _Input(reader), writer)
         try:
             if len(self._connections) > MAX_CONNECTIONS:
                 writer.write(b"421 4.3.2 too many connections\r\n")
                 return
-            await _Conversation(self, _Input(reader), writer).run()
+            await conversation.run()
         except (ConnectionError, TimeoutError, asyncio.IncompleteReadError):
             log.info("connection lost")
         finally:
-            self._connections.discard(task)
+            if self.closing:
+                writer.write(b"421 4.3.2 shutting down\r\n")
+            del self._connections[task]
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
@@ -168,10 +178,12 @@ class _Conversation:
         self._sender: str | None = None
         self._recipients: list[str] = []
         self._errors = 0
+        #: Whether a message is being taken.
+        self.busy = False
 
     async def run(self) -> None:
         await self._say(f"220 {self._server.hostname} LMTP")
-        while self._errors < MAX_ERRORS:
+        while self._errors < MAX_ERRORS and not self._server.closing:
             try:
                 line = await self._input.line()
             except _TooLong:
@@ -188,7 +200,8 @@ class _Conversation:
                 await self._say("500 5.5.1 no such command")
                 continue
             await handle(self, rest)
-        await self._say("421 4.7.0 too many errors")
+        if self._errors >= MAX_ERRORS:
+            await self._say("421 4.7.0 too many errors")
 
     async def _say(self, *lines: str) -> None:
         self._writer.write("".join(f"{line}\r\n" for line in lines).encode("utf-8", "replace"))
@@ -247,6 +260,7 @@ class _Conversation:
         if not self._recipients or self._sender is None:
             await self._say("503 5.5.1 no valid recipients")
             return
+        self.busy = True
         await self._say("354 end with a dot")
         raw = await self._input.message(self._server.limit)
         if raw is None:
@@ -255,6 +269,7 @@ class _Conversation:
             replies = await self._deliver(self._sender, raw)
         await self._say(*replies)
         self._reset()
+        self.busy = False
 
     async def _deliver(self, sender: str, raw: bytes) -> list[str]:
         server = self._server

@@ -49,7 +49,8 @@ HIDDEN = "********"
 #: Variables with our prefix that are no settings: those of tests, and a password for the command line's own use.
 NO_SETTINGS = frozenset({
     "EAS_XSD", "EAS_SPEC", "EAS_FUZZ_EXAMPLES", "EAS_KILLS", "EAS_SEED", "EAS_ZONES", "EAS_BEHIND", "EAS_NO_SERVERS",
-    "EAS_TEST_CACHE", "EAS_TEST_POSTGRESQL", "EAS_BENCH_DATA", "EAS_BENCH_SECONDS", "EAS_PASSWORD",
+    "EAS_TEST_CACHE", "EAS_TEST_POSTGRESQL", "EAS_BENCH_DATA", "EAS_BENCH_SECONDS", "EAS_PASSWORD", "EAS_WORKER",
+    "EAS_ROLLS",
 })
 
 

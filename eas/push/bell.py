@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterator
+from itertools import islice
 
 from eas.engine.model import CollectionId
 
@@ -120,6 +121,13 @@ class LocalBell:
             if listening.device_id == device_id:
                 listening.end()
                 return
+
+    def release(self, count: int) -> None:
+        """End so many waits (none if it is negative), beginning with the users who have waited longest."""
+        everyone = (listening for user_id in self._first for listening in self._of_user(user_id))
+        chosen = islice(everyone, max(0, count))
+        for listening in list(chosen):
+            listening.end()
 
     def stop(self) -> None:
         """End every wait, and those to come: the phones are answered and go to another process."""

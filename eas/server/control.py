@@ -50,19 +50,14 @@ class ControlServer:
         self._bell = bell
         self._stop = stop
         self._server: asyncio.Server | None = None
+        self._owns = True
         self._open: set[asyncio.StreamWriter] = set()
 
-    async def start(self) -> None:
-        """Raises OSError if another server is listening there, or if the path is too long for a socket."""
-        if self._path.exists() and await asyncio.to_thread(tell, self._path, {"do": "ping"}):
-            raise OSError(f"another server is running: {self._path}")
-        self._path.unlink(missing_ok=True)
-        # Between bind and chmod nobody else may open it: the umask holds for the whole process, and shortly.
-        before = os.umask(0o177)
-        try:
-            self._server = await asyncio.start_unix_server(self._serve, str(self._path), limit=MAX_LINE)
-        finally:
-            os.umask(before)
+    async def start(self, given: socket.socket | None = None) -> None:
+        """`given`: one that another process has opened and will take away. Raises OSError as `open_socket`."""
+        opened = given or await asyncio.to_thread(open_socket, self._path)
+        self._owns = given is None
+        self._server = await asyncio.start_unix_server(self._serve, sock=opened, limit=MAX_LINE)
 
     async def close(self) -> None:
         if self._server is None:
@@ -72,7 +67,8 @@ class ControlServer:
             writer.close()
         await self._server.wait_closed()
         self._server = None
-        self._path.unlink(missing_ok=True)
+        if self._owns:
+            self._path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
@@ -116,6 +112,26 @@ def _text(said: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str) or not value:
         raise Rejected(f"{name} is missing")
     return value
+
+
+def open_socket(path: Path) -> socket.socket:
+    """Raises OSError if another server is listening there, or if the path is too long for a socket."""
+    if path.exists() and tell(path, {"do": "ping"}):
+        raise OSError(f"another server is running: {path}")
+    path.unlink(missing_ok=True)
+    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    # Between bind and chmod nobody else may open it: the umask holds for the whole process, and shortly.
+    before = os.umask(0o177)
+    try:
+        opened.bind(str(path))
+        opened.listen()
+    except OSError:
+        opened.close()
+        raise
+    finally:
+        os.umask(before)
+    opened.setblocking(False)
+    return opened
 
 
 def tell(path: Path, said: Mapping[str, Any]) -> bool:

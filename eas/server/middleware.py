@@ -11,6 +11,7 @@ from time import perf_counter
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from . import health
 from .dispatch import Note
 
 log = structlog.get_logger("eas.request")
@@ -18,7 +19,7 @@ log = structlog.get_logger("eas.request")
 #: Where the request's note stands in the scope.
 NOTE = "eas.note"
 #: Paths that are asked all the time by monitors; their lines are of no use to anybody.
-QUIET = frozenset(("/health",))
+QUIET = frozenset((health.PATH, health.LIVE, health.READY))
 
 
 class Logged:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 
@@ -16,9 +16,22 @@ OFFERED = tuple(Version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """Whether requests should be sent here, and how each part is that one may ask about, by name ("ok", "away")."""
+
+    ready: bool
+    stopping: bool = False
+    parts: Mapping[str, str] = field(default_factory=dict)
+
+
+async def _always() -> Readiness:
+    return Readiness(ready=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """`ready` tells whether requests can be answered just now, for health checks. `documents` opens those of a user;
-    None if there are none."""
+    """`ready` tells whether requests can be answered just now, `readiness` whether they should come here, for health
+    checks. `documents` opens those of a user; None if there are none."""
 
     accounts: Accounts
     store: StateStore
@@ -27,6 +40,7 @@ class Ports:
     leases: Leases
     entropy: Entropy
     ready: Callable[[], Awaitable[bool]]
+    readiness: Callable[[], Awaitable[Readiness]] = _always
     revocation_lists: RevocationLists | None = None
     documents: Callable[[User], Documents] | None = None
 

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from eas.engine.model import User
 from eas.protocol import http
 
-from . import autodiscover, dispatch, faults
+from . import autodiscover, dispatch, faults, health
 from .auth import Doorkeeper
 from .held import HeldBell
 from .middleware import NOTE, Logged
@@ -38,13 +38,15 @@ log = structlog.get_logger("eas.server")
 
 def application(ports: Ports, manner: Manner) -> ASGIApp:
     """The whole server."""
-    server = _Server(ports, manner)
+    server, monitored = _Server(ports, manner), health.Health(ports)
     routes = [
         Route(ACTIVESYNC, _Endpoint({"POST": server.command, "OPTIONS": server.options, "GET": server.welcome})),
         Route(autodiscover.XML_PATH, _Endpoint({"POST": server.autodiscover, "GET": server.autodiscover_get})),
         Route("/autodiscover/autodiscover.json", _Endpoint({"GET": server.autodiscover_json})),
         Route("/autodiscover/autodiscover.json/v1.0/{address}", _Endpoint({"GET": server.autodiscover_json})),
-        Route("/health", _Endpoint({"GET": server.health})),
+        Route(health.PATH, _Endpoint({"GET": monitored.health})),
+        Route(health.LIVE, _Endpoint({"GET": monitored.live})),
+        Route(health.READY, _Endpoint({"GET": monitored.ready})),
     ]
     return Logged(_Folded(Router(routes, redirect_slashes=False, default=_Endpoint({}, otherwise=404))))
 
@@ -157,6 +159,3 @@ class _Server:
         fields = parse_qsl(scope["query_string"][:MAX_JSON_QUERY].decode("latin-1"))
         stated = {name.lower(): value for name, value in fields}
         return autodiscover.answer_json(stated, self._base_url(scope, headers))
-
-    async def health(self, scope: Scope, receive: Receive, headers: Mapping[str, str]) -> Reply:
-        return plain(200, "ok") if await self._ports.ready() else faults.http_only(503)

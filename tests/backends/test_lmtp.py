@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from worlds import NOW, EmbeddedWorld, feed_of
 
+from eas.app.doors import unix_socket
 from eas.backends import lmtp
 from eas.backends.lmtp import LmtpServer
 from eas.engine.errors import BackendError, NoSpace, Refusal, Unavailable, Undeliverable
@@ -219,7 +220,7 @@ async def test_a_unix_socket_and_a_real_client(tmp_path: Path, embedded: Embedde
     path = tmp_path / "lmtp"
     path.write_bytes(b"")
     server = LmtpServer(embedded.embedded.office, limit=1 << 20, now=embedded.clock.now)
-    await server.listen_unix(path)
+    await server.listen_on(unix_socket(path, 0o660))
     assert stat.S_IMODE(path.stat().st_mode) == 0o660
 
     def send() -> dict[str, tuple[int, bytes]]:
@@ -242,5 +243,25 @@ async def test_closing_ends_what_is_open(server: LmtpServer) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     await reader.readline()
     await asyncio.wait_for(server.close(), 2)
-    assert await reader.read() == b""
+    assert await reader.read() == b"421 4.3.2 shutting down\r\n"
     writer.close()
+
+
+async def test_a_message_that_is_being_taken_is_answered_before_the_end(
+    server: LmtpServer, office: FakeOffice
+) -> None:
+    """Else the mail server would send it a second time."""
+    port = await server.listen("127.0.0.1", 0)
+    line = Line(*await asyncio.open_connection("127.0.0.1", port))
+    await line.reply()
+    for said in ("LHLO there", "MAIL FROM:<x@y>", "RCPT TO:<good@x>", "DATA"):
+        line.writer.write(f"{said}\r\n".encode())
+        await line.reply()
+    closing = asyncio.create_task(server.close(5))
+    await asyncio.sleep(0.05)
+    line.writer.write(b"Subject: late\r\n\r\n.\r\n")
+    assert (await line.reply())[:3] == "250"
+    assert (await line.reply())[:3] == "421"
+    await asyncio.wait_for(closing, 2)
+    assert len(office.taken) == 1
+    line.writer.close()
