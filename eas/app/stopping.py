@@ -21,7 +21,6 @@ import gc
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from enum import Enum, auto
-from math import ceil
 from typing import Any
 
 import structlog
@@ -63,7 +62,7 @@ async def release(bell: LocalBell, seconds: float, pause: Callable[[float], Awai
     waiting = bell.waiting
     steps = int(min(seconds, waiting / RELEASED_A_SECOND) / STEP_SECONDS)
     for left in reversed(range(steps)):
-        bell.release(bell.waiting - ceil(waiting * left / steps))
+        bell.release(bell.waiting - waiting * left // steps)
         await pause(STEP_SECONDS)
     bell.stop()
 
