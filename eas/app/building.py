@@ -40,11 +40,13 @@ from eas.push.leases import LocalLeases
 from eas.push.watch import WatchedBell
 from eas.server import routes
 from eas.server.control import SOCKET, ControlServer
+from eas.server.figures import Readers
 from eas.server.ports import Manner, Ports
 from eas.store import SqlStateStore
 
 from .doors import Doors, Sockets
 from .elsewhere import Elsewhere
+from .measuring import Measuring
 from .readiness import Ready
 from .tenants import tenants_of
 
@@ -74,6 +76,7 @@ class App:
     readiness: Ready
     asgi: ASGIApp
     lmtp: LmtpServer
+    measuring: Measuring
     #: Called when the control socket is told to stop; `serve` puts the server's own way to stop here.
     on_stop: Callable[[], None] = lambda: None
     _doors: Doors | None = None
@@ -91,6 +94,8 @@ class App:
             if given is None:
                 await self.resume()
             self._tasks.add(asyncio.create_task(self._tidy()))
+            if self.measuring.shared:
+                self._tasks.add(asyncio.create_task(self.measuring.keep_writing()))
 
     async def resume(self) -> None:
         """Take up what a server that died has left: for who holds the control socket, which shows that no other server
@@ -165,15 +170,18 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
     )
     store = SqlStateStore(shared, _remembered(embedded.admin.groups_of, clock.monotonic), release=RELEASE)
     accounts = elsewhere.join(embedded, settings.domain, clock.monotonic) if elsewhere.tenants else embedded.accounts
+    measuring = Measuring(RELEASE)
     ports = Ports(
         accounts=accounts, store=store, bell=bell, clock=clock, leases=leases, entropy=entropy,
         ready=readiness.can_answer, readiness=readiness.report, documents=_documents(settings),
+        figures=measuring.expose,
         revocation_lists=HttpRevocationLists(hosts=settings.certificates.crl_hosts, monotonic=clock.monotonic),
     )
     return App(
         settings=settings, database=database, transactions=shared, store=store, embedded=embedded,
         elsewhere=elsewhere, bell=bell, readiness=readiness, asgi=routes.application(ports, _manner(settings)),
         lmtp=LmtpServer(embedded.office, limit=settings.lmtp.max_bytes, now=clock.now, hostname=domain),
+        measuring=measuring,
     )
 
 
@@ -219,7 +227,12 @@ def _documents(settings: Settings) -> Callable[[User], UserDocuments] | None:
 def _manner(settings: Settings) -> Manner:
     bounds = settings.limits
     return Manner(
-        trusted_proxies=tuple(_networks(settings.trusted_proxies)), trust_anchors=_anchors(settings.data / ANCHORS),
+        trusted_proxies=tuple(_networks("trusted_proxies", settings.trusted_proxies)),
+        trust_anchors=_anchors(settings.data / ANCHORS),
+        readers=Readers(
+            token=settings.metrics.token.get_secret_value(),
+            networks=tuple(_networks("metrics.networks", settings.metrics.networks)),
+        ),
         limits=Limits(
             heartbeat_min_seconds=bounds.heartbeat_min_seconds, heartbeat_max_seconds=bounds.heartbeat_max_seconds,
             max_collections=bounds.max_collections, max_ping_folders=bounds.max_ping_folders,
@@ -228,12 +241,12 @@ def _manner(settings: Settings) -> Manner:
     )
 
 
-def _networks(texts: Iterable[str]) -> Iterable[IPv4Network | IPv6Network]:
+def _networks(setting: str, texts: Iterable[str]) -> Iterable[IPv4Network | IPv6Network]:
     for one in texts:
         try:
             yield ip_network(one.strip(), strict=False)
         except ValueError as error:
-            raise ConfigError(f"trusted_proxies: {error}") from None
+            raise ConfigError(f"{setting}: {error}") from None
 
 
 def _anchors(file: Path) -> tuple[bytes, ...]:

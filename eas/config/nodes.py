@@ -55,7 +55,8 @@ class Metrics(Part):
         SecretStr(""), description="What must be sent as `Authorization: Bearer` to read `/metrics`."
     )
     networks: tuple[Network, ...] = Field(
-        ("127.0.0.0/8", "::1"), description="Who may read `/metrics` without the token."
+        ("127.0.0.0/8", "::1"), description="Who may read `/metrics` without the token. This machine counts only if "
+        "`trusted_proxies` has it: else whatever its proxy passes on would come from here."
     )
 
 

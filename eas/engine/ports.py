@@ -413,6 +413,16 @@ class Listening(Protocol):
         """A newer wait of the same device took over, or the server is stopping."""
         ...
 
+    @property
+    def replaced(self) -> bool:
+        """It has ended because a newer wait of the same device took over."""
+        ...
+
+    @property
+    def rung_at(self) -> float:
+        """When the first ring came that the last wait has told of, by the monotonic clock."""
+        ...
+
     def close(self) -> None: ...
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterator
 from itertools import islice
+from time import monotonic
 
 from eas.engine.model import CollectionId
 
@@ -21,7 +22,9 @@ _NOTHING: frozenset[CollectionId] = frozenset()
 class LocalListening:
     """One subscription of one device. The waits of a user form a chain, which is shorter to store than a dictionary."""
 
-    __slots__ = ("_bell", "_ended", "_future", "_rung", "collections", "device_id", "next", "user_id")
+    __slots__ = (
+        "_bell", "_ended", "_future", "_rung", "collections", "device_id", "next", "replaced", "rung_at", "user_id",
+    )
 
     def __init__(
         self, bell: LocalBell | None, user_id: str, device_id: str, collections: Collection[CollectionId]
@@ -35,6 +38,8 @@ class LocalListening:
         self._rung = _NOTHING
         self._future: asyncio.Future[None] | None = None
         self._ended = bell is None
+        self.replaced = False
+        self.rung_at = 0.0
 
     @property
     def ended(self) -> bool:
@@ -58,6 +63,8 @@ class LocalListening:
         """Several rings before the waiter runs are one to it."""
         heard = [id for id in self.collections if id in collections]
         if heard:
+            if not self._rung:
+                self.rung_at = monotonic()
             self._rung = self._rung.union(heard)
             self._wake()
 
@@ -119,6 +126,7 @@ class LocalBell:
     def end(self, user_id: str, device_id: str) -> None:
         for listening in self._of_user(user_id):
             if listening.device_id == device_id:
+                listening.replaced = True
                 listening.end()
                 return
 

@@ -12,6 +12,7 @@ from math import ceil
 
 import structlog
 
+from eas import measures
 from eas.engine.errors import Unavailable
 from eas.engine.model import User
 from eas.engine.ports import Accounts, Clock
@@ -42,7 +43,7 @@ class Doorkeeper:
         """The user, or the answer that turns the request away."""
         credentials = basic_credentials(headers.get("authorization", ""))
         if credentials is None or not credentials[0] or max(map(len, credentials)) > MAX_CREDENTIAL:
-            return self._unauthorized()
+            return self._unauthorized("no_login")
         login, password = credentials
         attempt = self._throttle.attempt(login, password, address)
         now = self._clock.monotonic()
@@ -56,11 +57,11 @@ class Doorkeeper:
                 wait = self._throttle.wait(attempt, now)
                 if wait > 0:
                     log.info("login throttled", login=login, address=address, seconds=ceil(wait))
-                    return _later(ceil(wait))
+                    return _later(ceil(wait), "throttled")
                 user = await self._verified(login, password, address)
         except Unavailable as error:
             log.warning("login cannot be checked", reason=str(error))
-            return _later(RETRY_SECONDS)
+            return _later(RETRY_SECONDS, "unavailable")
         return user or self._unauthorized()
 
     async def _verified(self, login: str, password: str, address: str) -> User | None:
@@ -76,9 +77,11 @@ class Doorkeeper:
             log.info("login refused", login=login, address=address)
         return user
 
-    def _unauthorized(self) -> Reply:
+    def _unauthorized(self, reason: str = "wrong_login") -> Reply:
+        measures.REFUSALS[reason].inc()
         return plain(401, "Log in with your user name and password.", self._challenge)
 
 
-def _later(seconds: int) -> Reply:
+def _later(seconds: int, reason: str) -> Reply:
+    measures.REFUSALS[reason].inc()
     return plain(503, "Please try again later.", {"Retry-After": str(seconds)})

@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from eas import measures
 from eas.commands._registry import Command, CommonFault, Counted, Multipart, Raw
 from eas.commands.all import COMMANDS
 from eas.engine.model import Device, User
@@ -46,7 +47,8 @@ LEGACY = frozenset(("1.0", "2.0", "2.1"))
 
 @dataclass(slots=True)
 class Note:
-    """What is known of a request, for its line in the log; filled in as it becomes known."""
+    """What is known of a request, for its line in the log and for the figures; filled in as it becomes known. `waited`
+    in seconds; `rung_at` is when what it waited for was seen (by the monotonic clock, 0 for nothing)."""
 
     user: str = ""
     device: str = ""
@@ -54,6 +56,8 @@ class Note:
     version: str = ""
     status: str = ""
     items: int | None = None
+    waited: float = 0.0
+    rung_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +244,7 @@ async def _admit(command: Command[Any], session: Session) -> None:
         version=session.version, now=session.clock.now(), quirks=session.quirks,
     )
     if refused is not None:
+        measures.REFUSALS["gate"].inc()
         raise CommonFault(refused)
 
 

@@ -1,4 +1,4 @@
-"""Around every request: one line in the log, and nothing that escapes. Pure ASGI.
+"""Around every request: one line in the log, its figures, and nothing that escapes. Pure ASGI.
 
 The line has who, which device, which command, what came of it, how many bytes and how long; never a password, and
 nothing of what was written or read. Within a request all other lines carry user, device and command as well.
@@ -6,20 +6,26 @@ nothing of what was written or read. Within a request all other lines carry user
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import monotonic
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from eas import measures
+from eas.commands.all import COMMANDS
+
 from . import health
 from .dispatch import Note
+from .figures import PATH as FIGURES
 
 log = structlog.get_logger("eas.request")
 
 #: Where the request's note stands in the scope.
 NOTE = "eas.note"
 #: Paths that are asked all the time by monitors; their lines are of no use to anybody.
-QUIET = frozenset((health.PATH, health.LIVE, health.READY))
+QUIET = frozenset((health.PATH, health.LIVE, health.READY, FIGURES))
+#: What a request is counted as that is no command: by its method, or by the beginning of its path.
+OTHERS = {"OPTIONS": "Options", "/autodiscover": "Autodiscover"}
 
 
 class Logged:
@@ -35,7 +41,8 @@ class Logged:
         structlog.contextvars.clear_contextvars()
         note = scope[NOTE] = Note()
         counted = _Counted(receive, send)
-        began = perf_counter()
+        quiet, began = scope["path"] in QUIET, monotonic()
+        measures.REQUESTS_IN_FLIGHT[()] += not quiet
         try:
             await self._app(scope, counted.receive, counted.send)
         except Exception as error:
@@ -43,8 +50,11 @@ class Logged:
             if not counted.http:
                 await _fail(counted.send)
         finally:
-            if scope["path"] not in QUIET:
-                _write(scope, note, counted, perf_counter() - began)
+            if not quiet:
+                measures.REQUESTS_IN_FLIGHT[()] -= 1
+                now = monotonic()
+                _count(scope, note, counted, now - began, now)
+                _write(scope, note, counted, now - began)
 
 
 class _Counted:
@@ -69,6 +79,19 @@ class _Counted:
 async def _fail(send: Send) -> None:
     await send({"type": "http.response.start", "status": 500, "headers": [(b"content-length", b"0")]})
     await send({"type": "http.response.body", "body": b""})
+
+
+def _count(scope: Scope, note: Note, counted: _Counted, seconds: float, now: float) -> None:
+    command = note.command
+    if command not in COMMANDS:
+        # What a peer has made up is no label.
+        command = OTHERS.get(scope["method"]) or OTHERS.get(scope["path"][:13].lower(), "other")
+    measures.REQUESTS[command, note.version, str(counted.http), note.status].inc()
+    measures.REQUEST_SECONDS[command].observe(max(0.0, seconds - note.waited))
+    measures.RECEIVED_BYTES[command].inc(counted.bytes_in)
+    measures.SENT_BYTES[command].inc(counted.bytes_out)
+    if note.rung_at:
+        measures.PUSH_SECONDS[command].observe(max(0.0, now - note.rung_at))
 
 
 def _write(scope: Scope, note: Note, counted: _Counted, seconds: float) -> None:

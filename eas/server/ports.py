@@ -11,6 +11,8 @@ from eas.engine.ports import Accounts, Bell, Clock, Documents, Entropy, Leases, 
 from eas.engine.session import Limits
 from eas.protocol.version import Version
 
+from .figures import Readers
+
 #: The versions that clients are offered, ascending: some take the last one of the list.
 OFFERED = tuple(Version)
 
@@ -31,7 +33,8 @@ async def _always() -> Readiness:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """`ready` tells whether requests can be answered just now, `readiness` whether they should come here, for health
-    checks. `documents` opens those of a user; None if there are none."""
+    checks. `documents` opens those of a user; None if there are none. `figures` gives what `/metrics` tells and its
+    media type, by an Accept header; None: nothing is told."""
 
     accounts: Accounts
     store: StateStore
@@ -43,12 +46,14 @@ class Ports:
     readiness: Callable[[], Awaitable[Readiness]] = _always
     revocation_lists: RevocationLists | None = None
     documents: Callable[[User], Documents] | None = None
+    figures: Callable[[str], Awaitable[tuple[bytes, str]]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
     """`public_url` is where devices reach the server ("https://mail.example.com"), "" to go by the Host header.
-    `trusted_proxies` are those whose X-Forwarded-* headers count. `trust_anchors` are for ValidateCert."""
+    `trusted_proxies` are those whose X-Forwarded-* headers count. `trust_anchors` are for ValidateCert.
+    `readers` may read `/metrics`."""
 
     realm: str = "ActiveSync"
     public_url: str = ""
@@ -56,6 +61,7 @@ class Manner:
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     limits: Limits = field(default_factory=Limits)
     trust_anchors: tuple[bytes, ...] = ()
+    readers: Readers = field(default_factory=Readers)
 
     @property
     def server(self) -> str:

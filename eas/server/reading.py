@@ -103,14 +103,14 @@ def client_address(
     "" where there is no address (a Unix socket without a proxy's word).
     """
     peer = scope["client"][0] if scope.get("client") else ""
-    if not _is_trusted(peer, trusted):
+    if not is_trusted(peer, trusted):
         return peer
     for hop in reversed(headers.get("x-forwarded-for", "").split(",")):
-        address = _address(hop)
+        address = address_of(hop)
         if address is None:
             break
         peer = str(address)
-        if not _is_trusted(peer, trusted):
+        if not is_trusted(peer, trusted):
             break
     return peer
 
@@ -123,21 +123,21 @@ def base_url(
         return public_url.rstrip("/")
     peer = scope["client"][0] if scope.get("client") else ""
     scheme = scope.get("scheme", "http")
-    if _is_trusted(peer, trusted):
+    if is_trusted(peer, trusted):
         scheme = headers.get("x-forwarded-proto", scheme).strip().lower()
     host = "".join(c for c in headers.get("host", "localhost") if c.isalnum() or c in ".-:[]")
     return f"{'https' if scheme == 'https' else 'http'}://{host}"
 
 
-def _is_trusted(address: str, trusted: Sequence[IPv4Network | IPv6Network]) -> bool:
+def is_trusted(address: str, trusted: Sequence[IPv4Network | IPv6Network]) -> bool:
     """A Unix socket's peer is whoever may open the socket, which is as good as a trusted network where there is one."""
     if not address:
         return bool(trusted)
-    parsed = _address(address)
+    parsed = address_of(address)
     return parsed is not None and any(parsed in network for network in trusted)
 
 
-def _address(text: str) -> IPv4Address | IPv6Address | None:
+def address_of(text: str) -> IPv4Address | IPv6Address | None:
     """An address, without the port and brackets that some proxies put around it; IPv4 also where it comes as IPv6."""
     text = text.strip()
     if text.startswith("["):

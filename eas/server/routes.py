@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from eas.engine.model import User
 from eas.protocol import http
 
-from . import autodiscover, dispatch, faults, health
+from . import autodiscover, dispatch, faults, figures, health
 from .auth import Doorkeeper
 from .held import HeldBell
 from .middleware import NOTE, Logged
@@ -47,6 +47,7 @@ def application(ports: Ports, manner: Manner) -> ASGIApp:
         Route(health.PATH, _Endpoint({"GET": monitored.health})),
         Route(health.LIVE, _Endpoint({"GET": monitored.live})),
         Route(health.READY, _Endpoint({"GET": monitored.ready})),
+        Route(figures.PATH, _Endpoint({"GET": server.figures})),
     ]
     return Logged(_Folded(Router(routes, redirect_slashes=False, default=_Endpoint({}, otherwise=404))))
 
@@ -120,7 +121,7 @@ class _Server:
             query=scope["query_string"], headers=headers, user=user,
             body=[await read_body(receive, headers, self._manner.limits.max_body_bytes)],
         )
-        bell = HeldBell(self._ports.bell, receive)
+        bell = HeldBell(self._ports.bell, receive, scope[NOTE])
         reply = await dispatch.answer(incoming, bell, self._ports, self._manner, scope[NOTE])
         stated = {http.SERVER_ACTIVESYNC: self._manner.server, "Cache-Control": "private"}
         return reply.with_headers(stated)
@@ -159,3 +160,12 @@ class _Server:
         fields = parse_qsl(scope["query_string"][:MAX_JSON_QUERY].decode("latin-1"))
         stated = {name.lower(): value for name, value in fields}
         return autodiscover.answer_json(stated, self._base_url(scope, headers))
+
+    async def figures(self, scope: Scope, receive: Receive, headers: Mapping[str, str]) -> Reply:
+        refused = figures.refusal(self._manner.readers, scope, headers, self._manner.trusted_proxies)
+        if refused is not None:
+            return refused
+        if self._ports.figures is None:
+            return faults.http_only(404)
+        body, content_type = await self._ports.figures(headers.get("accept", ""))
+        return Reply(body=body, content_type=content_type, headers={"Cache-Control": "no-store"})
