@@ -11,6 +11,7 @@ key 0: it starts a new line beside the present one.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
@@ -33,6 +34,8 @@ class Head:
     any. `base`, `listing` number the blobs that the body builds on, 0 for none; `cursor` is how far the listing is
     sent. `doubt` is when a listing first lacked so many items that it is read again before it is believed, as ISO text.
     `month` is when items were last looked at that look otherwise in time (eas.engine.render LAID_OUT), "" for never.
+    `top` is the highest id that the device was ever told since key 0, 0 for none (or not counted yet); `line` is equal
+    for all that descends from one answer to key 0. Both go into the key (`told_key`).
     """
 
     key: str
@@ -48,19 +51,83 @@ class Head:
     cursor: int = 0
     doubt: str = ""
     month: str = ""
+    top: int = 0
+    line: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hint:
+    """What a key says of itself, for when the state does not know it any more: the number of its commit, the highest id
+    that was told with it or before, the line, and one more word: a digest of the options, say."""
+
+    number: int
+    top: int
+    line: str
+    more: str
+
+
+#: The longest is 32 + 7 + 13 + 6 + 6: a SyncKey has at most 64 characters.
+_TOLD = re.compile(r"[0-9a-z]{1,32}-([0-9a-z]{1,6})-([0-9a-z]{1,12})-([0-9a-f]{0,5})-([0-9a-z]{0,5})")
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def told_key(random: str, hint: Hint) -> str:
+    """A key that nobody can guess, and that tells what it is."""
+    return f"{random}-{based(hint.number)}-{based(hint.top)}-{hint.line}-{hint.more}"
+
+
+def line_of(random: str) -> str:
+    """The name of a line that begins with this key."""
+    return random[:5] if re.fullmatch("[0-9a-f]{5,}", random) else ""
+
+
+def hint_of(key: str) -> Hint | None:
+    """None for what says nothing."""
+    found = _TOLD.fullmatch(key)
+    if found is None:
+        return None
+    return Hint(number=int(found[1], 36), top=int(found[2], 36), line=found[3], more=found[4])
+
+
+def based(number: int) -> str:
+    """In base 36, as int(..., 36) reads it."""
+    digits = ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = _DIGITS[digit] + digits
+    return digits or "0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostTime:
+    """What a state has forgotten, since it was put back to what a backup held: the lost time lies between them.
+
+    Keys whose number is above `after` and below `before` were issued in it. `elsewhere`: the items stand on another
+    server, which was not put back. Of the hierarchy: numbers of folders from `first` on may have been handed out in it,
+    and from `first_kept` on those of folders that were put back, too, whose ids begin with `prefix`.
+    """
+
+    after: int
+    before: int
+    elsewhere: bool = False
+    first: int = 0
+    first_kept: int = 0
+    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
     """What the server keeps of one collection on one device: heads, oldest first. `row` is the stored row's version.
 
-    `named` is the key that the device named last, where that is not the newest: several may be in play at once.
+    `named` is the key that the device named last, where that is not the newest: several may be in play at once. `lost`
+    is set from when a backup was put back until the device names a key that is known (eas.engine.repair).
     """
 
     row: int = 0
     proven: Head | None = None
     issued: tuple[Head, ...] = ()
     named: str = ""
+    lost: LostTime | None = None
 
     @property
     def heads(self) -> tuple[Head, ...]:
@@ -116,9 +183,12 @@ def advance(held: Held | None, verdict: Verdict, new: Head) -> Held:
     """What to keep once `new` is on its way as the answer to a request judged as `verdict`."""
     held = held or Held()
     if verdict.asked is Asked.NEXT:
-        return replace(held, proven=verdict.base, issued=(new,), named="")
+        return replace(held, proven=verdict.base, issued=(new,), named="", lost=None)
     # START and AGAIN leave what was issued valid beside the new one; the oldest goes when there are too many.
-    return replace(held, issued=(*held.issued, new)[-MAX_ISSUED:], named="")
+    issued = (*held.issued, new)
+    return replace(
+        held, issued=issued[-MAX_ISSUED:], named="", lost=held.lost if len(issued) <= MAX_ISSUED else None
+    )
 
 
 def revise(held: Held, head: Head) -> Held:
@@ -129,4 +199,5 @@ def revise(held: Held, head: Head) -> Held:
         named="" if held.heads[-1].key == head.key else head.key,
         proven=head if held.proven and held.proven.key == head.key else held.proven,
         issued=tuple(head if h.key == head.key else h for h in held.issued),
+        lost=None,
     )

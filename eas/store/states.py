@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, exists, insert, literal, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
-from eas.engine.keys import Head, Held
+from eas.engine.keys import Head, Held, LostTime
 from eas.engine.model import CollectionId
 from eas.engine.ports import Owner, Step, StoredBody
 
@@ -136,10 +136,12 @@ def owner_values(owner: Owner) -> dict[str, Any]:
     return {"user": owner.user_id, "device": owner.device_id, "collection": owner.collection_id}
 
 
-# -- heads as JSON: {"proven": {...} or absent, "issued": [...], "named": "..." or absent}; what has its default is left
-#    away, and what is unknown is ignored, so that a field may be added while nodes of both kinds run.
+# -- heads as JSON: {"proven": {...} or absent, "issued": [...], "named": "..." or absent, "lost": {...} or absent}.
+#    What has its default is left away, and what is unknown is ignored, so that a field may be added while nodes of
+#    both kinds run.
 
 _HEAD_DEFAULTS: Mapping[str, object] = {f.name: f.default for f in fields(Head)}
+_LOST_FIELDS = frozenset(f.name for f in fields(LostTime))
 
 
 def dump_heads(held: Held) -> str:
@@ -148,17 +150,20 @@ def dump_heads(held: Held) -> str:
         value["proven"] = _dump_head(held.proven)
     if held.named:
         value["named"] = held.named
+    if held.lost is not None:
+        value["lost"] = asdict(held.lost)
     return json.dumps(value, separators=(",", ":"))
 
 
 def load_heads(text: str, row: int) -> Held:
     value = json.loads(text)
-    proven = value.get("proven")
+    proven, lost = value.get("proven"), value.get("lost")
     return Held(
         row=row,
         proven=None if proven is None else _load_head(proven),
         issued=tuple([_load_head(head) for head in value["issued"]]),
         named=value.get("named", ""),
+        lost=None if lost is None else LostTime(**{name: lost[name] for name in lost.keys() & _LOST_FIELDS}),
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from store_kit import OWNER, head, step
 
 from eas.db import Database
-from eas.engine.keys import Head, Held
+from eas.engine.keys import Head, Held, LostTime
 from eas.engine.model import Device
 from eas.engine.ports import Chosen, Intent, Owner, Step, StoredBody
 from eas.store import SqlStateStore
@@ -21,10 +21,12 @@ texts = st.text(max_size=12)
 numbers = st.integers(0, 2**40)
 heads = st.builds(
     Head, key=texts, parent=texts, request=texts, token=texts, edge=texts, options=texts, pending=st.booleans(),
-    answers=st.booleans(), base=numbers, listing=numbers, cursor=numbers, doubt=texts,
+    answers=st.booleans(), base=numbers, listing=numbers, cursor=numbers, doubt=texts, top=numbers, line=texts,
 )
+losts = st.builds(LostTime, after=numbers, before=numbers, elsewhere=st.booleans(), first=numbers, prefix=texts)
 helds = st.builds(
-    Held, row=numbers, proven=st.none() | heads, issued=st.lists(heads, max_size=4).map(tuple), named=texts
+    Held, row=numbers, proven=st.none() | heads, issued=st.lists(heads, max_size=4).map(tuple), named=texts,
+    lost=st.none() | losts,
 )
 
 
