@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from eas.engine.quirks import PATIENCE, TABLE, Quirk
+from eas.engine.quirks import HEARTBEATS, PATIENCE, TABLE, Heartbeat, Quirk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +112,15 @@ How long devices wait in silence for an answer. A window of a Sync is closed whi
 | devices | seconds | known from |
 |---|---|---|
 """
+HEARTBEATS_HEAD = """
+## Heartbeats
+
+What is done where the way to a device, or the device itself, ends waits before their time
+([019](decisions/019-door.md)).
+
+| devices | done | known from |
+|---|---|---|
+"""
 FOR_ALL_HEAD = """
 ## Done for every device
 
@@ -128,11 +137,20 @@ LEFT = """
 """
 
 
+def _heartbeat(row: Heartbeat) -> str:
+    told = "told the longest heartbeat that holds" if row.tell else "answered when what holds is over, and told nothing"
+    return f"{told}; never kept longer than {row.longest} seconds" if row.longest else told
+
+
 def page() -> str:
     quirks = "".join(_quirk(quirk) for quirk in Quirk)
     patience = "".join(_line(_patterns(row) or "all others", row.seconds, row.evidence) for row in PATIENCE)
+    heartbeats = "".join(
+        _line(f"User-Agent `{row.agent}`" if row.agent else "all others", _heartbeat(row), row.evidence)
+        for row in HEARTBEATS
+    )
     for_all = "".join(_line(row.who, row.does, f"`{row.test.partition('::')[2]}`") for row in FOR_ALL)
-    return f"{HEAD}{quirks}{PATIENCE_HEAD}{patience}{FOR_ALL_HEAD}{for_all}{LEFT}"
+    return f"{HEAD}{quirks}{PATIENCE_HEAD}{patience}{HEARTBEATS_HEAD}{heartbeats}{FOR_ALL_HEAD}{for_all}{LEFT}"
 
 
 def _quirk(quirk: Quirk) -> str:

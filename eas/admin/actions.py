@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from eas.protocol.version import ACCOUNT_ONLY_WIPE, Version
 from eas.store import DEFAULT_POLICY, Assignee
 
 from . import policies as policy_files
+from .conduct import wait_in_words
 from .elsewhere import backends
 from .errors import Invalid, NotFound, Refused
 from .site import Site
@@ -466,6 +468,7 @@ def _device(found: Device, names: Mapping[str, str]) -> dict[str, Any]:
         "wipe_at": found.wipe_at.isoformat() if found.wipe_at else None,
         "provisioned": bool(found.policy_key), "information": dict(found.information),
         "heartbeat": found.ping_heartbeat or None, "folders_watched": len(found.ping_folders),
+        "waits": wait_in_words(found, datetime.now(UTC)),
     }
 
 

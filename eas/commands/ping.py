@@ -15,7 +15,7 @@ from eas.engine.collection import open_folder
 from eas.engine.model import CollectionId
 from eas.engine.partnership import revise
 from eas.engine.session import Session
-from eas.engine.waiting import wait_for_news
+from eas.engine.waiting import granted, longest, wait_for_news
 from eas.protocol.schema import INT, element, elements, enum, message
 
 from ._registry import Counted, command
@@ -67,7 +67,10 @@ async def ping(request: Request, session: Session) -> Response | Counted:
         del request, folders  # nothing of the request is kept while it waits
         for id in collections:
             await open_folder(session, id)
-        waited = await wait_for_news(session, collections, heartbeat)
+        seconds, bound = await granted(session, heartbeat)
+        if bound is not None:
+            return Response(status=Status.INVALID_HEARTBEAT, heartbeat=bound)
+        waited = await wait_for_news(session, collections, seconds)
     except errors.CollectionGone:
         return Response(status=Status.HIERARCHY_CHANGED)
     except (errors.Unavailable, errors.Contended) as error:
@@ -93,7 +96,7 @@ def _parameters(
     if len(set(ids)) < len(ids):
         return Response(status=Status.SYNTAX_ERROR), (), 0
     if not limits.heartbeat_min_seconds <= heartbeat <= limits.heartbeat_max_seconds:
-        bound = min(max(heartbeat, limits.heartbeat_min_seconds), limits.heartbeat_max_seconds)
+        bound = min(max(heartbeat, limits.heartbeat_min_seconds), longest(session))
         return Response(status=Status.INVALID_HEARTBEAT, heartbeat=bound), (), 0
     if len(folders) > limits.max_ping_folders:
         return Response(status=Status.TOO_MANY_FOLDERS, max_folders=limits.max_ping_folders), (), 0

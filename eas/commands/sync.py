@@ -25,7 +25,7 @@ from eas.engine.options import MIME_CHARACTERS, TRUNCATION_CHARACTERS, Collectio
 from eas.engine.quirks import Quirk
 from eas.engine.remembered import forget_commands, recall, remember
 from eas.engine.session import Session
-from eas.engine.waiting import wait_for_news
+from eas.engine.waiting import granted, longest, wait_for_news
 from eas.items.body import BodyType
 from eas.protocol import schema, wbxml
 from eas.protocol.schema import SchemaError
@@ -92,7 +92,7 @@ async def sync(request: Request, session: Session) -> Counted | None:
     session.bell.end(session.user.id, session.device.id)
     try:
         request, recalled = await _effective(request, session)
-        seconds = _wait_seconds(request, session)
+        seconds = await _wait_seconds(request, session)
         request = await _resolved(request, session)
         await _check(request, session)
     except errors.NotRemembered:
@@ -153,18 +153,21 @@ def _recalled(request: Request, session: Session) -> Request:
         raise errors.NotRemembered from error
 
 
-def _wait_seconds(request: Request, session: Session) -> int:
+async def _wait_seconds(request: Request, session: Session) -> int:
     """0 for none. Out of bounds is Status 14 with the nearest bound, in the unit that was used."""
     if request.wait is not None and request.heartbeat is not None:
         raise ProtocolError(Status.PROTOCOL_ERROR)
-    low, high = session.limits.heartbeat_min_seconds, session.limits.heartbeat_max_seconds
-    asked = request.heartbeat if request.wait is None else request.wait * 60
+    asked, unit = (request.heartbeat, 1) if request.wait is None else (request.wait, 60)
     if asked is None:
         return 0
-    if low <= asked <= high:
-        return asked
-    bound = min(max(asked, low), high)
-    raise ProtocolError(Status.INVALID_WAIT, bound if request.wait is None else max(1, bound // 60))
+    low, high = session.limits.heartbeat_min_seconds, session.limits.heartbeat_max_seconds
+    if not low <= asked * unit <= high:
+        bound = min(max(asked * unit, low), longest(session))
+        raise ProtocolError(Status.INVALID_WAIT, max(1, bound // unit))
+    seconds, limit = await granted(session, asked, unit)
+    if limit is not None:
+        raise ProtocolError(Status.INVALID_WAIT, limit)
+    return seconds
 
 
 async def _resolved(request: Request, session: Session) -> Request:

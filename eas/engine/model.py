@@ -105,6 +105,29 @@ class Access(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitBound:
+    """What the way to a device holds: waits were cut off after `cut_seconds`, so they last at most `seconds`. Found
+    out at `at`; `told`: how often the device heard of it."""
+
+    seconds: int
+    cut_seconds: int
+    at: datetime
+    told: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storm:
+    """A device that repeats requests without effect too fast: since when, when last, how many of them were held back or
+    (`refused`, if any) sent away, and which command it was last."""
+
+    command: str
+    since: datetime
+    last: datetime
+    count: int
+    refused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
     """One partnership of a user and a device, as it is kept.
 
@@ -112,8 +135,8 @@ class Device:
     acknowledged; `offered_key`/`offered_digest` those of a running phase 1. `information` are the elements of
     DeviceInformation by name. `ping_folders` are (collection id, class); `ping_heartbeat` in seconds, 0 for none.
     `remembered_sync` is the last whole Sync request as WBXML, b"" for none. `wipe_account_only` says which kind the
-    wipe is. `quirks` are those switched on or off for this device, by name (eas.engine.quirks). `row` is the version
-    of the stored row.
+    wipe is. `quirks` are those switched on or off for this device, by name (eas.engine.quirks). `wait_bound` is None
+    where nothing cuts its waits, `storm` where it behaves. `row` is the version of the stored row.
     """
 
     user_id: str
@@ -138,6 +161,8 @@ class Device:
     ping_heartbeat: int = 0
     remembered_sync: bytes = b""
     quirks: Mapping[str, bool] = field(default_factory=dict)
+    wait_bound: WaitBound | None = None
+    storm: Storm | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

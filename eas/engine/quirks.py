@@ -202,6 +202,36 @@ PATIENCE: tuple[Patience, ...] = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """Of waits: what devices need whose heartbeat is longer than they or the way to them hold. `longest`: they are
+    answered after so many seconds whatever they ask for; 0 for no such bound. `tell` False: they do not hear of a
+    bound, but are answered when it is reached."""
+
+    longest: int = 0
+    tell: bool = True
+    evidence: str = ""
+    agent: str = ""
+
+    def fits(self, agent: str) -> bool:
+        return bool(re.search(self.agent, agent, re.IGNORECASE))
+
+
+#: The first row that fits counts; the last fits all.
+HEARTBEATS: tuple[Heartbeat, ...] = (
+    Heartbeat(
+        longest=80, tell=False, agent=r"^Thunderbird ActiveSync",
+        evidence="EAS-4-TbSync gives up any request after 90 seconds.",
+    ),
+    Heartbeat(
+        tell=False, agent=r"^SAMSUNG",
+        evidence="Samsung's mail program repeats a Ping each half second after a Status that it does not expect "
+                 "(mailcow 2111).",
+    ),
+    Heartbeat(evidence="All others are told by Status 5 (Ping) and Status 14 (Sync), as the specification has it."),
+)
+
+
 #: Kinds of devices of which is remembered what the tables say: a request asks, and has no time for all patterns.
 KINDS = 256
 
@@ -209,6 +239,11 @@ KINDS = 256
 def patience_of(device: Device) -> int:
     """Seconds."""
     return _of_kind(device.type, device.agent, device.information.get("OS", ""))[1]
+
+
+@lru_cache(KINDS)
+def heartbeat_of(agent: str) -> Heartbeat:
+    return next(row for row in HEARTBEATS if row.fits(agent))
 
 
 @lru_cache(KINDS)

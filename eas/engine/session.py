@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from eas.items.native import Viewer
 from eas.protocol.query import Query
 from eas.protocol.version import Version
 
+from .heartbeat import Cuts
 from .model import Device, Policy, User
 from .ports import Bell, Clock, Directory, Documents, Entropy, Leases, Mailbox, Outbox, RevocationLists, StateStore
-from .quirks import Quirk
+from .quirks import HEARTBEATS, Heartbeat, Quirk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,13 @@ class Session:
     #: How long the device waits for an answer without hearing of it (eas.engine.quirks).
     patience_seconds: int = 240
     limits: Limits = Limits()
+    #: What is done otherwise with the heartbeats of the device (eas.engine.quirks).
+    heartbeat: Heartbeat = HEARTBEATS[-1]
+    cuts: Cuts = field(default_factory=Cuts)
+    #: When the request came, by the monotonic clock; None where nobody looked.
+    began: float | None = None
+    #: Whether the client has gone away while it was waiting for the answer.
+    gone: Callable[[], bool] = lambda: False
     #: DER of the certificates that S/MIME chains may end at. [MS-ASCMD] ValidateCert R688.
     trust_anchors: tuple[bytes, ...] = ()
     #: None where no host is allowed.

@@ -18,7 +18,7 @@ from eas.commands._registry import Command, CommonFault, Counted, Multipart, Raw
 from eas.commands.all import COMMANDS
 from eas.engine.model import Device, User
 from eas.engine.ports import Bell, StateStore
-from eas.engine.quirks import patience_of, quirks_of
+from eas.engine.quirks import heartbeat_of, patience_of, quirks_of
 from eas.engine.session import Session
 from eas.engine.wire_quirks import understood, worded
 from eas.protocol import http, schema, wbxml
@@ -48,7 +48,8 @@ LEGACY = frozenset(("1.0", "2.0", "2.1"))
 @dataclass(slots=True)
 class Note:
     """What is known of a request, for its line in the log and for the figures; filled in as it becomes known. `waited`
-    in seconds; `rung_at` is when what it waited for was seen (by the monotonic clock, 0 for nothing)."""
+    in seconds; `rung_at` is when what it waited for was seen (by the monotonic clock, 0 for nothing). `gone`: the
+    client went while it waited."""
 
     user: str = ""
     device: str = ""
@@ -58,17 +59,20 @@ class Note:
     items: int | None = None
     waited: float = 0.0
     rung_at: float = 0.0
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
     """A POST as it came. `query` is still percent-encoded; header names are in lower case. `body` is a list of one,
-    from which it is taken: what waits for an hour should not hold the bytes that it was asked with."""
+    from which it is taken: what waits for an hour should not hold the bytes that it was asked with. `began` is
+    when the request came (monotonic)."""
 
     query: bytes
     headers: Mapping[str, str]
     body: list[bytes]
     user: User
+    began: float | None = None
 
 
 @dataclass(slots=True)
@@ -87,7 +91,7 @@ async def answer(incoming: Incoming, bell: Bell, ports: Ports, manner: Manner, n
     heard = _Heard()
     try:
         query, command, version = _understand(incoming, heard, manner, note)
-        session = await _session(incoming, query, version, bell, ports, manner)
+        session = await _session(incoming, query, version, bell, ports, manner, note)
         await _admit(command, session)
         request = _request(command, incoming, session)
         begins = command.name == "FolderSync" and getattr(request, "sync_key", "") == FIRST_KEY
@@ -197,7 +201,7 @@ def _names(root: Element, namespace: str) -> bool:
 
 
 async def _session(
-    incoming: Incoming, query: Query, version: Version, bell: Bell, ports: Ports, manner: Manner
+    incoming: Incoming, query: Query, version: Version, bell: Bell, ports: Ports, manner: Manner, note: Note
 ) -> Session:
     user, store, now = incoming.user, ports.store, ports.clock.now()
     agent = incoming.headers.get("user-agent", "")
@@ -216,7 +220,8 @@ async def _session(
         store=store, bell=bell, clock=ports.clock, leases=ports.leases, entropy=ports.entropy, limits=manner.limits,
         trust_anchors=manner.trust_anchors,
         documents=ports.documents(user) if ports.documents is not None else None,
-        quirks=quirks_of(named), patience_seconds=patience_of(named),
+        quirks=quirks_of(named), patience_seconds=patience_of(named), heartbeat=heartbeat_of(agent), cuts=ports.cuts,
+        began=incoming.began, gone=lambda: note.gone,
         policy=await store.policy(user.id), revocation_lists=ports.revocation_lists,
     )
 

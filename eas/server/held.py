@@ -75,6 +75,8 @@ class HeldListening:
 
     def _gone(self, watcher: asyncio.Task[None]) -> None:
         if not watcher.cancelled() and watcher.exception() is None:
+            if not self._listening.ended:  # else it went because, or while, a newer request took over
+                self._note.gone = True
             self._listening.close()
 
     @property

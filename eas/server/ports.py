@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 
+from eas.engine.heartbeat import Cuts
 from eas.engine.model import User
 from eas.engine.ports import Accounts, Bell, Clock, Documents, Entropy, Leases, RevocationLists, StateStore
 from eas.engine.session import Limits
@@ -47,6 +48,7 @@ class Ports:
     revocation_lists: RevocationLists | None = None
     documents: Callable[[User], Documents] | None = None
     figures: Callable[[str], Awaitable[tuple[bytes, str]]] | None = None
+    cuts: Cuts = field(default_factory=Cuts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

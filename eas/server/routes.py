@@ -120,6 +120,7 @@ class _Server:
         incoming = dispatch.Incoming(
             query=scope["query_string"], headers=headers, user=user,
             body=[await read_body(receive, headers, self._manner.limits.max_body_bytes)],
+            began=self._ports.clock.monotonic(),
         )
         bell = HeldBell(self._ports.bell, receive, scope[NOTE])
         reply = await dispatch.answer(incoming, bell, self._ports, self._manner, scope[NOTE])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, case, delete, insert, or_, select, update
 
-from eas.engine.model import Access, Device, Wipe
+from eas.engine.model import Access, Device, Storm, WaitBound, Wipe
 
 from .tables import device
 
@@ -91,6 +91,7 @@ def _values(value: Device) -> dict[str, Any]:
         information=dict(value.information), quirks=dict(value.quirks), wipe=value.wipe.value,
         access=value.access.value,
         ping_folders=[list(folder) for folder in value.ping_folders],
+        wait_bound=_plain(value.wait_bound), storm=_plain(value.storm),
     )
     return values
 
@@ -101,5 +102,21 @@ def _device(row: Row[Any]) -> Device:
         wipe=Wipe(row.wipe), access=Access(row.access),
         ping_folders=tuple([(id, item_class) for id, item_class in row.ping_folders]),
         remembered_sync=bytes(row.remembered_sync),
+        wait_bound=WaitBound(**_timed(row.wait_bound)) if row.wait_bound else None,
+        storm=Storm(**_timed(row.storm)) if row.storm else None,
     )
     return Device(**values)
+
+
+#: The members of values kept as JSON that are moments.
+_MOMENTS = ("at", "since", "last")
+
+
+def _plain(value: WaitBound | Storm | None) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    return {name: v.isoformat() if isinstance(v, datetime) else v for name, v in asdict(value).items()}
+
+
+def _timed(stored: dict[str, Any]) -> dict[str, Any]:
+    return {name: datetime.fromisoformat(v) if name in _MOMENTS else v for name, v in stored.items()}

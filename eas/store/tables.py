@@ -79,7 +79,17 @@ device = Table(
     Column("ping_heartbeat", Integer, nullable=False),
     Column("remembered_sync", LargeBinary, nullable=False),
     Column("quirks", JSON, nullable=False, server_default="{}"),
+    Column("wait_bound", JSON(none_as_null=True)),
+    Column("storm", JSON(none_as_null=True)),
     UniqueConstraint("user_id", "id"),
+)
+
+#: What the nodes of a site know and nobody else, by its name. Made once, by whoever needs it first.
+site_secret = Table(
+    "site_secret",
+    Base.metadata,
+    Column("name", String, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
 )
 
 #: `eas.engine.model.Policy`, by its name.
