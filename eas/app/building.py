@@ -46,6 +46,7 @@ from eas.store import SqlStateStore
 
 from .doors import Doors, Sockets
 from .elsewhere import Elsewhere
+from .hooks import hook_rules, join_hooks
 from .measuring import Measuring
 from .readiness import Ready
 from .tenants import tenants_of
@@ -170,11 +171,14 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
     )
     store = SqlStateStore(shared, _remembered(embedded.admin.groups_of, clock.monotonic), release=RELEASE)
     accounts = elsewhere.join(embedded, settings.domain, clock.monotonic) if elsewhere.tenants else embedded.accounts
+    hooks = join_hooks(
+        settings, elsewhere, embedded.groupware, bell.ring, waits=bell.waits, monotonic=clock.monotonic
+    )
     measuring = Measuring(RELEASE)
     ports = Ports(
         accounts=accounts, store=store, bell=bell, clock=clock, leases=leases, entropy=entropy,
         ready=readiness.can_answer, readiness=readiness.report, documents=_documents(settings),
-        figures=measuring.expose,
+        figures=measuring.expose, hooks=hooks,
         revocation_lists=HttpRevocationLists(hosts=settings.certificates.crl_hosts, monotonic=clock.monotonic),
     )
     return App(
@@ -233,6 +237,7 @@ def _manner(settings: Settings) -> Manner:
             token=settings.metrics.token.get_secret_value(),
             networks=tuple(_networks("metrics.networks", settings.metrics.networks)),
         ),
+        hooks=hook_rules(settings),
         limits=Limits(
             heartbeat_min_seconds=bounds.heartbeat_min_seconds, heartbeat_max_seconds=bounds.heartbeat_max_seconds,
             max_collections=bounds.max_collections, max_ping_folders=bounds.max_ping_folders,

@@ -15,6 +15,7 @@ from eas.config import ConfigError
 from eas.push.watch import Watch
 
 if TYPE_CHECKING:
+    from eas.backends.standards.hooked import Hooked
     from eas.backends.standards.servers import StandardServers
 
 
@@ -25,6 +26,7 @@ class Elsewhere:
     tenants: Sequence[Tenant]
     servers: StandardServers | None = None
     accounts: StandardAccounts | None = None
+    hooked: Hooked | None = None
 
     def join(self, embedded: Embedded, default_domain: str, monotonic: Callable[[], float]) -> StandardAccounts:
         """Raises ConfigError."""
@@ -66,5 +68,7 @@ class Elsewhere:
             await self.accounts.tidy()
 
     async def close(self) -> None:
+        if self.hooked is not None:
+            await self.hooked.close()
         if self.servers is not None:
             await self.servers.close()

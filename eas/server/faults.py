@@ -41,6 +41,7 @@ TEXTS = {
     400: "The request is malformed.",
     403: "Access denied.",
     404: "There is nothing here.",
+    405: "This is not done here.",
     413: "The request is too large.",
     449: "Retry after sending a PROVISION command.",
     500: "The server failed; the fault is in its log.",

@@ -17,13 +17,15 @@ from eas.commands.all import COMMANDS
 from . import health
 from .dispatch import Note
 from .figures import PATH as FIGURES
+from .hooks import PATHS as HOOKS
 
 log = structlog.get_logger("eas.request")
 
 #: Where the request's note stands in the scope.
 NOTE = "eas.note"
-#: Paths that are asked all the time by monitors; their lines are of no use to anybody.
-QUIET = frozenset((health.PATH, health.LIVE, health.READY, FIGURES))
+#: Paths that are asked all the time by monitors and by groupware; their lines are of no use to anybody. (Hooks that are
+#: refused have lines of their own.)
+QUIET = frozenset((health.PATH, health.LIVE, health.READY, FIGURES, *HOOKS))
 #: What a request is counted as that is no command: by its method, or by the beginning of its path.
 OTHERS = {"OPTIONS": "Options", "/autodiscover": "Autodiscover"}
 

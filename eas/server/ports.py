@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
+from typing import Protocol
 
 from eas.engine.heartbeat import Cuts
 from eas.engine.model import User
@@ -16,6 +17,28 @@ from .figures import Readers
 
 #: The versions that clients are offered, ascending: some take the last one of the list.
 OFFERED = tuple(Version)
+
+
+class Hooks(Protocol):
+    """Is told by a groupware what has changed; `server.hooks`."""
+
+    def changed(
+        self, user: str, folders: Collection[str] | None, *, hierarchy: bool = False, domain: str = "",
+        backend: str = "",
+    ) -> bool:
+        """`user` and `folders` as the servers call them; None for all folders. `hierarchy`: folders were made, renamed
+        or removed. `domain` is that of a user without one, `backend` the only one that may be meant, if not "". Nothing
+        is done yet when this returns; a user whom nobody knows is nothing special. False: there is no room to note it
+        just now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookRules:
+    """What hooks must send, "" for no hooks, and whence they may come, () for anywhere."""
+
+    token: str = field(default="", repr=False)
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +58,7 @@ async def _always() -> Readiness:
 class Ports:
     """`ready` tells whether requests can be answered just now, `readiness` whether they should come here, for health
     checks. `documents` opens those of a user; None if there are none. `figures` gives what `/metrics` tells and its
-    media type, by an Accept header; None: nothing is told."""
+    media type, by an Accept header; None: nothing is told. `hooks` None: no groupware has any."""
 
     accounts: Accounts
     store: StateStore
@@ -49,6 +72,7 @@ class Ports:
     documents: Callable[[User], Documents] | None = None
     figures: Callable[[str], Awaitable[tuple[bytes, str]]] | None = None
     cuts: Cuts = field(default_factory=Cuts)
+    hooks: Hooks | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +88,7 @@ class Manner:
     limits: Limits = field(default_factory=Limits)
     trust_anchors: tuple[bytes, ...] = ()
     readers: Readers = field(default_factory=Readers)
+    hooks: HookRules = field(default_factory=HookRules)
 
     @property
     def server(self) -> str:

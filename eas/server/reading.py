@@ -131,10 +131,13 @@ def base_url(
 
 def is_trusted(address: str, trusted: Sequence[IPv4Network | IPv6Network]) -> bool:
     """A Unix socket's peer is whoever may open the socket, which is as good as a trusted network where there is one."""
-    if not address:
-        return bool(trusted)
+    return is_within(address, trusted) if address else bool(trusted)
+
+
+def is_within(address: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    """"" is nowhere."""
     parsed = address_of(address)
-    return parsed is not None and any(parsed in network for network in trusted)
+    return parsed is not None and any(parsed in network for network in networks)
 
 
 def address_of(text: str) -> IPv4Address | IPv6Address | None:

@@ -73,7 +73,7 @@ async def send_reply(reply: Reply, scope: Scope, send: Send) -> None:
     """An answer to HEAD has the length, not the body. An empty body has no type."""
     body = reply.body
     length = body.length if isinstance(body, Streamed) else len(body)
-    headers = [(b"content-length", str(length).encode())]
+    headers = [(b"content-length", str(length).encode())] if reply.http != 204 else []  # RFC 9110 8.6
     if length:
         headers.append((b"content-type", reply.content_type.encode("latin-1")))
     headers += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]

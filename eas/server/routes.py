@@ -1,4 +1,4 @@
-"""The server's paths: ActiveSync, Autodiscover, health. Pure ASGI on Starlette's router.
+"""The server's paths: ActiveSync, Autodiscover, health, hooks. Pure ASGI on Starlette's router.
 
 Paths are compared without regard to case, with or without a slash at the end, and as `/default.eas` below
 ActiveSync's, all of which clients write.
@@ -19,6 +19,8 @@ from eas.protocol import http
 from . import autodiscover, dispatch, faults, figures, health
 from .auth import Doorkeeper
 from .held import HeldBell
+from .hooks import PATHS as HOOK_PATHS
+from .hooks import HookDoor
 from .middleware import NOTE, Logged
 from .ports import Manner, Ports
 from .reading import Gone, NoRoom, TooLong, base_url, client_address, headers_of, read_body
@@ -48,6 +50,7 @@ def application(ports: Ports, manner: Manner) -> ASGIApp:
         Route(health.LIVE, _Endpoint({"GET": monitored.live})),
         Route(health.READY, _Endpoint({"GET": monitored.ready})),
         Route(figures.PATH, _Endpoint({"GET": server.figures})),
+        *(Route(path, _Endpoint({"POST": server.hook, "PUT": server.hook}, otherwise=405)) for path in HOOK_PATHS),
     ]
     return Logged(_Folded(Router(routes, redirect_slashes=False, default=_Endpoint({}, otherwise=404))))
 
@@ -100,6 +103,7 @@ class _Server:
     def __init__(self, ports: Ports, manner: Manner) -> None:
         self._ports = ports
         self._manner = manner
+        self.hook = HookDoor(ports.hooks, manner.hooks, ports.clock, manner.trusted_proxies)
         self._doorkeeper = Doorkeeper(ports.accounts, ports.clock, manner.realm)
 
     async def _admitted(self, scope: Scope, headers: Mapping[str, str]) -> User | Reply:

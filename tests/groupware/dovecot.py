@@ -1,4 +1,5 @@
-"""Dovecot 2.3 with Pigeonhole: as it comes, or with capabilities cut so that it is as poor as other servers.
+"""Dovecot 2.3 with Pigeonhole: as it comes, with hooks that it calls, or with capabilities cut so that it is as poor as
+other servers.
 
 All in one temporary folder. Each user has a file of their own in `users/`, which is both passdb and userdb: a file
 that Dovecot has not read yet counts at once. As root the mails belong to nobody, without root to us.
@@ -13,12 +14,15 @@ import hmac
 import json
 import os
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+
+from serving import free_port
 
 from .authority import authority
 from .mail import MailServer
@@ -29,15 +33,21 @@ MASTER, MASTER_PASSWORD = "gateway", "master secret"
 #: Stands between a user and the master user in a login name (`auth_master_user_separator`).
 MASTER_SEPARATOR = "*"
 _TOKEN_SECRET = b"a secret of the tests that signs tokens"
+#: What hooks must send here.
+HOOK_TOKEN = "a-token-of-the-tests"
+DEPLOY = Path(__file__).parents[2] / "deploy" / "dovecot"
 #: Seconds until a changed file of a user is seen; Dovecot looks once a second.
 _CHANGE_SECONDS = 5.0
 
 
 class Flavour(StrEnum):
     """FULL has all that Dovecot can do; CONDSTORE lacks QRESYNC and what came with it; PLAIN is IMAP4rev1, IDLE,
-    NAMESPACE and CHILDREN, in a personal namespace below INBOX."""
+    NAMESPACE and CHILDREN, in a personal namespace below INBOX. LUA and OX are FULL with the settings of
+    deploy/dovecot/, by which a gateway at `hook_port` is told of changes."""
 
     FULL = "full"
+    LUA = "lua"
+    OX = "ox"
     CONDSTORE = "condstore"
     PLAIN = "plain"
 
@@ -49,6 +59,9 @@ CAPABILITIES = {
 }
 
 
+HOOK_SETTINGS = {Flavour.LUA: "90-eas-push.conf", Flavour.OX: "90-eas-push-ox.conf"}
+
+
 @dataclass(slots=True, kw_only=True)
 class Dovecot(MailServer):
     """`submission_port` relays to `relay_port` on loopback, if that is given. Files are below `path`. The poorer
@@ -57,6 +70,8 @@ class Dovecot(MailServer):
     flavour: Flavour = Flavour.FULL
     submission_port: int = 0
     relay_port: int = 0
+    #: Of the gateway, of which nothing is known here.
+    hook_port: int = field(default_factory=free_port)
     path: Path = field(default_factory=lambda: folder("dovecot"))
     child: Child | None = None
     narrow: Narrow | None = None
@@ -197,9 +212,30 @@ class Dovecot(MailServer):
                 lmtp=self.lmtp_port, sieve=self.sieve_port, submission=self.submission_port,
             ),
             _NAMESPACES[self.flavour],
+            self._hooks(),
             f"imap_capability = {CAPABILITIES[self.flavour]}" if self.flavour in CAPABILITIES else "",
             "" if os.geteuid() == 0 else _ROOTLESS.format(user=owner.pw_name, group=grp.getgrgid(owner.pw_gid).gr_name),
         ))
+
+
+    def _hooks(self) -> str:
+        """The settings that admins are given, with the values of here."""
+        if self.flavour not in HOOK_SETTINGS:
+            return ""
+        text = (DEPLOY / HOOK_SETTINGS[self.flavour]).read_text()
+        for given, here in (
+            ("gateway.example.com:8080", f"127.0.0.1:{self.hook_port}"), ("change-me", HOOK_TOKEN.replace("%", "%%")),
+            ("/etc/dovecot/eas-push.lua", str(shutil.copy(DEPLOY / "eas-push.lua", self.path))),
+        ):
+            text = text.replace(given, here)
+        return text
+
+    def notify_of(self, login: str) -> None:
+        """Switch on what the OX driver says of a user, as an admin would."""
+        subprocess.run([
+            "doveadm", "-c", str(self.path / "dovecot.conf"), "mailbox", "metadata", "set", "-u", login, "-s", "",
+            "/private/vendor/vendor.dovecot/http-notify", f"user={login}",
+        ], check=True, capture_output=True)
 
 
 def _base64url(octets: bytes) -> bytes:
@@ -336,6 +372,8 @@ namespace {
 """
 _NAMESPACES = {
     Flavour.FULL: _FULL_NAMESPACE,
+    Flavour.LUA: _FULL_NAMESPACE,
+    Flavour.OX: _FULL_NAMESPACE,
     Flavour.CONDSTORE: _FULL_NAMESPACE,
     Flavour.PLAIN: """
 namespace {

@@ -24,8 +24,8 @@ from .smtp import Sink
 from .xandikos import Xandikos
 
 NAMES = frozenset({
-    "dovecot", "dovecot_condstore", "dovecot_plain", "cyrus", "radicale", "xandikos", "slapd", "mail_sink",
-    "postgresql", "redis_server", "redis_sentinels", "redis_cluster",
+    "dovecot", "dovecot_condstore", "dovecot_plain", "dovecot_lua", "dovecot_ox", "cyrus", "radicale", "xandikos",
+    "slapd", "mail_sink", "postgresql", "redis_server", "redis_sentinels", "redis_cluster",
 })
 
 
@@ -85,6 +85,16 @@ def dovecot_condstore() -> Iterator[Dovecot]:
 @pytest.fixture(scope="session")
 def dovecot_plain() -> Iterator[Dovecot]:
     yield from run(lambda: Dovecot(flavour=Flavour.PLAIN))
+
+
+@pytest.fixture(scope="session")
+def dovecot_lua() -> Iterator[Dovecot]:
+    yield from run(lambda: Dovecot(flavour=Flavour.LUA))
+
+
+@pytest.fixture(scope="session")
+def dovecot_ox() -> Iterator[Dovecot]:
+    yield from run(lambda: Dovecot(flavour=Flavour.OX))
 
 
 @pytest.fixture(scope="session")

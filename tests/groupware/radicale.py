@@ -21,6 +21,8 @@ FROZEN = "frozen-"
 @dataclass(slots=True, kw_only=True)
 class Radicale(DavServer):
     path: Path = field(default_factory=lambda: folder("radicale"))
+    #: A command that is run when something was written.
+    hook: str = ""
 
     def start(self) -> Radicale:
         if self.child is None:
@@ -29,7 +31,7 @@ class Radicale(DavServer):
             self.users.passwords[LIBRARIAN] = LIBRARIAN_PASSWORD
             self._write()
             (self.path / "rights").write_text(_RIGHTS)
-            (self.path / "config").write_text(_SETTINGS.format(path=self.path, port=port))
+            (self.path / "config").write_text(_SETTINGS.format(path=self.path, port=port, hook=self.hook))
             self.child = Child(
                 command=(sys.executable, "-m", "radicale", "--config", str(self.path / "config")),
                 log=self.path / "log",
@@ -87,6 +89,7 @@ file = {path}/rights
 
 [storage]
 filesystem_folder = {path}/data
+hook = {hook}
 
 [logging]
 level = warning

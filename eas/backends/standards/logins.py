@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from eas.backends.embedded.prepare import folded
 from eas.protocol.http import login as parse
 
 from .tenant import Tenant
@@ -26,6 +28,33 @@ class Named:
     domain: str
     login: str
     address: str
+
+
+class Known(NamedTuple):
+    """A member as they are found again: `login` is folded."""
+
+    tenant: str
+    login: str
+
+
+def known_as(
+    text: str, tenants: Sequence[Tenant], default_domain: str, *, domain: str = "", backend: str = ""
+) -> set[Known]:
+    """Whom a server may mean by a name of its own: the login as it is, what a device's user would mean by it, and an
+    address without or with the domain. `domain` completes a bare name; `backend` is that of a tenant, "" for any."""
+    tenants = [tenant for tenant in tenants if backend in ("", tenant.name)]
+    text = text.strip()
+    if domain and "@" not in text:
+        text = f"{text}@{domain}"
+    of_domain = text.rpartition("@")[2].lower() if "@" in text else ""
+    theirs = _tenant_of(of_domain, tenants) if of_domain else None
+    found = {Known(tenant.name, folded(text)) for tenant in ([theirs] if theirs else tenants)}
+    who = named(text, tenants, default_domain)
+    if who is not None:
+        found.add(Known(who.tenant.name, folded(who.login)))
+        if "{login}" in who.tenant.login:  # users log in either way
+            found |= {Known(who.tenant.name, folded(one)) for one in (who.user, f"{who.user}@{who.domain}")}
+    return {one for one in found if one.login}
 
 
 def named(text: str, tenants: Sequence[Tenant], default_domain: str) -> Named | None:

@@ -61,7 +61,8 @@ _DAV_CLASSES = (
 
 
 class StandardServers:
-    """`refused` is told of a user whose credentials a server does not take any more."""
+    """`refused` is told of a user whose credentials a server does not take any more, `missed` of a tenant whose server
+    should have called its hook."""
 
     def __init__(
         self, embedded: Embedded, *, refused: Callable[[str], None] = lambda user_id: None,
@@ -69,6 +70,7 @@ class StandardServers:
     ) -> None:
         self._embedded = embedded
         self.refused = refused
+        self.missed: Callable[[str], None] = lambda tenant: None
         #: One for all requests: what is known of connections and mailboxes is kept by the pool that they came from.
         self._imap: Pool = _Told(ImapPool(monotonic), lambda user_id: self.refused(user_id))
         self._dav = DavClients()
@@ -151,8 +153,13 @@ class StandardServers:
         has_imap = Provider.IMAP in (account.tenant.mail, account.tenant.notes)
         return Watching(
             account=account, mailbox=mailbox, sources=mailbox.sources,
-            pool=self._imap if has_imap else None,
+            pool=self._imap if has_imap and not account.tenant.hooks else None,
+            missed=lambda tenant: self.missed(tenant),
         )
+
+    def forget_folders(self, user_id: str) -> None:
+        """They are looked at anew when somebody asks next: somebody has changed them."""
+        self._hierarchies.forget(user_id)
 
     def _directory(self, account: Account) -> Directory:
         tenant, user, ground = account.tenant, account.user, self._embedded.groupware

@@ -131,6 +131,7 @@ class Tenant:
     `{login}` (as typed, without what stands before a backslash). `check` says which server checks passwords (imap,
     ldap, dav). `notes` may come from caldav (VJOURNAL) or imap (a folder of mails).
     `poll_seconds`: how often folders are looked at while a device waits, where their server tells nothing by itself.
+    `hooks`: of changes in mail it tells by itself (`hooked`), so that no connection listens.
     """
 
     name: str
@@ -147,6 +148,7 @@ class Tenant:
     notes: Provider = Provider.EMBEDDED
     directory: Provider = Provider.NONE
     poll_seconds: float = 20.0
+    hooks: bool = False
     imap: ImapServer | None = None
     smtp: SmtpServer | None = None
     dav: DavServer | None = None

@@ -1,8 +1,9 @@
 """How a mailbox on other servers is looked at while a device of its owner waits.
 
 Mail: one connection of the pool, told of every mailbox by NOTIFY where the server offers it, else by IDLE of the inbox,
-with a poll over the others. DAV: a poll that backs off while nothing happens. Only what somebody waits for is polled.
-What is found is only a hint: whether it is news to a device the engine decides.
+with a poll over the others. Where the server calls a hook (`hooked`), no connection, and a slow poll for what it
+forgets. DAV: a poll that backs off while nothing happens. Only what somebody waits for is polled. What is found is only
+a hint: whether it is news to a device the engine decides.
 
 A change is missed by nobody, since a device subscribes, then looks, then waits: what a poll sees of a folder for the
 first time, and all that may have happened while nobody listened, is rung as if it had changed.
@@ -32,6 +33,8 @@ log = structlog.get_logger("eas.watch")
 
 Ring = Callable[[Collection[CollectionId]], None]
 Wanted = Callable[[], Collection[CollectionId]]
+#: Is told the tenant when a poll has found what its server should have told.
+Missed = Callable[[str], None]
 
 #: One IDLE. RFC 2177 has servers end it after 30 minutes; what lies in between may drop silent connections sooner.
 IDLE_SECONDS = 9 * 60.0
@@ -45,7 +48,8 @@ REFUSED_SECONDS = 900.0
 
 #: Between two polls of a source: at first, and when nothing has happened for long.
 POLLS = {"imap": (1, 3), "dav": (1, 6), "notes": (3, 12)}
-#: Where the server tells of every mailbox, the poll is only there for what it forgets.
+#: Where the server tells of every mailbox, the poll is only there for what it forgets; with hooks that of the folders
+#: themselves, too.
 SAFETY = (12, 30)
 #: Between two looks at the folders themselves.
 HIERARCHY = 6
@@ -79,12 +83,13 @@ class _Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watching:
-    """`pool` None: there is no IMAP."""
+    """`pool` None: there is no IMAP, or its server calls a hook."""
 
     account: Account
     mailbox: CombinedMailbox
     sources: tuple[Source, ...]
     pool: Pool | None
+    missed: Missed = lambda tenant: None
 
     async def run(self, ring: Ring, wanted: Wanted) -> None:
         """Raises BackendError when a server refuses the login, or nothing is known of the folders yet."""
@@ -94,8 +99,9 @@ class Watching:
 class _Run:
     def __init__(self, watching: Watching, ring: Ring, wanted: Wanted, snapshot: Snapshot) -> None:
         self._watching, self._ring, self._wanted, self._snapshot = watching, ring, wanted, snapshot
-        self._unit = watching.account.tenant.poll_seconds
+        self._unit, self._hooks = watching.account.tenant.poll_seconds, watching.account.tenant.hooks
         self._line = _Line(woken={source.name: asyncio.Event() for source in watching.sources})
+        self._has_mail = any(source.name in MAILBOXES for source in watching.sources)
         #: Mailboxes that the server tells of and that are no folders.
         self._strange: frozenset[str] = frozenset()
 
@@ -107,10 +113,10 @@ class _Run:
                 for source in sources:
                     tasks.create_task(self._poll(source))
                 tasks.create_task(self._hierarchy())
-                if pool is not None and any(source.name in MAILBOXES for source in sources):
+                if pool is not None and self._has_mail:
                     tasks.create_task(self._listen(pool))
                 else:
-                    self._line.change(told=False)
+                    self._line.change(told=self._hooks)
         except BaseExceptionGroup as group:
             failed, others = group.split(BackendError)
             if others is not None or failed is None:
@@ -121,7 +127,7 @@ class _Run:
 
     async def _hierarchy(self) -> None:
         while True:
-            await asyncio.sleep(_jittered(HIERARCHY * self._unit))
+            await asyncio.sleep(_jittered((SAFETY[0] if self._hooks else HIERARCHY) * self._unit))
             with suppress(BackendError):
                 await self._look_at_folders()
 
@@ -150,13 +156,15 @@ class _Run:
             except BackendError as error:
                 log.info("a poll failed", source=source.name, user=self._watching.account.user.id, reason=str(error))
                 if isinstance(error.__cause__, LoginRefused | DavLoginRefused):
-                    if source.name not in MAILBOXES and self._watching.pool is not None:
+                    if source.name not in MAILBOXES and self._has_mail:
                         await asyncio.sleep(REFUSED_SECONDS)  # mail goes on meanwhile
                     raise
                 now = {}
             changed = {number for number, state in now.items() if known.get(number) != state}
             if any(number in known for number in changed):
                 pause = shortest
+                if self._hooks and source.name in MAILBOXES:
+                    self._watching.missed(self._watching.account.tenant.name)
             known |= now
             if changed:
                 self._ring({str(number) for number in changed})
