@@ -36,7 +36,6 @@ from eas.engine.session import Limits
 from eas.items.documents import parse_link
 from eas.push.clock import SystemClock
 from eas.push.entropy import SystemEntropy
-from eas.push.leases import LocalLeases
 from eas.push.watch import WatchedBell
 from eas.server import routes
 from eas.server.control import SOCKET, ControlServer
@@ -49,6 +48,7 @@ from .elsewhere import Elsewhere
 from .hooks import hook_rules, join_hooks
 from .measuring import Measuring
 from .readiness import Ready
+from .sharing import Sharing, share
 from .tenants import tenants_of
 
 log = structlog.get_logger("eas.app")
@@ -73,7 +73,7 @@ class App:
     store: SqlStateStore
     embedded: Embedded
     elsewhere: Elsewhere
-    bell: WatchedBell
+    sharing: Sharing
     readiness: Ready
     asgi: ASGIApp
     lmtp: LmtpServer
@@ -83,11 +83,16 @@ class App:
     _doors: Doors | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
+    @property
+    def bell(self) -> WatchedBell:
+        return self.sharing.bell
+
     async def start(self, *, doors: bool = True, given: Sockets | None = None) -> None:
         """`doors`: also open LMTP and the control socket, or those that are given. Raises MigrationError, OSError."""
         self.settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         await migrate(self.database)
         await self._try_again()
+        await self.sharing.start()
         if doors:
             server = ControlServer(self.settings.data / SOCKET, self.bell, self._stop)
             self._doors = Doors(control=server, lmtp=self.lmtp, lmtp_listen=self.settings.lmtp.listen)
@@ -132,7 +137,7 @@ class App:
         if self._doors is not None:
             await self._doors.close(self.settings.stop.grace_seconds)
             self._doors = None
-        await self.bell.close()
+        await self.sharing.close()
         await self.elsewhere.close()
         await self.store.close()
         await self.transactions.close()
@@ -163,7 +168,8 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
     database = Database(settings.database_url)
     shared, readiness = transactions(database), Ready(database)
     elsewhere = Elsewhere(tenants_of(settings))
-    bell, clock, leases, entropy = WatchedBell(elsewhere.watch_of), SystemClock(), LocalLeases(), SystemEntropy()
+    sharing = share(settings, elsewhere.watch_of, elsewhere.heard, alone=ring is not None)
+    bell, clock = sharing.bell, SystemClock()
     domain = settings.domain or "localhost"
     embedded = open_embedded(
         shared, domain=domain, relay=_relay(settings), ring=elsewhere.rung(ring or bell.ring), now=clock.now,
@@ -176,14 +182,14 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
     )
     measuring = Measuring(RELEASE)
     ports = Ports(
-        accounts=accounts, store=store, bell=bell, clock=clock, leases=leases, entropy=entropy,
+        accounts=accounts, store=store, bell=bell, clock=clock, leases=sharing.leases, entropy=SystemEntropy(),
         ready=readiness.can_answer, readiness=readiness.report, documents=_documents(settings),
         figures=measuring.expose, hooks=hooks,
         revocation_lists=HttpRevocationLists(hosts=settings.certificates.crl_hosts, monotonic=clock.monotonic),
     )
     return App(
         settings=settings, database=database, transactions=shared, store=store, embedded=embedded,
-        elsewhere=elsewhere, bell=bell, readiness=readiness, asgi=routes.application(ports, _manner(settings)),
+        elsewhere=elsewhere, sharing=sharing, readiness=readiness, asgi=routes.application(ports, _manner(settings)),
         lmtp=LmtpServer(embedded.office, limit=settings.lmtp.max_bytes, now=clock.now, hostname=domain),
         measuring=measuring,
     )

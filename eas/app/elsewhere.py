@@ -12,6 +12,7 @@ from eas.backends.standards.accounts import StandardAccounts
 from eas.backends.standards.kept import MARK
 from eas.backends.standards.tenant import Tenant
 from eas.config import ConfigError
+from eas.engine.hierarchy import ROOT
 from eas.push.watch import Watch
 
 if TYPE_CHECKING:
@@ -61,6 +62,11 @@ class Elsewhere:
             ring(user_id, {*collections, *(MARK + id for id in collections if id.isdigit() and id != "0")})
 
         return both
+
+    def heard(self, user_id: str, collections: Collection[str]) -> None:
+        """Another process rings: what this one remembers of the user's folders may be old."""
+        if self.servers is not None and ROOT in collections:
+            self.servers.forget_folders(user_id)
 
     async def tidy(self) -> None:
         """Forget what nobody asks for any longer."""

@@ -59,18 +59,22 @@ def act(file: Path | None, data: Path | None, action: Action[T]) -> T:
     settings = settings_of(file, data)
 
     async def run() -> T:
-        rings = Rings()
+        rings, herald = Rings(), app.Herald(settings)
         async with app.build(settings, rings) as parts:
-            return await action(_site(parts, rings))
+            done = await action(_site(parts, rings, herald))
+        if not await herald.say():
+            typer.echo("eas: Redis is away: phones that wait hear of this when they ask again", err=True)
+        return done
 
     return carefully(lambda: asyncio.run(run()))
 
 
-def _site(parts: app.App, rings: Rings) -> Site:
+def _site(parts: app.App, rings: Rings, herald: app.Herald) -> Site:
+    """A server on this machine tells those on others itself."""
     embedded, socket = parts.embedded, parts.settings.data / control.SOCKET
     return Site(
         people=embedded.admin, store=parts.store, office=embedded.office, groupware=embedded.groupware, rings=rings,
-        tell=lambda said: control.tell(socket, said),
+        tell=lambda said: control.tell(socket, said) or herald.note(said),
     )
 
 

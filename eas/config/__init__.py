@@ -145,6 +145,10 @@ class Settings(Part):
     workers: int = Field(
         1, ge=1, le=256, description="Processes that answer on this machine; more than one want `redis.url`."
     )
+    watches: int = Field(
+        0, ge=0, description="Users of groupware elsewhere whose mailboxes one process watches at a time; 0 for any "
+        "number."
+    )
     domain: Domain = Field("", description="Domain of logins and addresses that name none.")
     time_zone: Zone = Field("UTC", description="Zone of users who have none of their own.")
     trusted_proxies: tuple[Network, ...] = Field(

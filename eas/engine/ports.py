@@ -404,6 +404,12 @@ class Bell(Protocol):
 class Listening(Protocol):
     """One subscription; close it when done."""
 
+    async def armed(self) -> None:
+        """Returns when every ring from now on reaches this subscription, from whichever process; to be awaited before
+        the first look. If the other processes cannot be reached it returns soon all the same: what may have been missed
+        is rung when they can be."""
+        ...
+
     async def wait(self, timeout_seconds: float) -> frozenset[CollectionId]:
         """The collections rung since the last wait; empty after the time-out, or when `ended`."""
         ...

@@ -76,6 +76,7 @@ async def _wait(session: Session, collections: Collection[CollectionId], timeout
     look: frozenset[CollectionId] = frozenset((ROOT, *collections))
     begun = False
     try:
+        await listening.armed()
         while True:
             try:
                 found, look = await _probe(session, [id for id in collections if id in look], ROOT in look), frozenset()

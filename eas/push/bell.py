@@ -23,7 +23,8 @@ class LocalListening:
     """One subscription of one device. The waits of a user form a chain, which is shorter to store than a dictionary."""
 
     __slots__ = (
-        "_bell", "_ended", "_future", "_rung", "collections", "device_id", "next", "replaced", "rung_at", "user_id",
+        "_bell", "_ended", "_future", "_rung", "collections", "device_id", "next", "number", "replaced", "rung_at",
+        "user_id",
     )
 
     def __init__(
@@ -34,6 +35,8 @@ class LocalListening:
         self.user_id = user_id
         self.device_id = device_id
         self.next: LocalListening | None = None
+        #: Among the waits of this process, where it must be told from others.
+        self.number = 0
         self.collections = tuple(collections)
         self._rung = _NOTHING
         self._future: asyncio.Future[None] | None = None
@@ -44,6 +47,15 @@ class LocalListening:
     @property
     def ended(self) -> bool:
         return self._ended
+
+    @property
+    def open(self) -> bool:
+        return self._bell is not None
+
+    async def armed(self) -> None:
+        """Returns when rings from everywhere reach this one."""
+        if self._bell is not None:
+            await self._bell._arm(self)
 
     async def wait(self, timeout_seconds: float) -> frozenset[CollectionId]:
         """What was rung since the last wait, at once if there is something. One wait at a time."""
@@ -114,7 +126,7 @@ class LocalBell:
 
     def listen(self, user_id: str, device_id: str, collections: Collection[CollectionId]) -> LocalListening:
         """Once the server stops, a subscription is ended from the start."""
-        self.end(user_id, device_id)
+        self._end_here(user_id, device_id)
         if self._stopped:
             return LocalListening(None, user_id, device_id, collections)
         listening = LocalListening(self, user_id, device_id, collections)
@@ -124,11 +136,7 @@ class LocalBell:
         return listening
 
     def end(self, user_id: str, device_id: str) -> None:
-        for listening in self._of_user(user_id):
-            if listening.device_id == device_id:
-                listening.replaced = True
-                listening.end()
-                return
+        self._end_here(user_id, device_id)
 
     def release(self, count: int) -> None:
         """End so many waits (none if it is negative), beginning with the users who have waited longest."""
@@ -143,6 +151,18 @@ class LocalBell:
         for user_id in list(self._first):
             for listening in self._of_user(user_id):
                 listening.end()
+
+    async def _arm(self, listening: LocalListening) -> None:
+        """In one process rings reach it from the beginning."""
+
+    def _end_here(self, user_id: str, device_id: str, up_to: int | None = None) -> bool:
+        """Whether there was a wait of the device, with a number up to this one."""
+        for listening in self._of_user(user_id):
+            if listening.device_id == device_id and (up_to is None or listening.number <= up_to):
+                listening.replaced = True
+                listening.end()
+                return True
+        return False
 
     def _of_user(self, user_id: str) -> Iterator[LocalListening]:
         listening = self._first.get(user_id)

@@ -47,11 +47,14 @@ WatchOf = Callable[[str], Watch | None]
 class WatchedBell(LocalBell):
     """A bell that has the users who wait watched. `linger_seconds` and `retry_seconds` as the constants above."""
 
-    def __init__(self, watch_of: WatchOf, rng: random.Random | None = None) -> None:
+    def __init__(self, watch_of: WatchOf, rng: random.Random | None = None, *, most: int = 0) -> None:
+        """`most`: so many users are watched at a time; 0: all."""
         super().__init__()
         self.linger_seconds, self.retry_seconds = LINGER_SECONDS, RETRY_SECONDS
-        self._watch_of, self._random = watch_of, rng or random.Random()
+        self._watch_of, self._random, self._most = watch_of, rng or random.Random(), most
         self._watches: dict[str, asyncio.Task[None]] = {}
+        #: Who is to be watched when there is room, the first first.
+        self._in_line: dict[str, None] = {}
 
     @property
     def watched(self) -> int:
@@ -61,7 +64,7 @@ class WatchedBell(LocalBell):
     def listen(self, user_id: str, device_id: str, collections: Collection[CollectionId]) -> LocalListening:
         listening = super().listen(user_id, device_id, collections)
         if not listening.ended:
-            self._begin(user_id)
+            self._wish(user_id)
         return listening
 
     def stop(self) -> None:
@@ -69,21 +72,52 @@ class WatchedBell(LocalBell):
         for task in self._watches.values():
             task.cancel()
 
+    async def start(self) -> None:
+        """Once there is an event loop, before anybody listens."""
+
     async def close(self) -> None:
         """After `stop`: the watches have let go of their connections."""
         await asyncio.gather(*self._watches.values(), return_exceptions=True)
 
+    def _can_watch(self, user_id: str) -> bool:
+        """Whether it is known how to look, and there is room; else the user is put in line."""
+        if user_id in self._watches:
+            return True
+        if self._watch_of(user_id) is None:
+            return False
+        if self._most and len(self._watches) >= self._most:
+            self._in_line[user_id] = None
+            return False
+        return True
+
     def _begin(self, user_id: str) -> None:
-        if user_id not in self._watches and self._watch_of(user_id) is not None:
+        if user_id not in self._watches and self._can_watch(user_id):
             task = asyncio.get_running_loop().create_task(self._run(user_id))
             self._watches[user_id] = task
             task.add_done_callback(partial(self._ended, user_id))
 
     def _ended(self, user_id: str, task: asyncio.Task[None]) -> None:
         self._watches.pop(user_id, None)
+        if self._stopped:
+            return
         # Somebody may have begun to wait while the watch was ending.
         if not task.cancelled() and self.waits(user_id):
             self._begin(user_id)
+        self._next_in_line()
+
+    def _next_in_line(self) -> None:
+        while self._in_line and len(self._watches) < self._most:
+            user_id = next(iter(self._in_line))
+            del self._in_line[user_id]
+            if self.waits(user_id):
+                self._wish(user_id)
+
+    def _wish(self, user_id: str) -> None:
+        """Somebody waits here: the user is to be watched."""
+        self._begin(user_id)
+
+    def _look_around(self, user_id: str) -> None:
+        """Now and then, for each user who is watched."""
 
     async def _run(self, user_id: str) -> None:
         watching = asyncio.create_task(self._watch(user_id))
@@ -92,6 +126,7 @@ class WatchedBell(LocalBell):
             while unwanted < self.linger_seconds and not watching.done():
                 await asyncio.wait((watching,), timeout=step)
                 unwanted = 0.0 if self.waits(user_id) else unwanted + step
+                self._look_around(user_id)
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)

@@ -53,6 +53,9 @@ class HeldListening:
         self._began = 0.0
         self._heard = False
 
+    async def armed(self) -> None:
+        await self._listening.armed()
+
     async def wait(self, timeout_seconds: float) -> frozenset[CollectionId]:
         began = monotonic()
         if self._watcher is None:
