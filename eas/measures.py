@@ -152,6 +152,55 @@ PUSH_SECONDS = Times(
     command=WAITING,
 )
 
+# -- Sync
+
+SYNC_ITEMS = Counts(
+    "sync_items", "Items that were brought to devices, or by them.", item_class=(), direction=(), change=()
+)
+SYNC_ITEM_FAILURES = Counts("sync_item_failures", "What devices brought and was not taken.", item_class=(), status=())
+SYNC_STARTS = Counts("sync_starts", "Folders that devices began with SyncKey 0.", item_class=(), kind=())
+SYNC_FAILURES = Counts(
+    "sync_failures", "Folders, or whole Syncs, that were answered with another status than 1.", status=()
+)
+DEGRADED_ITEMS = Counts("degraded_items", "Items that could not be converted whole, as they were sent.", item_class=())
+
+# -- Groupware on other servers
+
+#: What goes out to which kind of server, in a few words.
+BACKENDS = ("imap", "dav", "smtp", "ldap", "sieve")
+BACKEND_SECONDS = Times(
+    "backend_seconds", "How long servers of the groupware take to answer.", QUICK, backend=(), operation=()
+)
+BACKEND_FAILURES = Counts(
+    "backend_failures", "What servers of the groupware did not do.", backend=BACKENDS,
+    reason=("login", "refused", "lost", "timeout"),
+)
+IMAP_CONNECTIONS = Levels("imap_connections", "Connections to IMAP servers.", state=("used", "listening", "idle"))
+WATCHES = Levels("watches", "Users whose mailbox is watched.", how=("notify", "idle", "hook", "poll", "failing"))
+
+# -- State
+
+DATABASE_SECONDS = Times(
+    "database_seconds", "How long transactions take, with the time for which they wait to begin.", QUICK,
+    kind=("look", "read", "write"),
+)
+DATABASE_WRITES = Levels("database_writes", "Transactions that write, or wait for that.")
+DATABASE_CONNECTIONS = Levels("database_connections", "Connections to the database.", state=("used", "most"))
+DATABASE_FAILURES = Counts(
+    "database_failures", "Transactions that failed for no fault of theirs.",
+    reason=("away", "busy", "overtaken", "full"),
+)
+LOST_RACES = Counts("lost_races", "Answers that were computed for nothing: another request moved the state meanwhile.")
+LEASE_SECONDS = Times("lease_seconds", "How long a request waited for another one of the same folder.", QUICK)
+NOTED_DEVICES = Levels("noted_devices", "Devices of which the last request is not written down yet.")
+OPEN_EFFECTS = Levels(
+    "open_effects", "Effects that were begun and of which nobody knows the end yet.", "mostrecent",
+    kind=("change", "mail"),
+)
+SPOOL_FILES = Levels("spool_files", "Large requests that lie in files.")
+SPOOL_BYTES = Levels("spool_bytes", "What they take of the disk.")
+SCHEMA = Levels("schema_revision", "The shape of the tables in the database.", "mostrecent")
+
 # -- What stands still
 
 BUILD = Levels("build_info", "What runs here; always 1.", "livemax", release=(), python=())

@@ -116,11 +116,20 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, st
 
 
 @pytest.fixture
-async def world(office: tuple[Path, dict[str, str]], tmp_path: Path) -> AsyncIterator[World]:
+def world_settings() -> dict[str, Any]:
+    """Further settings of `world`; a module that wants some has a fixture of this name."""
+    return {}
+
+
+@pytest.fixture
+async def world(
+    office: tuple[Path, dict[str, str]], tmp_path: Path, world_settings: dict[str, Any]
+) -> AsyncIterator[World]:
     template, ids = office
     data = tmp_path / "data"
     shutil.copytree(template, data)
-    async with composition.build(load(overrides={"data": data, "domain": DOMAIN}, environment={})) as app:
+    settings = load(overrides={"data": data, "domain": DOMAIN, **world_settings}, environment={})
+    async with composition.build(settings) as app:
         world = World(app=app, ids=ids)
         yield world
         for line in world.open:

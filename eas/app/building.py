@@ -46,6 +46,7 @@ from eas.store import SqlStateStore
 from .doors import Doors, Sockets
 from .elsewhere import Elsewhere
 from .hooks import hook_rules, join_hooks
+from .looks import looks
 from .measuring import Measuring
 from .readiness import Ready
 from .sharing import Sharing, share
@@ -180,7 +181,7 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
     hooks = join_hooks(
         settings, elsewhere, embedded.groupware, bell.ring, waits=bell.waits, monotonic=clock.monotonic
     )
-    measuring = Measuring(RELEASE)
+    measuring = Measuring(RELEASE, looks(database, shared, store, elsewhere, settings.database_connections))
     ports = Ports(
         accounts=accounts, store=store, bell=bell, clock=clock, leases=sharing.leases, entropy=SystemEntropy(),
         ready=readiness.can_answer, readiness=readiness.report, documents=_documents(settings),

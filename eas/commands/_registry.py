@@ -6,8 +6,8 @@ MIME, bodies that may be missing, raw answers) stands here as data, so that neit
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from eas.engine.session import Session
@@ -43,12 +43,17 @@ class Multipart:
     parts: tuple[bytes | Later, ...]
 
 
+#: What there is a number of: its name, then what tells it apart (a class of items, a verb), few words each.
+Figure = tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A response with the number of items that it carries, for the log."""
+    """A response with the number of items that it carries, for the log, and with figures."""
 
     response: object | None
     items: int
+    figures: Mapping[Figure, int] = field(default_factory=dict)
 
 
 #: What a handler gives: a message to be dumped under the command's root, None for an empty body, or one of the above.

@@ -35,6 +35,7 @@ from eas.protocol.wbxml import Element
 
 from ._default_folders import default_folder
 from ._registry import CommonFault, Counted, command
+from ._sync_figures import figures
 from ._sync_messages import (
     AddCommand,
     Added,
@@ -113,7 +114,7 @@ async def sync(request: Request, session: Session) -> Counted | None:
 
 
 def _refused(status: Status, limit: int | None = None) -> Counted:
-    return Counted(Response(status=status, limit=limit), 0)
+    return Counted(Response(status=status, limit=limit), 0, {("failures", str(int(status))): 1})
 
 
 async def _effective(request: Request, session: Session) -> tuple[Request, Names[str]]:
@@ -375,7 +376,7 @@ def _response(answers: Sequence[CollectionAnswer | CollectionResponse], session:
     items = sum(len(a.said) for a in told if isinstance(a, CollectionAnswer))
     return Counted(Response(collections=tuple(
         a if isinstance(a, CollectionResponse) else _collection_response(a) for a in told
-    )), items)
+    )), items, figures(told))
 
 
 def _collection_response(answer: CollectionAnswer) -> CollectionResponse:

@@ -25,6 +25,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from . import BUSY_SECONDS, Database
+from .measured import Measured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +60,7 @@ class Transactions(Protocol):
 def transactions(database: Database) -> Transactions:
     url = database.engine.url
     in_file = database.engine.dialect.name == "sqlite" and url.database not in (None, "", ":memory:") and not url.query
-    return _InThreads(str(url.database)) if in_file else _OnConnections(database)
+    return Measured(_InThreads(str(url.database)) if in_file else _OnConnections(database))
 
 
 class _OnConnections:

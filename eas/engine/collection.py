@@ -67,7 +67,8 @@ class CollectionRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionAnswer:
-    """`news` False: nothing to say, the key stays. `results` carry the item's content for a Fetch."""
+    """`news` False: nothing to say, the key stays. `results` carry the item's content for a Fetch. `begun`: the device
+    began, for the "first" time or "again". `degraded`: so many of what is said could not be converted whole."""
 
     collection_id: CollectionId
     item_class: str
@@ -76,6 +77,8 @@ class CollectionAnswer:
     results: tuple[tuple[Result, tuple[Element, ...]], ...] = ()
     more: bool = False
     news: bool = True
+    begun: str = ""
+    degraded: int = 0
 
 
 def owner_of(session: Session, collection_id: CollectionId) -> Owner:
@@ -181,7 +184,8 @@ class Turn:
         step = Step(held=advance(self.held, self.verdict, new))
         if not await self.session.store.commit(self.owner, self.held.row, step):
             return None
-        return self._answer(new.key)
+        begun = "first" if self.held.present is None else "again"
+        return replace(self._answer(new.key), begun=begun)
 
     async def repeat(self) -> CollectionAnswer | None:
         """The answer that was lost, made again from the kept decision. The commands are not executed again."""
@@ -246,7 +250,8 @@ class Turn:
         if not await self.session.store.commit(self.owner, self.held.row, step):
             return None
         results = await self._with_contents(tuple(applied.results), options)
-        return self._answer(head.key, said=tuple(window.said), results=results, more=more)
+        answer = self._answer(head.key, said=tuple(window.said), results=results, more=more)
+        return replace(answer, degraded=sum(map(bool, window.degraded.values()))) if window.degraded else answer
 
     # -- the parts of a decision
 

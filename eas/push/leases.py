@@ -9,6 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
+from time import monotonic
+
+from eas import measures
 
 
 class LocalLeases:
@@ -34,8 +37,11 @@ class LocalLeases:
     async def _one(self, name: str) -> AsyncIterator[None]:
         lock, users = self._locks.get(name) or (asyncio.Lock(), 0)
         self._locks[name] = lock, users + 1
+        held, began = lock.locked(), monotonic()
         try:
             async with lock:
+                if held:
+                    measures.LEASE_SECONDS[()].observe(monotonic() - began)
                 yield
         finally:
             users = self._locks[name][1] - 1

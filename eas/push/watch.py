@@ -14,8 +14,10 @@ from typing import Protocol
 
 import structlog
 
+from eas import measures
 from eas.engine.errors import BackendError
 from eas.engine.model import CollectionId
+from eas.measures import Standing
 
 from .bell import LocalBell, LocalListening
 
@@ -136,6 +138,7 @@ class WatchedBell(LocalBell):
         hours. Then those who wait are answered, and come again."""
         first, longest = self.retry_seconds
         pause, loop = first, asyncio.get_running_loop()
+        how = Standing(measures.WATCHES)
         while (watch := self._watch_of(user_id)) is not None:
             began = loop.time()
             try:
@@ -148,8 +151,12 @@ class WatchedBell(LocalBell):
                 break
             if loop.time() - began > longest:
                 pause = first  # it has worked for a while
-            # With jitter, so that a server that comes back is not met by everybody at once.
-            await asyncio.sleep(pause * (0.5 + self._random.random()))
+            how.change("failing")
+            try:
+                # With jitter, so that a server that comes back is not met by everybody at once.
+                await asyncio.sleep(pause * (0.5 + self._random.random()))
+            finally:
+                how.change("")
             pause = min(2 * pause, longest)
         for listening in list(self._of_user(user_id)):
             listening.end()

@@ -41,6 +41,12 @@ log = structlog.get_logger("eas.dispatch")
 #: The key of a FolderSync that begins anew, whose answer says what the server offers. [MS-ASHTTP] R1104
 FIRST_KEY = "0"
 
+#: Where the figures of an answer are counted.
+FIGURES = {
+    "items": measures.SYNC_ITEMS, "item failures": measures.SYNC_ITEM_FAILURES, "starts": measures.SYNC_STARTS,
+    "degraded": measures.DEGRADED_ITEMS, "failures": measures.SYNC_FAILURES,
+}
+
 #: Versions before 2.5, which are in no list.
 LEGACY = frozenset(("1.0", "2.0", "2.1"))
 
@@ -259,6 +265,8 @@ async def _admit(command: Command[Any], session: Session) -> None:
 def _reply(command: Command[Any], answered: Any, session: Session, note: Note) -> Reply:
     if isinstance(answered, Counted):
         note.items = answered.items
+        for (name, *values), number in answered.figures.items():
+            FIGURES[name][tuple(values)].inc(number)
         answered = answered.response
     if answered is None:
         return Reply()

@@ -11,6 +11,7 @@ import mmap
 import tempfile
 from collections.abc import Iterable
 from typing import Any, SupportsIndex, cast
+from weakref import WeakSet
 
 #: Octets from which on a body goes into a file, and a slice of one into another.
 SPOOLED_FROM = 1 << 20
@@ -38,7 +39,9 @@ class Spool:
         """All of it; there is some. Nothing can be written after that."""
         with self._file:
             self._file.flush()
-            return cast("bytes", Spooled(self._file.fileno(), 0, access=mmap.ACCESS_READ))
+            spooled = Spooled(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+            _MAPPED.add(spooled)
+            return cast("bytes", spooled)
 
     def close(self) -> None:
         self._file.close()
@@ -86,3 +89,13 @@ class Spooled(mmap.mmap):
     def isascii(self) -> bool:
         return all(super(Spooled, self).__getitem__(slice(at, at + _PIECE)).isascii()
                    for at in range(0, len(self), _PIECE))
+
+
+#: Those that somebody still has; the room on the disk is free when nobody does.
+_MAPPED: WeakSet[Spooled] = WeakSet()
+
+
+def spooled_files() -> tuple[int, int]:
+    """How many there are, and their octets."""
+    sizes = [len(spooled) for spooled in _MAPPED]
+    return len(sizes), sum(sizes)

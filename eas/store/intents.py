@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, exists, func, insert, select, update
 
 from eas.engine.ports import Chosen, Intent, Owner
 
@@ -48,6 +48,7 @@ _FORGET_OLD = delete(intent).where(
         sync_state.c.collection_id == intent.c.collection_id,
     ),
 )
+_OPEN = select(func.count()).select_from(intent).where(intent.c.result == "")
 _FORGET_ORPHANS = delete(intent).where(
     ~exists().where(device.c.user_id == intent.c.user_id, device.c.id == intent.c.device_id)
 )
@@ -103,6 +104,11 @@ def forget_device(connection: Connection, user_id: str, device_id: str) -> None:
 def forget_old(connection: Connection, before: datetime) -> int:
     """Those that no generation will report any more; how many."""
     return connection.execute(_FORGET_OLD, {"before": before}).rowcount
+
+
+def count_open(connection: Connection) -> int:
+    """Those of which the result is not known."""
+    return int(connection.execute(_OPEN).scalar_one())
 
 
 def forget_orphans(connection: Connection) -> int:

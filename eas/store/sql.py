@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from eas import measures
 from eas.db.failures import FAILURES, failure_of, reason
 from eas.db.transactions import Transactions
 from eas.engine.errors import Contended, Unavailable
@@ -290,6 +291,7 @@ class SqlStateStore:
             with _reachable():
                 await self._run.write(lambda c: states.commit(c, owner, row, step, self._release, self._now()))
         except states.Lost:
+            measures.LOST_RACES[()].inc()
             return False
         return True
 
@@ -338,6 +340,16 @@ class SqlStateStore:
     async def settle(self, owner: Owner, intent: Intent, result: str) -> None:
         with _reachable():
             await self._run.write(lambda c: intents.settle(c, owner, intent.id, result))
+
+    async def open_intents(self) -> int:
+        """How many effects were begun, and nobody has told yet how they ended. Looks at all: not often."""
+        with _reachable():
+            return await self._run.read(intents.count_open)
+
+    @property
+    def noted(self) -> int:
+        """Devices of which a request is noted that is not written yet."""
+        return len(self._seen)
 
     # -- clean-up
 

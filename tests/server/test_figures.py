@@ -4,10 +4,8 @@ process, so that other tests count as well: differences are looked at."""
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator, Callable
 from ipaddress import ip_network
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,13 +13,17 @@ import pytest
 from figures import Figures
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from structlog.testing import capture_logs
-from wire import HOST, Wire, basic, e
+from wire import HOST, Wire, basic, e, sync
 
 from eas import app as composition
 from eas.client.phone import Phone
-from eas.config import load
+from eas.db.migrations import newest
+from eas.engine.model import FolderType
 from eas.protocol.version import Version
+from eas.protocol.wbxml import Element
+from eas.push.leases import LocalLeases
 from eas.server.figures import Readers, refusal
+from eas.server.spool import Spool
 
 TOKEN = "a-token-for-figures"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -81,19 +83,14 @@ def test_who_may_read(peer: str, trusted: Any, networks: Any, headers: dict[str,
 
 
 @pytest.fixture
-async def app(office: tuple[Path, dict[str, str]], tmp_path: Path) -> AsyncIterator[composition.App]:
-    shutil.copytree(office[0], tmp_path / "data")
-    settings = {"data": tmp_path / "data", "domain": DOMAIN, "metrics.token": TOKEN}
-    async with composition.build(load(overrides=settings, environment={})) as app:
-        yield app
+def world_settings() -> dict[str, Any]:
+    return {"metrics.token": TOKEN}
 
 
 @pytest.fixture
-def world(app: composition.App, office: tuple[Path, dict[str, str]]) -> Any:
-    """As everywhere, with a token."""
-    from conftest import World
-
-    return World(app=app, ids=office[1])
+def app(world: Any) -> composition.App:
+    found: composition.App = world.app
+    return found
 
 
 Ask = Callable[..., Any]
@@ -261,3 +258,101 @@ async def test_a_wait_of_which_the_time_is_up(ask: Ask, app: composition.App, ph
     more = await _more(ask, before)
     assert more("eas_waits_total", reason="time") == more("eas_waits_total") == 1
     assert more("eas_push_seconds_count") == 0
+
+
+async def test_what_a_sync_moves(ask: Ask, phone: Callable[..., Phone], world: Any) -> None:
+    """Both ways, by class; a folder that is begun again; a key that nobody knows; a conflict that the device loses."""
+    before = await _figures(ask)
+    anna = await _ready(phone)
+    contacts = anna.state.folder(FolderType.CONTACTS)
+    (failure,) = await world.app.embedded.office.take("x@elsewhere.test", [f"anna@{DOMAIN}"], LETTER)
+    assert failure is None
+    anna.add(contacts, _named("Lund"))
+    await anna.sync()
+    more = await _more(ask, before)
+    assert more("eas_sync_items_total", item_class="Email", direction="to_device", change="Add") == 1
+    assert more("eas_sync_items_total", item_class="Contacts", direction="from_device", change="Add") == 1
+    assert more("eas_sync_items_total") == 2
+    assert more("eas_sync_starts_total", item_class="Contacts", kind="first") >= 1
+    assert more("eas_sync_starts_total", kind="again") == 0
+    contacts.sync_key = "0"
+    contacts.items.clear()
+    await anna.sync([contacts])
+    more = await _more(ask, before)
+    assert more("eas_sync_starts_total", item_class="Contacts", kind="again") == 1
+    assert more("eas_sync_items_total", item_class="Contacts", direction="to_device", change="Add") == 1
+    assert more("eas_sync_failures_total") == 0
+    await anna.connection.post("Sync", sync("nobody-knows", contacts.id))
+    more = await _more(ask, before)
+    assert more("eas_sync_failures_total", status="3") == more("eas_sync_failures_total") == 1
+
+
+def _named(name: str) -> Element:
+    return Element("AirSync:ApplicationData", (Element("Contacts:LastName", name),))
+
+
+async def test_what_does_not_go_well(ask: Ask, phone: Callable[..., Phone], world: Any) -> None:
+    """A conflict that the device loses, and a message that cannot be taken apart."""
+    first, second = await _ready(phone), phone(device="PHONE2")
+    one = first.state.folder(FolderType.CONTACTS)
+    first.add(one, _named("Lund"))
+    await first.sync()
+    await second.set_up(Version.V14_1)
+    await second.sync()
+    before = await _figures(ask)
+    other = second.state.folder(FolderType.CONTACTS)
+    (id,) = other.items
+    second.change(other, id, Element("Contacts:LastName", "Lundgren"))
+    await second.sync([other])
+    (id,) = one.items
+    first.change(one, id, Element("Contacts:LastName", "Lundqvist"))
+    await first.sync([one])
+    deep = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(200))
+    (failure,) = await world.app.embedded.office.take("x@elsewhere.test", [f"anna@{DOMAIN}"], LETTER[:-9] + deep)
+    assert failure is None
+    await first.sync()
+    more = await _more(ask, before)
+    assert more("eas_sync_item_failures_total", item_class="Contacts", status="7") == 1
+    assert more("eas_sync_items_total", item_class="Contacts", direction="from_device", change="Change") == 1
+    assert more("eas_degraded_items_total", item_class="Email") == more("eas_degraded_items_total") == 1
+
+
+async def test_transactions_and_what_is_looked_at(
+    ask: Ask, app: composition.App, phone: Callable[..., Phone]
+) -> None:
+    before = await _figures(ask)
+    await _ready(phone)
+    more = await _more(ask, before)
+    for kind in ("look", "read", "write"):
+        assert more("eas_database_seconds_count", kind=kind) > 0
+        assert more("eas_database_seconds_sum", kind=kind) > 0
+    told = await _figures(ask)
+    assert told.total("eas_database_writes") == 0
+    assert told.total("eas_noted_devices") == app.store.noted
+    assert told.total("eas_schema_revision") == int(newest())
+    assert told.total("eas_open_effects") == 0
+
+
+async def test_a_wait_for_another_request_of_the_same_folder(ask: Ask, app: composition.App) -> None:
+    before, leases = await _figures(ask), LocalLeases()
+    async with leases.hold(["a"]):
+        waiting = asyncio.create_task(_taken(leases))
+        await asyncio.sleep(0.05)
+    await waiting
+    more = await _more(ask, before)
+    assert more("eas_lease_seconds_count") == 1
+    assert more("eas_lease_seconds_sum") >= 0.04
+
+
+async def _taken(leases: LocalLeases) -> None:
+    async with leases.hold(["a", "b"]):
+        pass
+
+
+async def test_a_large_request_lies_in_a_file(ask: Ask) -> None:
+    spooled = Spool([b"x" * 1000, b"y" * 24]).read()
+    told = await _figures(ask)
+    assert (told.total("eas_spool_files"), told.total("eas_spool_bytes")) == (1, 1024)
+    del spooled
+    told = await _figures(ask)
+    assert (told.total("eas_spool_files"), told.total("eas_spool_bytes")) == (0, 0)

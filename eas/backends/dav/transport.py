@@ -11,14 +11,16 @@ from __future__ import annotations
 import asyncio
 import ssl
 from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
 import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
+
+from eas.backends.calls import Call
 
 from .hrefs import resolved, sendable, split
 from .model import LoginRefused, Refused, Unreachable
@@ -40,6 +42,8 @@ _PIECE: Final = 64 << 10
 #: Sent again if the server closed an idle connection just then; all others may have been done.
 _REPEATABLE = frozenset({"PROPFIND", "REPORT", "GET", "OPTIONS"})
 _AGENT = "eas-gateway"
+#: What a call is timed as; all others write.
+_OPERATIONS = {"PROPFIND": "list", "REPORT": "report", "GET": "get", "OPTIONS": "other", "POST": "other"}
 
 
 class Garbled(Unreachable):
@@ -134,8 +138,9 @@ class Transport:
         self, entrance: Entrance, method: str, href: str, body: bytes, headers: Mapping[str, str]
     ) -> AsyncIterator[tuple[aiohttp.ClientResponse, str]]:
         """An answer of success, and the href that gave it."""
-        try:
+        with Call("dav", _OPERATIONS.get(method, "write"), _reason_of) as call, _translated():
             response, asked = await self._following(entrance, method, href, body, headers)
+            call.answered()
             try:
                 if not 200 <= response.status < 300:
                     await _refuse(response)
@@ -143,10 +148,6 @@ class Transport:
             finally:
                 # What was read to its end has gone back into the pool already; of what was not, nothing more is wanted.
                 response.close()
-        except TimeoutError as error:
-            raise Unreachable("no answer in time") from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise Unreachable(f"{type(error).__name__}: {error}"[:300]) from error
 
     async def _following(
         self, entrance: Entrance, method: str, href: str, body: bytes, headers: Mapping[str, str]
@@ -203,6 +204,24 @@ class Transport:
         if ca_file not in self._trust:
             self._trust[ca_file] = ssl.create_default_context(cafile=ca_file or None)
         return self._trust[ca_file]
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError as error:
+        raise Unreachable("no answer in time") from error
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise Unreachable(f"{type(error).__name__}: {error}"[:300]) from error
+
+
+def _reason_of(error: BaseException) -> str:
+    if isinstance(error, LoginRefused):
+        return "login"
+    if isinstance(error, Refused):
+        return "refused" if error.status >= 500 or error.status == 429 else ""
+    return "lost" if isinstance(error, Unreachable) else ""
 
 
 async def _pieces(response: aiohttp.ClientResponse, most: int) -> AsyncIterator[bytes]:

@@ -13,7 +13,7 @@ from enum import IntEnum
 from secrets import token_hex
 
 import structlog
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from eas.engine.errors import BackendError, Refusal, Undeliverable
 
@@ -106,6 +106,12 @@ class Claims:
             await self.groupware.write(lambda tx: _set(tx, claim, at=0))
         except BackendError as error:
             log.warning("a submission stays locked for a while", reason=str(error))
+
+
+def count_open(connection: Connection) -> int:
+    """Those that were begun and not finished, by whoever is at it or was."""
+    open_ones = select(func.count()).select_from(SubmittedRow).where(SubmittedRow.done != Stage.DONE)
+    return int(connection.execute(open_ones).scalar_one())
 
 
 def note_stage(tx: Writing, claim: Claim, stage: Stage) -> None:

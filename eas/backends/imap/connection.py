@@ -16,6 +16,7 @@ from .decoder import Decoder
 from .model import Bad, Lost, No
 from .responses import Go, Said, Untagged
 from .syntax import NEVER, ImapSyntaxError
+from .timing import timed
 from .wire import Wire
 
 #: How often the time-out a command may take at most if the server keeps it alive by words ("still searching").
@@ -229,11 +230,12 @@ class Connection:
     async def command(self, *pieces: Piece, hear: Hear) -> Said:
         """Raises No and Bad for what the server refuses, Lost."""
         await self.settle(hear)
-        tag = self.begin()
-        said = await self.send(tag, pieces, hear) or await self.until(tag, hear)
-        self.end(tag)
-        assert said is not None
-        return accepted(said)
+        with timed(pieces):
+            tag = self.begin()
+            said = await self.send(tag, pieces, hear) or await self.until(tag, hear)
+            self.end(tag)
+            assert said is not None
+            return accepted(said)
 
     async def answers(
         self, *pieces: Piece, hear: Hear, pass_from: int = NEVER
@@ -241,25 +243,27 @@ class Connection:
         """A command, and what is said to it as it comes; `hear` has what comes before that. Literals of content from
         `pass_from` on come in pieces. Leaving early abandons it. Raises as `command`."""
         await self.settle(hear)
-        tag = self.begin(pass_from)
-        try:
-            said = await self.send(tag, pieces, hear)
-            while said is None:
-                responses = await self.read()
-                for at, response in enumerate(responses if self._tagged else ()):
-                    if isinstance(response, Said) and response.tag == tag:
-                        self.put_back(responses[at + 1 :])
-                        said, responses = response, responses[:at]
-                        break
-                if said is not None:
-                    self.end(tag)
-                if responses:
-                    yield responses
-        except GeneratorExit:
-            self.abandon(tag)
-            raise
-        self.end(tag)
-        accepted(said)
+        with timed(pieces) as call:
+            tag = self.begin(pass_from)
+            try:
+                said = await self.send(tag, pieces, hear)
+                while said is None:
+                    responses = await self.read()
+                    call.answered()
+                    for at, response in enumerate(responses if self._tagged else ()):
+                        if isinstance(response, Said) and response.tag == tag:
+                            self.put_back(responses[at + 1 :])
+                            said, responses = response, responses[:at]
+                            break
+                    if said is not None:
+                        self.end(tag)
+                    if responses:
+                        yield responses
+            except GeneratorExit:
+                self.abandon(tag)
+                raise
+            self.end(tag)
+            accepted(said)
 
 
 def accepted(said: Said) -> Said:

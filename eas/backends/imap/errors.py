@@ -28,6 +28,11 @@ _OF_CODE: dict[str, type[BackendError]] = {
 }
 
 
+def is_trouble(error: No) -> bool:
+    """Whether the server cannot do what it should, as against what it may not, or what is not there."""
+    return _OF_CODE.get(error.code) is Unavailable
+
+
 @contextmanager
 def translated(otherwise: type[BackendError] = Unavailable) -> Iterator[None]:
     """ImapError becomes a BackendError: by the response code, else `otherwise` for a NO."""

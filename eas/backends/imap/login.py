@@ -9,6 +9,7 @@ import base64
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from eas.backends.calls import Call
 from eas.backends.standards import sasl
 from eas.backends.standards.tenant import ImapServer, Security
 from eas.engine.model import Secret
@@ -18,6 +19,7 @@ from .connection import Connection, accepted
 from .model import Bad, LoginRefused, No
 from .responses import Said
 from .session import ImapSession
+from .timing import reason_of
 from .wire import connect
 
 #: Refusals that say nothing about the password. RFC 5530.
@@ -50,6 +52,11 @@ def identity(server: ImapServer, login: str, secret: Secret | None, *, own: bool
 
 async def enter(server: ImapServer, who: Identity) -> ImapSession:
     """A new session. Raises LoginRefused, Lost, Bad."""
+    with Call("imap", "login", reason_of):
+        return await _entered(server, who)
+
+
+async def _entered(server: ImapServer, who: Identity) -> ImapSession:
     wire = await connect(server)
     connection = Connection(wire, server.timeout_seconds)
     session = ImapSession(connection)

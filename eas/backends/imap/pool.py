@@ -195,6 +195,13 @@ class ImapPool:
         await asyncio.gather(*[session.connection.wire.closed() for session in list(self._closing)])
         self._closing.clear()
 
+    def census(self) -> dict[str, int]:
+        """How many connections there are: "used", "listening" and "idle"."""
+        idle = sum(len(mine.idle) for mine in self._users.values())
+        listening = sum(self._listening.values())
+        used = sum(node.inside for node in self._nodes.values()) - idle - listening
+        return {"used": max(0, used), "listening": listening, "idle": idle}
+
     # --- Taking and giving back
 
     async def _session(

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from eas.backends.calls import Call
 from eas.backends.standards.tenant import LdapServer, Security
 from eas.engine.errors import Unavailable
 
@@ -316,12 +317,21 @@ class Servers:
 
     async def work(self, settings: LdapServer, do: Callable[[Connection], R], *, seconds: float | None = None) -> R:
         """Raises Unavailable, at the latest after so many seconds (None: as long as answers come)."""
-        server = self._server(settings)
-        return await self._in_thread(server, lambda: server.work(do), seconds)
+        server = self._able(settings)
+        with Call("ldap", "search", _reason_of):
+            return await self._in_thread(server, lambda: server.work(do), seconds)
 
     async def bind(self, settings: LdapServer, dn: str, password: str) -> bool:
+        server = self._able(settings)
+        with Call("ldap", "bind", _reason_of):
+            return await self._in_thread(server, lambda: server.bind(dn, password), settings.timeout_seconds)
+
+    def _able(self, settings: LdapServer) -> _Server:
+        """Raises Unavailable for one that is left alone."""
         server = self._server(settings)
-        return await self._in_thread(server, lambda: server.bind(dn, password), settings.timeout_seconds)
+        if self.monotonic() < server.ailing_until:
+            raise Unavailable("the directory server could not be reached a moment ago")
+        return server
 
     def _server(self, settings: LdapServer) -> _Server:
         key = (settings.host, settings.port, settings.security, settings.ca_file, settings.bind_dn)
@@ -331,8 +341,6 @@ class Servers:
 
     async def _in_thread(self, server: _Server, do: Callable[[], R], seconds: float | None) -> R:
         """The turn is given back when the thread is done, even if nobody waited so long."""
-        if self.monotonic() < server.ailing_until:
-            raise Unavailable("the directory server could not be reached a moment ago")
         if self._threads is None:
             self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="ldap")
         running: asyncio.Future[R] | None = None
@@ -352,6 +360,12 @@ class Servers:
             await asyncio.to_thread(server.close)
         if self._threads is not None:
             await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+
+
+def _reason_of(error: BaseException) -> str:
+    if not isinstance(error, Unavailable):
+        return ""
+    return "lost" if error.__cause__ is not None else "refused"
 
 
 def _finished(running: asyncio.Future[Any], server: _Server) -> None:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
+from eas.backends.calls import Call
 from eas.backends.standards import sasl
 from eas.backends.standards.tenant import Security, Server, SieveServer
 from eas.engine.model import Secret
@@ -72,7 +73,7 @@ class SieveSession:
     async def start_tls(self, context: ssl.SSLContext) -> None:
         if "STARTTLS" not in self.capabilities:
             raise Lost("the server offers no STARTTLS")
-        await self._done(b"STARTTLS")
+        await self._exchanged(b"STARTTLS")
         if self._lines.pending:
             # Said before the line was safe, perhaps by somebody else, to be believed after. RFC 5804 2.2.
             raise Lost("the server went on in clear text")
@@ -149,6 +150,11 @@ class SieveSession:
         }
 
     async def _done(self, command: bytes) -> Answer:
+        operation = "read" if command.startswith((b"LISTSCRIPTS", b"GETSCRIPT")) else "write"
+        with Call("sieve", operation, _reason_of):
+            return await self._exchanged(command)
+
+    async def _exchanged(self, command: bytes) -> Answer:
         await self._send(command)
         answer = await self._answer()
         if answer.status == "NO":
@@ -193,6 +199,31 @@ class SieveSession:
 @asynccontextmanager
 async def connected(server: Server, credentials: Credentials | None) -> AsyncIterator[SieveSession]:
     """A connection, secured as the server's settings say, logged in unless `credentials` is None. Raises SieveError."""
+    with Call("sieve", "login", _reason_of) as call:
+        context, reader, writer = await _line_to(server)
+        try:
+            session = SieveSession(server, reader, writer)
+            await session.greeted()
+            if server.security is Security.STARTTLS:
+                assert context is not None
+                await session.start_tls(context)
+            if credentials is not None:
+                await session.login(credentials)
+            call.answered(over=True)
+            yield session
+            with suppress(Lost):  # all that was wanted is done
+                await session.logout()
+        finally:
+            writer.close()
+            with suppress(OSError, TimeoutError):
+                async with asyncio.timeout(2):
+                    await writer.wait_closed()
+
+
+async def _line_to(
+    server: Server,
+) -> tuple[ssl.SSLContext | None, asyncio.StreamReader, asyncio.StreamWriter]:
+    """Raises Lost."""
     context = None
     try:
         if server.security is not Security.NONE:
@@ -203,22 +234,14 @@ async def connected(server: Server, credentials: Credentials | None) -> AsyncIte
             )
     except (OSError, TimeoutError) as error:
         raise Lost(f"{server.host}:{server.port}: {error or 'no answer in time'}") from error
-    try:
-        session = SieveSession(server, reader, writer)
-        await session.greeted()
-        if server.security is Security.STARTTLS:
-            assert context is not None
-            await session.start_tls(context)
-        if credentials is not None:
-            await session.login(credentials)
-        yield session
-        with suppress(Lost):  # all that was wanted is done
-            await session.logout()
-    finally:
-        writer.close()
-        with suppress(OSError, TimeoutError):
-            async with asyncio.timeout(2):
-                await writer.wait_closed()
+    return context, reader, writer
+
+
+def _reason_of(error: BaseException) -> str:
+    """A script that the server does not take is no failure of the server."""
+    if isinstance(error, LoginRefused):
+        return "login"
+    return "lost" if isinstance(error, Lost) else ""
 
 
 def credentials_of(server: SieveServer, name: str, secret: Secret) -> Credentials:

@@ -18,6 +18,7 @@ from enum import StrEnum
 
 import aiosmtplib
 
+from eas.backends.calls import Call
 from eas.backends.standards.tenant import Security, Server
 from eas.engine.errors import Refusal, Undeliverable
 from eas.engine.model import Secret
@@ -82,7 +83,8 @@ async def deliver(
     delay = _BACK_OFF_SECONDS
     for last in (*(False for _ in range(attempts - 1)), True):
         try:
-            await _once(server, login, letter, underway, hostname)
+            with Call("smtp", "send", _reason_of):
+                await _once(server, login, letter, underway, hostname)
             return
         except Failed as error:
             if last or not error.again:
@@ -343,6 +345,15 @@ def _passing(error: Exception) -> bool:
         aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError, aiosmtplib.SMTPConnectError, OSError,
     )
     return isinstance(error, lost)
+
+
+def _reason_of(error: BaseException) -> str:
+    """Of a call that failed. That there is no such recipient, say, is no failure of the server."""
+    if not isinstance(error, Failed) or error.verdict.reason is not Refusal.UNREACHABLE:
+        return ""
+    if isinstance(error.__cause__, LoginFailed):
+        return "login"
+    return "refused" if isinstance(error.__cause__, aiosmtplib.SMTPResponseException) else "lost"
 
 
 async def _leave(client: aiosmtplib.SMTP) -> None:

@@ -72,7 +72,8 @@ class StandardServers:
         self.refused = refused
         self.missed: Callable[[str], None] = lambda tenant: None
         #: One for all requests: what is known of connections and mailboxes is kept by the pool that they came from.
-        self._imap: Pool = _Told(ImapPool(monotonic), lambda user_id: self.refused(user_id))
+        self._connections = ImapPool(monotonic)
+        self._imap: Pool = _Told(self._connections, lambda user_id: self.refused(user_id))
         self._dav = DavClients()
         self._ldap = LdapDirectory()
         self._books = CompanyBooks(self._dav, monotonic)
@@ -83,6 +84,10 @@ class StandardServers:
         await self._books.close()
         await self._dav.close()
         await self._ldap.close()
+
+    def connections(self) -> dict[str, int]:
+        """Those to IMAP servers, by what they do (`ImapPool.census`)."""
+        return self._connections.census()
 
     # -- who comes in
 

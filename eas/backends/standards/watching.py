@@ -19,11 +19,13 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from eas import measures
 from eas.backends.dav.model import LoginRefused as DavLoginRefused
 from eas.backends.imap.errors import translated
 from eas.backends.imap.model import LoginRefused, Pool, Session
 from eas.engine.errors import BackendError
 from eas.engine.model import CollectionId, FolderType
+from eas.measures import Standing
 
 from .hierarchy import Snapshot
 from .mailbox import CombinedMailbox
@@ -104,8 +106,16 @@ class _Run:
         self._has_mail = any(source.name in MAILBOXES for source in watching.sources)
         #: Mailboxes that the server tells of and that are no folders.
         self._strange: frozenset[str] = frozenset()
+        self._how = Standing(measures.WATCHES)
 
     async def all(self) -> None:
+        try:
+            await self._all()
+        finally:
+            self._how.change("")
+
+    async def _all(self) -> None:
+        self._how.change("hook" if self._hooks else "poll")
         self._ring({ROOT})
         pool, sources = self._watching.pool, self._watching.sources
         try:
@@ -204,6 +214,7 @@ class _Run:
                     pause = first  # it has worked for a while
                 log.info("a connection listens no more", user=self._watching.account.user.id, reason=str(error))
             self._line.change(told=False)
+            self._how.change("poll")
             await asyncio.sleep(_jittered(pause))
             pause = min(2 * pause, longest)
 
@@ -218,6 +229,7 @@ class _Run:
         elif not told:
             return
         self._line.change(told)
+        self._how.change("notify" if told else "idle")
         while True:
             async with aclosing(session.idle(IDLE_SECONDS)) as news:
                 async for names in news:
