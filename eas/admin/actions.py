@@ -19,12 +19,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from eas.backends.embedded import admin as embedded
 from eas.engine.errors import BackendError
 from eas.engine.model import Access, Device, FolderType, Right, Wipe
+from eas.engine.partnership import storm_of
 from eas.engine.quirks import TABLE, Quirk, quirks_of
 from eas.protocol.version import ACCOUNT_ONLY_WIPE, Version
 from eas.store import DEFAULT_POLICY, Assignee
 
 from . import policies as policy_files
-from .conduct import wait_in_words
+from .conduct import storm_as_data, storm_in_words, wait_in_words
 from .elsewhere import backends
 from .errors import Invalid, NotFound, Refused
 from .site import Site
@@ -356,12 +357,14 @@ async def _subject_of(site: Site, whose: str) -> tuple[Assignee, str]:
 # Devices ------------------------------------------------------------------------------------------------------------
 
 
-async def devices(site: Site, who: str = "") -> list[dict[str, Any]]:
-    """All, or one user's."""
+async def devices(site: Site, who: str = "", *, storms: bool = False) -> list[dict[str, Any]]:
+    """All, or one user's; with `storms` only those that repeat themselves without effect."""
     async with _people(site) as people:
         names = {account.id: account.login for account in await people.users()}
         user_id = (await people.user(who)).id if who else None
-    return [_device(found, names) for found in await site.store.devices(user_id)]
+    now = datetime.now(UTC)
+    found = [one for one in await site.store.devices(user_id) if not storms or storm_of(one, now) is not None]
+    return [_device(one, names) for one in found]
 
 
 async def device(site: Site, who: str, device_id: str) -> dict[str, Any]:
@@ -459,6 +462,7 @@ async def _end_waits(site: Site, user_id: str) -> None:
 
 
 def _device(found: Device, names: Mapping[str, str]) -> dict[str, Any]:
+    now = datetime.now(UTC)
     return {
         "user": names.get(found.user_id, found.user_id), "device": found.id, "type": found.type,
         "model": found.information.get("Model", ""), "agent": found.agent, "version": found.version,
@@ -468,7 +472,7 @@ def _device(found: Device, names: Mapping[str, str]) -> dict[str, Any]:
         "wipe_at": found.wipe_at.isoformat() if found.wipe_at else None,
         "provisioned": bool(found.policy_key), "information": dict(found.information),
         "heartbeat": found.ping_heartbeat or None, "folders_watched": len(found.ping_folders),
-        "waits": wait_in_words(found, datetime.now(UTC)),
+        "waits": wait_in_words(found, now), "storm": storm_as_data(found, now), "note": storm_in_words(found, now),
     }
 
 

@@ -23,13 +23,16 @@ DeviceName = Annotated[str, typer.Argument(metavar="DEVICE", help="The id of a d
 @app.command("list")
 def list_(
     user: Annotated[str, typer.Argument(metavar="[USER]", help="Only this user's.")] = "",
+    storms: Annotated[
+        bool, typer.Option("--storms", help="Only those that repeat requests without effect too fast, with what.")
+    ] = False,
     as_json: AsJson = False,
     config: ConfigFile = None,
     data: DataFolder = None,
 ) -> None:
     """All devices, or those of one user."""
-    found = act(config, data, lambda site: actions.devices(site, user))
-    put_list(found, ("user", "device", "type", "model", "version", "last_seen", "access", "wipe"), as_json)
+    found = act(config, data, lambda site: actions.devices(site, user, storms=storms))
+    put_list(found, ("user", "device", "type", "model", "version", "last_seen", "access", "wipe", "note"), as_json)
 
 
 @app.command()
@@ -37,7 +40,8 @@ def show(
     user: UserName, device: DeviceName, as_json: AsJson = False, config: ConfigFile = None, data: DataFolder = None
 ) -> None:
     """Everything that is known of a device."""
-    put_one(act(config, data, lambda site: actions.device(site, user, device)), as_json)
+    found = act(config, data, lambda site: actions.device(site, user, device))
+    put_one(found if as_json else found | {"storm": None}, as_json)
 
 
 @app.command()

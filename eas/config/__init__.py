@@ -109,6 +109,10 @@ class Bounds(Part):
     max_ping_folders: int = Field(300, ge=1, description="Folders in one Ping.")
     max_body_bytes: int = Field(64 << 20, ge=1 << 16, description="Largest request, in bytes.")
     max_devices: int = Field(0, ge=0, description="Devices of one user; 0 for any number.")
+    free_repeats: int = Field(
+        40, ge=0, description="So often a device may repeat a request without effect, with one more every 15 seconds, "
+        "before it is slowed down and then told to come back later; 0: it never is."
+    )
 
     @model_validator(mode="after")
     def _order(self) -> Bounds:

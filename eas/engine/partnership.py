@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from .errors import Contended
-from .model import Device, Wipe
+from .model import Device, Storm, Wipe
 from .ports import StateStore
 
 #: A device has two or three requests under way at once. One that loses this often in a row competes with a program.
@@ -23,6 +23,26 @@ def wiped(device: Device, now: datetime) -> Device:
         device, wipe=Wipe.DONE, wipe_at=now, policy_key="", policy_digest="", offered_key="", offered_digest="",
         recovery_password="", ping_folders=(), ping_heartbeat=0, remembered_sync=b"",
     )
+
+
+#: How long a storm is noted after the last that was heard of it.
+STORM_NOTED = timedelta(days=1)
+
+
+def storm_of(device: Device, now: datetime) -> Storm | None:
+    """What is noted of a device that repeats itself without effect, or did so within the last day."""
+    noted = device.storm
+    return noted if noted is not None and now - noted.last < STORM_NOTED else None
+
+
+def stormed(device: Device, command: str, count: int, refused: bool, now: datetime) -> Device:
+    """With `count` more requests that were held back or refused."""
+    noted = storm_of(device, now)
+    storm = Storm(
+        command=command, since=noted.since if noted else now, last=now, count=count + (noted.count if noted else 0),
+        refused=refused or (noted is not None and noted.refused),
+    )
+    return replace(device, storm=storm)
 
 
 async def revise(

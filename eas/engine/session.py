@@ -27,6 +27,8 @@ class Limits:
     max_body_bytes: int = 64 << 20
     #: Partnerships of one user; 0 for any number. [MS-ASCMD] R4980
     max_devices: int = 0
+    #: So often a device may repeat a request without effect before it is slowed down (eas.server.brake); 0: for ever.
+    free_repeats: int = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ import structlog
 
 from eas import measures
 from eas.commands._registry import Command, CommonFault, Counted, Multipart, Raw
+from eas.commands._sync_messages import Request as SyncRequest
 from eas.commands.all import COMMANDS
 from eas.engine.model import Device, User
 from eas.engine.ports import Bell, StateStore
@@ -38,7 +39,8 @@ from .unkept import UNKEPT_IDS, Unkept
 
 log = structlog.get_logger("eas.dispatch")
 
-#: The key of a FolderSync that begins anew, whose answer says what the server offers. [MS-ASHTTP] R1104
+#: The key of a Sync or FolderSync that begins anew; the answer to the latter says what the server offers. [MS-ASHTTP]
+#: R1104
 FIRST_KEY = "0"
 
 #: Where the figures of an answer are counted.
@@ -55,7 +57,7 @@ LEGACY = frozenset(("1.0", "2.0", "2.1"))
 class Note:
     """What is known of a request, for its line in the log and for the figures; filled in as it becomes known. `waited`
     in seconds; `rung_at` is when what it waited for was seen (by the monotonic clock, 0 for nothing). `gone`: the
-    client went while it waited."""
+    client went while it waited. `anew`: the device begins a folder, or all of them, from the first key."""
 
     user: str = ""
     device: str = ""
@@ -66,6 +68,7 @@ class Note:
     waited: float = 0.0
     rung_at: float = 0.0
     gone: bool = False
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +104,7 @@ async def answer(incoming: Incoming, bell: Bell, ports: Ports, manner: Manner, n
         await _admit(command, session)
         request = _request(command, incoming, session)
         begins = command.name == "FolderSync" and getattr(request, "sync_key", "") == FIRST_KEY
+        note.anew = begins or _begins_a_folder(request)
         handled = command.handle(request, session)
         del request
         reply = _reply(command, await handled, session, note)
@@ -201,6 +205,10 @@ def _request(command: Command[Any], incoming: Incoming, session: Session) -> Any
 def _names(root: Element, namespace: str) -> bool:
     """Whether any element of the document is of that namespace."""
     return root.tag.startswith(namespace) or any(_names(child, namespace) for child in root.elements)
+
+
+def _begins_a_folder(request: object) -> bool:
+    return isinstance(request, SyncRequest) and any(c.sync_key == FIRST_KEY for c in request.collections)
 
 
 # Admitting ------------------------------------------------------------------------------------------------------------

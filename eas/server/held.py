@@ -120,6 +120,21 @@ class HeldListening:
         return "news" if self._heard else "time"
 
 
+async def held_back(receive: Receive, seconds: float, note: Note) -> bool:
+    """Wait before anything is done. False if the client has gone meanwhile."""
+    began = monotonic()
+    measures.REQUESTS_IN_FLIGHT[()] -= 1
+    try:
+        await asyncio.wait_for(_disconnected(receive), seconds)
+    except TimeoutError:
+        return True
+    finally:
+        measures.REQUESTS_IN_FLIGHT[()] += 1
+        note.waited += monotonic() - began
+    note.gone = True
+    return False
+
+
 async def _disconnected(receive: Receive) -> None:
     """Returns when the client has gone. The body has been read: anything else that comes is passed over."""
     while (await receive())["type"] != "http.disconnect":

@@ -18,10 +18,12 @@ from eas.protocol import http
 
 from . import autodiscover, dispatch, faults, figures, health
 from .auth import Doorkeeper
+from .brake import Brake
 from .held import HeldBell
 from .hooks import PATHS as HOOK_PATHS
 from .hooks import HookDoor
 from .middleware import NOTE, Logged
+from .pacing import Pacer
 from .ports import Manner, Ports
 from .reading import Gone, NoRoom, TooLong, base_url, client_address, headers_of, read_body
 from .reply import Reply, compressed, plain, send_reply
@@ -105,6 +107,7 @@ class _Server:
         self._manner = manner
         self.hook = HookDoor(ports.hooks, manner.hooks, ports.clock, manner.trusted_proxies)
         self._doorkeeper = Doorkeeper(ports.accounts, ports.clock, manner.realm)
+        self._pacer = Pacer(Brake(manner.limits.free_repeats), ports.store, ports.clock)
 
     async def _admitted(self, scope: Scope, headers: Mapping[str, str]) -> User | Reply:
         address = client_address(scope, headers, self._manner.trusted_proxies)
@@ -121,13 +124,18 @@ class _Server:
         user = await self._admitted(scope, headers)
         if isinstance(user, Reply):
             return user
-        incoming = dispatch.Incoming(
-            query=scope["query_string"], headers=headers, user=user,
-            body=[await read_body(receive, headers, self._manner.limits.max_body_bytes)],
-            began=self._ports.clock.monotonic(),
-        )
-        bell = HeldBell(self._ports.bell, receive, scope[NOTE])
-        reply = await dispatch.answer(incoming, bell, self._ports, self._manner, scope[NOTE])
+        note, began = scope[NOTE], self._ports.clock.monotonic()
+        body = await read_body(receive, headers, self._manner.limits.max_body_bytes)
+        name = self._pacer.name(user.id, scope["query_string"], body)
+        reply = await self._pacer.before(name, receive, note)
+        if reply is None:
+            incoming = dispatch.Incoming(
+                query=scope["query_string"], headers=headers, user=user, body=[body], began=began
+            )
+            del body
+            bell = HeldBell(self._ports.bell, receive, note)
+            reply = await dispatch.answer(incoming, bell, self._ports, self._manner, note)
+            await self._pacer.after(name, user.id, reply, note)
         stated = {http.SERVER_ACTIVESYNC: self._manner.server, "Cache-Control": "private"}
         return reply.with_headers(stated)
 
