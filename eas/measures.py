@@ -201,6 +201,14 @@ SPOOL_FILES = Levels("spool_files", "Large requests that lie in files.")
 SPOOL_BYTES = Levels("spool_bytes", "What they take of the disk.")
 SCHEMA = Levels("schema_revision", "The shape of the tables in the database.", "mostrecent")
 
+# -- Hooks
+
+HOOKS = Counts(
+    "hooks", "Calls of /hooks/dovecot and /hooks/changed.", result=("noted", "refused", "unreadable", "full"),
+)
+HOOKED_USERS = Counts("hooked_users", "Users of whom hooks have told, once a look-up.", known=("yes", "no"))
+HOOKS_PENDING = Levels("hooks_pending", "Users of whom hooks have told and who are not looked up yet.")
+
 # -- What stands still
 
 BUILD = Levels("build_info", "What runs here; always 1.", "livemax", release=(), python=())

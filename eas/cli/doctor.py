@@ -56,7 +56,7 @@ def doctor(
         async with app.build(settings) as parts:
             patient = Patient(
                 tenants=tenants, ground=parts.embedded.groupware, database=parts.database.engine.dialect.name,
-                who=who, secret=secret, url=url,
+                who=who, secret=secret, url=url, hooks=bool(settings.hooks.token.get_secret_value()),
             )
             await examine(patient, put)
 

@@ -17,6 +17,7 @@ from math import ceil
 import structlog
 from starlette.types import Receive, Scope
 
+from eas import measures
 from eas.engine.ports import Clock
 from eas.protocol.http import basic_credentials
 
@@ -147,16 +148,19 @@ class HookDoor:
         address = client_address(scope, headers, self._trusted)
         refusal = self._refusal(headers, address)
         if refusal is not None:
+            measures.HOOKS["refused"].inc()
             return refusal
         try:
             changes = read_changes(await read_body(receive, headers, MAX_BODY))
         except Unreadable as error:
+            measures.HOOKS["unreadable"].inc()
             log.warning("a hook cannot be read", address=address, reason=str(error))
             return plain(400, f"{error}.")
         noted = [
             hooks.changed(one.user, one.folders, hierarchy=one.hierarchy, domain=one.domain, backend=one.backend)
             for one in changes
         ]
+        measures.HOOKS["noted" if all(noted) else "full"].inc()
         return Reply(http=204) if all(noted) else _later(RETRY_SECONDS)
 
     def _refusal(self, headers: Mapping[str, str], address: str) -> Reply | None:

@@ -485,6 +485,21 @@ async def test_how_it_looks_from_outside(embedded: EmbeddedWorld, said: bytes, v
 # --- The command ------------------------------------------------------------------------------------------------------
 
 
+async def test_hooks(embedded: EmbeddedWorld, dovecot: Dovecot) -> None:
+    """That they can be called; who knows whether they are."""
+    tenant = Tenant(name="company", domains=("example.com",), domain="example.com", hooks=True)
+    for token, url, verdict in ((False, "", Verdict.FAIL), (True, "", Verdict.OK)):
+        findings: list[Finding] = []
+        await examine(Patient(
+            tenants=(tenant,), ground=embedded.embedded.groupware, database="sqlite", hooks=token, url=url,
+        ), findings.append)
+        found = {finding.check: finding for finding in findings if finding.server == "hooks"}
+        assert found["token"].verdict is verdict
+        assert ("call" in found) is token
+    assert "Bearer $TOKEN" in found["call"].said
+    assert "anna@example.com" in found["call"].said
+
+
 def _config(folder: Path, server: Dovecot, sink: Sink) -> Path:
     file = folder / "eas.toml"
     file.write_text(f"""

@@ -117,17 +117,21 @@ class Watched:
     """A watch that runs. `wanted` is what somebody waits for, `rung` what was rung."""
 
     def __init__(
-        self, folders: list[Standing], sources: Sequence[Asked], pool: Lines | None, unit: float = UNIT
+        self, folders: list[Standing], sources: Sequence[Asked], pool: Lines | None, unit: float = UNIT, *,
+        hooks: bool = False,
     ) -> None:
         self.shown, self.sources, self.pool = Shown(folders), sources, pool
         self.wanted = {one.folder.id for one in folders}
         self.rung: list[str] = []
+        self.missed: list[str] = []
         account = Account(
             user=User(id="anna", login="anna", address="a@example.com", addresses=(), name=""),
-            tenant=Tenant(name="t", poll_seconds=unit), login="anna", secret=Secret("s"), ground=cast(Groupware, None),
+            tenant=Tenant(name="t", poll_seconds=unit, hooks=hooks), login="anna", secret=Secret("s"),
+            ground=cast(Groupware, None),
         )
         self.watch = Watching(
-            account=account, mailbox=cast(Any, self.shown), sources=cast(Any, tuple(sources)), pool=cast(Any, pool)
+            account=account, mailbox=cast(Any, self.shown), sources=cast(Any, tuple(sources)), pool=cast(Any, pool),
+            missed=self.missed.append,
         )
 
     @asynccontextmanager
@@ -323,3 +327,50 @@ async def test_folders_that_come_and_go_are_found_by_looking_now_and_then() -> N
         await watched.rings("4")
         watched.shown.folders.append(INBOX)
         await until(lambda: "0" in watched.rung)
+
+
+# --- Hooks ------------------------------------------------------------------------------------------------------------
+
+
+async def test_where_the_server_calls_a_hook_mail_is_looked_at_once_and_then_now_and_then(
+    monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calendars are polled as ever, and so are mailboxes of others, of which no hook tells under this user's name."""
+    monkeypatch.setattr(watching, "SAFETY", (8, 8))
+    mail, dav = Asked("imap", {1: "a", 2: "a"}), Asked("dav", {4: "a"})
+    watched = Watched([INBOX, WORK, CALENDAR], [mail, dav], None, hooks=True)
+    async with watched.running():
+        await watched.rings("1", "2", "4")
+        mail.states[2] = "b"
+        await asyncio.sleep(4 * UNIT)
+        assert (len(mail.asked), watched.rung, watched.missed) == (1, [], [])
+        assert len(dav.asked) >= 2
+        assert watched.shown.looks == 0
+        await watched.rings("2")
+        assert watched.missed == ["t"]
+        dav.states[4] = "b"
+        await watched.rings("4")
+        assert watched.missed == ["t"]
+        await until(lambda: watched.shown.looks)
+
+
+async def test_shared_mailboxes_are_polled_as_usual_besides_a_hook() -> None:
+    mail = Asked("imap", {3: "a"})
+    watched = Watched([SHARED], [mail], None, hooks=True)
+    async with watched.running():
+        await watched.rings("3")
+        mail.states[3] = "b"
+        await watched.rings("3")
+
+
+async def test_a_calendar_server_that_refuses_leaves_mail_alone_where_hooks_are(
+    monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mail, dav = Asked("imap", {1: "a"}), Asked("dav")
+    dav.failure = DavLoginRefused("no")
+    watched = Watched([INBOX, CALENDAR], [mail, dav], None, hooks=True)
+    async with watched.running() as task:
+        await watched.rings("1")
+        await asyncio.sleep(4 * UNIT)
+        assert not task.done()
+        assert len(dav.asked) == 1

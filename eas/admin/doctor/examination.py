@@ -29,6 +29,8 @@ class Patient:
     secret: Secret | None = field(default=None, repr=False)
     url: str = ""
     url_ca_file: str = ""
+    #: Whether hooks can be called: their token is set.
+    hooks: bool = False
 
 
 async def examine(patient: Patient, put: Callable[[Finding], None]) -> None:
@@ -62,11 +64,29 @@ async def _tenant(tenant: Tenant, patient: Patient, who: Named | None, put: Call
         await ldap.look(Notes(tenant.name, _label("LDAP", tenant.ldap), put), tenant.ldap, tenant, account)
     if tenant.sieve is not None:
         await sieve.look(Notes(tenant.name, _label("Sieve", tenant.sieve), put), tenant.sieve, name, secret)
+    if tenant.hooks:
+        _hooks(tenant, Notes(tenant.name, "hooks", put), patient)
     _lacking(tenant, Notes(tenant.name, "settings", put))
 
 
 def _label(protocol: str, server: Server) -> str:
     return f"{protocol} {server.host}:{server.port}"
+
+
+def _hooks(tenant: Tenant, notes: Notes, patient: Patient) -> None:
+    """Whether the server calls is not to be seen from here."""
+    if not patient.hooks:
+        notes.fail(
+            "token", "hooks.token is not set",
+            "The server cannot tell what changes: phones hear of it from a slow poll, minutes late.",
+            f"Set hooks.token, and have the server call; or set backends.{tenant.name}.changes = \"watch\".",
+        )
+        return
+    user = patient.who.login if patient.who is not None else f"anna@{tenant.domain}"
+    address = patient.url.rstrip("/") or "http://localhost:8080"
+    notes.ok("token", "is set")
+    notes.skip("call", "try it from the mail server while a phone waits; 204 is right: "
+               f"curl -i -H \"Authorization: Bearer $TOKEN\" -d '{{\"user\": \"{user}\"}}' {address}/hooks/changed")
 
 
 def _lacking(tenant: Tenant, notes: Notes) -> None:

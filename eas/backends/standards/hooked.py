@@ -16,6 +16,7 @@ from itertools import islice
 import structlog
 from sqlalchemy import Connection, select
 
+from eas import measures
 from eas.backends.embedded.groupware import Groupware
 from eas.engine.errors import BackendError
 from eas.engine.model import CollectionId
@@ -104,6 +105,7 @@ class Hooked:
                 return False
             noted = self._noted[who] = _Noted()
         noted.add(folders, hierarchy, MAX_FOLDERS if len(self._noted) <= MAX_DETAILED else 0)
+        measures.HOOKS_PENDING[()] = len(self._noted)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
         return True
@@ -131,6 +133,7 @@ class Hooked:
                 try:
                     await self._look_up(batch)
                     pause = first
+                    measures.HOOKS_PENDING[()] = len(self._noted)
                 except Exception as error:
                     self._put_back(batch)
                     if isinstance(error, BackendError):
@@ -159,7 +162,7 @@ class Hooked:
             whole = told.setdefault(user_id, _Noted())
             for noted in logins[known]:
                 whole.add(noted.folders, noted.hierarchy)
-        log.debug("hooks", told=len(batch), known=len(told))
+        self._count(batch, {id(noted) for known, _ in members for noted in logins[known]})
         waited = {user_id: noted for user_id, noted in told.items() if self._waits(user_id)}
         for user_id, noted in told.items():
             if noted.hierarchy:
@@ -168,6 +171,13 @@ class Hooked:
             found = await self._ground.read(lambda c: _numbers(c, waited))
             for user_id, noted in waited.items():
                 self._ring_for(user_id, noted, found.get(user_id, {}))
+
+    def _count(self, batch: Mapping[Who, _Noted], found: Collection[int]) -> None:
+        unknown = [who[0] for who, noted in batch.items() if id(noted) not in found]
+        measures.HOOKED_USERS["no"].inc(len(unknown))
+        measures.HOOKED_USERS["yes"].inc(len(batch) - len(unknown))
+        if unknown:
+            log.debug("hooks for users whom nobody knows", count=len(unknown), users=unknown[:5])
 
     def _ring_for(self, user_id: str, noted: _Noted, numbers: Mapping[str, Collection[int]]) -> None:
         """`numbers` by locator."""
