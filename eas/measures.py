@@ -152,6 +152,15 @@ PUSH_SECONDS = Times(
     command=WAITING,
 )
 
+# -- Other processes
+
+REDIS_SERVERS = Levels("redis_servers", "Servers of Redis, as this process sees them.", state=("connected", "away"))
+REDIS_CONNECTS = Counts("redis_connects", "How often a server of Redis was found, at the start or again.")
+REDIS_SECONDS = Times("redis_seconds", "How long Redis takes to answer what is asked together.", QUICK)
+NODE_MESSAGES = Counts(
+    "node_messages", "Messages between processes: rings, waits that end.", direction=("sent", "heard")
+)
+
 # -- Sync
 
 SYNC_ITEMS = Counts(
@@ -178,6 +187,8 @@ BACKEND_FAILURES = Counts(
 IMAP_CONNECTIONS = Levels("imap_connections", "Connections to IMAP servers.", state=("used", "listening", "idle"))
 WATCHES = Levels("watches", "Users whose mailbox is watched.", how=("notify", "idle", "hook", "poll", "failing"))
 
+HOOKS_MISSED = Counts("hooks_missed", "Changes that a poll found where the server calls a hook.")
+
 # -- State
 
 DATABASE_SECONDS = Times(
@@ -191,7 +202,10 @@ DATABASE_FAILURES = Counts(
     reason=("away", "busy", "overtaken", "full"),
 )
 LOST_RACES = Counts("lost_races", "Answers that were computed for nothing: another request moved the state meanwhile.")
-LEASE_SECONDS = Times("lease_seconds", "How long a request waited for another one of the same folder.", QUICK)
+LEASE_SECONDS = Times(
+    "lease_seconds", "How long a request waited for another one of the same folder.", QUICK, held=("here", "elsewhere")
+)
+LEASES_GIVEN_UP = Counts("leases_given_up", "Requests that did not wait any longer for one in another process.")
 NOTED_DEVICES = Levels("noted_devices", "Devices of which the last request is not written down yet.")
 OPEN_EFFECTS = Levels(
     "open_effects", "Effects that were begun and of which nobody knows the end yet.", "mostrecent",

@@ -181,7 +181,9 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
     hooks = join_hooks(
         settings, elsewhere, embedded.groupware, bell.ring, waits=bell.waits, monotonic=clock.monotonic
     )
-    measuring = Measuring(RELEASE, looks(database, shared, store, elsewhere, settings.database_connections))
+    measuring = Measuring(
+        RELEASE, looks(database, shared, store, elsewhere, sharing.link, settings.database_connections)
+    )
     ports = Ports(
         accounts=accounts, store=store, bell=bell, clock=clock, leases=sharing.leases, entropy=SystemEntropy(),
         ready=readiness.can_answer, readiness=readiness.report, documents=_documents(settings),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, text
 from sqlalchemy.pool import QueuePool
@@ -17,6 +18,9 @@ from eas.store import SqlStateStore
 
 from .elsewhere import Elsewhere
 
+if TYPE_CHECKING:
+    from eas.push.link import Link
+
 Look = Callable[[], Awaitable[None]]
 
 #: Seconds between two looks at rows: whole tables are read.
@@ -24,7 +28,8 @@ ROWS_SECONDS = 300.0
 
 
 def looks(
-    database: Database, run: Transactions, store: SqlStateStore, elsewhere: Elsewhere, most: int
+    database: Database, run: Transactions, store: SqlStateStore, elsewhere: Elsewhere, link: Link | None,
+    most: int,
 ) -> Sequence[Look]:
     """`most`: connections that the pool of the database makes."""
     async def connections() -> None:
@@ -35,11 +40,17 @@ def looks(
         if elsewhere.servers is not None:
             measures.IMAP_CONNECTIONS.update(elsewhere.servers.connections())
 
+    async def redis() -> None:
+        if link is not None:
+            away = sum(lane.away for lane in link.lanes.all.values())
+            measures.REDIS_SERVERS["away"] = away
+            measures.REDIS_SERVERS["connected"] = len(link.lanes.all) - away
+
     async def queues() -> None:
         measures.NOTED_DEVICES[()] = store.noted
         measures.SPOOL_FILES[()], measures.SPOOL_BYTES[()] = spooled_files()
 
-    return connections, queues, _seldom(lambda: _rows(run, store))
+    return connections, redis, queues, _seldom(lambda: _rows(run, store))
 
 
 def _seldom(look: Look) -> Look:

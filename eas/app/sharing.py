@@ -106,7 +106,7 @@ class Herald:
             if not await link.find():
                 return False
             rings, ends = _sorted(self._said)
-            return not await calls.ring(rings) and not await calls.end(ends)
+            return not await calls.ring(rings, {}) and not await calls.end(ends)
         finally:
             await link.lanes.close()
 

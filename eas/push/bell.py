@@ -71,12 +71,13 @@ class LocalListening:
         rung, self._rung = self._rung, _NOTHING
         return _NOTHING if self._ended else rung
 
-    def ring(self, collections: Collection[CollectionId]) -> None:
-        """Several rings before the waiter runs are one to it."""
+    def ring(self, collections: Collection[CollectionId], at: float = 0.0) -> None:
+        """Several rings before the waiter runs are one to it. `at`: when it was seen, by the monotonic clock; 0:
+        now."""
         heard = [id for id in self.collections if id in collections]
         if heard:
             if not self._rung:
-                self.rung_at = monotonic()
+                self.rung_at = at or monotonic()
             self._rung = self._rung.union(heard)
             self._wake()
 
@@ -121,8 +122,11 @@ class LocalBell:
 
     def ring(self, user_id: str, collections: Collection[CollectionId], by_device: str = "") -> None:
         """`by_device` is not looked at: what a device changed may be news to a second program under the same id."""
+        self._ring_here(user_id, collections, 0.0)
+
+    def _ring_here(self, user_id: str, collections: Collection[CollectionId], at: float) -> None:
         for listening in self._of_user(user_id):
-            listening.ring(collections)
+            listening.ring(collections, at)
 
     def listen(self, user_id: str, device_id: str, collections: Collection[CollectionId]) -> LocalListening:
         """Once the server stops, a subscription is ended from the start."""

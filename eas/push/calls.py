@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from time import monotonic
 
 from eas.engine.model import CollectionId
 
@@ -24,17 +25,22 @@ class Calls:
     def __init__(self, link: Link, presence: Presence) -> None:
         self._link, self._presence = link, presence
 
-    async def ring(self, rings: Mapping[str, Collection[CollectionId]]) -> dict[str, Collection[CollectionId]]:
-        """By user, on all other nodes where devices of theirs wait."""
+    async def ring(
+        self, rings: Mapping[str, Collection[CollectionId]], seen_at: Mapping[str, float]
+    ) -> dict[str, Collection[CollectionId]]:
+        """By user, on all other nodes where devices of theirs wait. What is said of the time is how long ago it was:
+        the clocks of two nodes may differ."""
         users = list(rings)
         found = await asyncio.gather(*(self._nodes(user) for user in users))
         unsaid = {user: rings[user] for user, nodes in zip(users, found, strict=True) if nodes is None}
         letters: Letters = {}
+        now = monotonic()
         for user, nodes in zip(users, found, strict=True):
+            age = round(now - seen_at.get(user, now), 4)
             for node in nodes or ():
                 if node != self._link.node:
-                    letters.setdefault(node, []).append(("ring", user, sorted(rings[user])))
-        for _, user, collections in await self.send(letters):
+                    letters.setdefault(node, []).append(("ring", user, sorted(rings[user]), age))
+        for _, user, collections, _ in await self.send(letters):
             unsaid[user] = collections
         return unsaid
 

@@ -41,7 +41,7 @@ class LocalLeases:
         try:
             async with lock:
                 if held:
-                    measures.LEASE_SECONDS[()].observe(monotonic() - began)
+                    measures.LEASE_SECONDS["here"].observe(monotonic() - began)
                 yield
         finally:
             users = self._locks[name][1] - 1

@@ -22,6 +22,8 @@ from typing import Any
 import structlog
 from redis.asyncio.client import PubSub
 
+from eas import measures
+
 from .redis import ANSWER_SECONDS, ELSEWHERE, FAILURES, Away, Command, Lane, Lanes, RedisSite
 
 log = structlog.get_logger("eas.redis")
@@ -115,6 +117,7 @@ class Link:
     async def tell(self, node: str, messages: Sequence[Message]) -> bool:
         """False if that node does not listen. Raises Away."""
         channel = self._channel(node)
+        measures.NODE_MESSAGES["sent"].inc(len(messages))
         return bool(await self.lanes.ask(channel, self._publish(channel, json.dumps(messages, separators=(",", ":")))))
 
     def _channel(self, node: str) -> str:
@@ -270,6 +273,7 @@ class Link:
     def _pass_on(self, text: str) -> None:
         try:
             for message in json.loads(text):
+                measures.NODE_MESSAGES["heard"].inc()
                 self.heard(message)
         except (ValueError, TypeError, LookupError) as error:
             # Another release may say what this one does not know.

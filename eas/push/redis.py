@@ -14,6 +14,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -24,6 +25,8 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import AskError, ClusterDownError, MovedError, ReadOnlyError, RedisError, TryAgainError
+
+from eas import measures
 
 log = structlog.get_logger("eas.redis")
 
@@ -124,6 +127,7 @@ class Lane:
     def found(self) -> None:
         if self.away:
             self.away = False
+            measures.REDIS_CONNECTS[()].inc()
             log.info("Redis is there", server=self.name)
 
     async def close(self) -> None:
@@ -147,12 +151,14 @@ class Lane:
         try:
             while self._queue:
                 some = [self._queue.popleft() for _ in range(min(len(self._queue), TOGETHER))]
+                began = monotonic()
                 try:
                     async with asyncio.timeout(ANSWER_SECONDS):
                         answers = await self._together(command for command, _ in some)
                 except FAILURES as error:
                     self._lost(error, some)
                 else:
+                    measures.REDIS_SECONDS[()].observe(monotonic() - began)
                     for (_, future), answer in zip(some, answers, strict=True):
                         _settle(future, answer)
         finally:

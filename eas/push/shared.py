@@ -17,6 +17,7 @@ import random
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import count
+from time import monotonic
 
 import structlog
 
@@ -80,6 +81,8 @@ class SharedBell(WatchedBell):
         self._errands, self._errand = _Errands(), asyncio.Event()
         #: What could not be said, Redis being away.
         self._kept = _Errands()
+        #: By user who is to be rung elsewhere: when the first of it was seen.
+        self._seen_at: dict[str, float] = {}
         self._leaves: dict[tuple[str, str], int] = {}
         #: Users who wait here, by the other node that watches them.
         self._others: dict[str, set[str]] = {}
@@ -110,6 +113,7 @@ class SharedBell(WatchedBell):
 
     def ring(self, user_id: str, collections: Collection[CollectionId], by_device: str = "") -> None:
         super().ring(user_id, collections, by_device)
+        self._seen_at.setdefault(user_id, monotonic())
         self._errands.rings.setdefault(user_id, set()).update(collections)
         self._errand.set()
 
@@ -187,10 +191,11 @@ class SharedBell(WatchedBell):
             case "all":
                 self._renew(self._link.lanes.all)
 
-    def _rung(self, user_id: str, collections: Collection[CollectionId]) -> None:
+    def _rung(self, user_id: str, collections: Collection[CollectionId], age: float = 0.0) -> None:
+        """`age`: so many seconds ago it was seen."""
         self.heard(user_id, collections)
         if self.waits(user_id):
-            LocalBell.ring(self, user_id, collections)
+            self._ring_here(user_id, collections, monotonic() - age)
         elif user_id not in self._watches:
             # What stands there of this node is left over. A wait that begins now is written down after this.
             self._presence.purge(user_id, self._link.node)
@@ -290,10 +295,12 @@ class SharedBell(WatchedBell):
 
     async def _say(self, errands: _Errands) -> None:
         unrung, unended, unsaid = await asyncio.gather(
-            self._calls.ring(errands.rings), self._calls.end(errands.ends),
+            self._calls.ring(errands.rings, self._seen_at), self._calls.end(errands.ends),
             self._calls.send(self._to_all() if errands.all else {}),
         )
         self._kept.keep(unrung, unended, every=bool(unsaid))
+        unrung_users = self._kept.rings.keys() | self._errands.rings.keys()
+        self._seen_at = {user_id: at for user_id, at in self._seen_at.items() if user_id in unrung_users}
 
     def _to_all(self) -> Letters:
         return {node: [("all",)] for node in self._link.live if node != self._link.node}

@@ -14,6 +14,8 @@ import secrets
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
+from eas import measures
+
 from .leases import LocalLeases
 from .link import Link
 from .redis import Away
@@ -96,6 +98,7 @@ class SharedLeases:
                     self.conflicts += 1
                 if loop.time() - began > self.wait_seconds:
                     self.given_up += 1
+                    measures.LEASES_GIVEN_UP[()].inc()
                     return ""
                 await asyncio.sleep(pause * (0.5 + self._random.random()))
                 pause = min(2 * pause, longest)
@@ -104,6 +107,8 @@ class SharedLeases:
         except asyncio.CancelledError:
             self._link.run_later(LET_GO, keys, token)
             raise
+        if pause > RETRY_SECONDS[0]:
+            measures.LEASE_SECONDS["elsewhere"].observe(loop.time() - began)
         self._held[token] = keys, loop.time()
         return token
 

@@ -26,8 +26,8 @@ NOTE = "eas.note"
 #: Paths that are asked all the time by monitors and by groupware; their lines are of no use to anybody. (Hooks that are
 #: refused have lines of their own.)
 QUIET = frozenset((health.PATH, health.LIVE, health.READY, FIGURES, *HOOKS))
-#: What a request is counted as that is no command: by its method, or by the beginning of its path.
-OTHERS = {"OPTIONS": "Options", "/autodiscover": "Autodiscover"}
+#: What a request is counted as that is no command: by its method, or by the first step of its path.
+OTHERS = {"OPTIONS": "Options", "autodiscover": "Autodiscover", "hooks": "Hook"}
 
 
 class Logged:
@@ -87,7 +87,7 @@ def _count(scope: Scope, note: Note, counted: _Counted, seconds: float, now: flo
     command = note.command
     if command not in COMMANDS:
         # What a peer has made up is no label.
-        command = OTHERS.get(scope["method"]) or OTHERS.get(scope["path"][:13].lower(), "other")
+        command = OTHERS.get(scope["method"]) or OTHERS.get(scope["path"][1:80].lower().partition("/")[0], "other")
     measures.REQUESTS[command, note.version, str(counted.http), note.status].inc()
     measures.REQUEST_SECONDS[command].observe(max(0.0, seconds - note.waited))
     measures.RECEIVED_BYTES[command].inc(counted.bytes_in)

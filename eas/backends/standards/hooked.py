@@ -211,6 +211,7 @@ class Hooked:
 
     def missed(self, tenant: str) -> None:
         """A poll has found a change in a folder of this tenant's users."""
+        measures.HOOKS_MISSED[()].inc()
         now = self._monotonic()
         since = now - max(self._called.get(tenant, now), self._blamed.get(tenant, 0.0))
         if since > SILENT_SECONDS:

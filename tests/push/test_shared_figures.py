@@ -1,0 +1,46 @@
+"""What is counted between processes of a site, over a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+
+import pytest
+from figures import Figures
+from groupware.redis import RedisServer
+from prometheus_client import generate_latest
+from site_kit import SOON, nodes
+
+from eas import measures
+from eas.push.redis import RedisSite
+
+pytestmark = pytest.mark.server
+
+
+def _figures() -> Figures:
+    return Figures.parsed(generate_latest(measures.REGISTRY).decode())
+
+
+async def test_a_ring_keeps_its_age_from_node_to_node(redis_server: RedisServer) -> None:
+    """The time at which it was seen there, not at which it is heard here; also while Redis is away meanwhile."""
+    site = RedisSite(url=redis_server.url, prefix=redis_server.new_prefix())
+    before = _figures()
+    async with nodes(site, 2) as (a, b):
+        waiting = await b.listen("anna", "phone", "5")
+        began = monotonic()
+        a.bell._seen_at["anna"] = began - 3.0  # an earlier ring that could not be said
+        a.bell.ring("anna", ["5"])
+        assert await waiting.wait(SOON) == {"5"}
+        assert 2.9 < monotonic() - waiting.rung_at < 3.0 + SOON
+        assert waiting.rung_at == pytest.approx(began - 3.0, abs=1.0)
+        for _ in range(200):
+            if not a.bell._seen_at:
+                break
+            await asyncio.sleep(0.01)
+        assert a.bell._seen_at == {}
+    after = _figures()
+    for direction in ("sent", "heard"):
+        labels = {"sample": "eas_node_messages_total", "direction": direction}
+        assert after.total(**labels) > before.total(**labels)
+    assert after.total("eas_redis_connects_total") - before.total("eas_redis_connects_total") == 2
+    assert after.total("eas_redis_seconds_count") > before.total("eas_redis_seconds_count")
