@@ -46,6 +46,12 @@ def serve(settings: Settings, started: Started = lambda host, port: None) -> Non
     run(settings, given, told)
 
 
+def work(settings: Settings, worker: Worker) -> None:
+    """Run as one of several workers. Raises ConfigError, MigrationError, OSError."""
+    configure_log(settings.log.format, settings.log.level)
+    run(settings, worker.sockets.http, worker.told, worker)
+
+
 def run(
     settings: Settings, http: list[socket.socket], told: Callable[[Stage], None], worker: Worker | None = None
 ) -> None:

@@ -12,6 +12,8 @@ import socket
 import time
 from collections.abc import AsyncIterator, Mapping
 
+#: Seconds that a manager may take to hear; one that is stuck is not waited for.
+PATIENCE_SECONDS = 1.0
 #: The first of the sockets that are handed over.
 _FIRST = 3
 
@@ -22,6 +24,7 @@ def tell(*lines: str) -> None:
     if not place.startswith(("/", "@")):
         return
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as way:
+        way.settimeout(PATIENCE_SECONDS)
         way.connect(f"\0{place[1:]}" if place.startswith("@") else place)
         way.sendall("\n".join(lines).encode())
 

@@ -23,6 +23,7 @@ WHO = f"log in as {', '.join(LOG_INS[:-1])} or {LOG_INS[-1]} (at {DOMAIN}), pass
 def serve(
     listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Where devices reach it.")] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Fill an empty data folder with a demo office first.")] = False,
+    workers: Annotated[int | None, typer.Option(help="Processes that answer; more than one want Redis.")] = None,
     tls_cert: Annotated[Path | None, typer.Option(dir_okay=False, help="Certificate chain, PEM.")] = None,
     tls_key: Annotated[Path | None, typer.Option(dir_okay=False, help="Its private key, PEM.")] = None,
     config: ConfigFile = None,
@@ -30,11 +31,12 @@ def serve(
 ) -> None:
     """Run the gateway."""
     settings = settings_of(
-        config, data, listen=listen, **{"tls.cert": _text(tls_cert), "tls.key": _text(tls_key)}
+        config, data, listen=listen, workers=workers, **{"tls.cert": _text(tls_cert), "tls.key": _text(tls_key)}
     )
     if demo or demo_office.is_demo(settings.data):
         refuse_strangers(settings)
-    if demo:
+    worker = app.as_worker()
+    if demo and worker is None:
         _fill(config, data)
         typer.echo(f"demo office: {WHO}", err=True)
 
@@ -45,7 +47,12 @@ def serve(
 
     def run() -> None:
         try:
-            app.serve(settings, started)
+            if worker is not None:
+                app.work(settings, worker)
+            elif settings.workers == 1:
+                app.serve(settings, started)
+            elif code := app.supervise(settings, started):
+                raise typer.Exit(code)
         except ConfigError as error:
             raise Fault(str(error), 2) from error
 
