@@ -171,6 +171,8 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
     elsewhere = Elsewhere(tenants_of(settings))
     sharing = share(settings, elsewhere.watch_of, elsewhere.heard, alone=ring is not None)
     bell, clock = sharing.bell, SystemClock()
+    if (link := sharing.link) is not None:
+        readiness.others["redis"] = lambda: "ok" if link.connected else "away"
     domain = settings.domain or "localhost"
     embedded = open_embedded(
         shared, domain=domain, relay=_relay(settings), ring=elsewhere.rung(ring or bell.ring), now=clock.now,

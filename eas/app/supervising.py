@@ -116,7 +116,7 @@ def supervise(
 
 async def _prepare(settings: Settings) -> None:
     """Bring the database to its shape, once for all, and take up what workers that died have left."""
-    async with build(settings) as app:
+    async with build(settings, ring=lambda user_id, collections: None) as app:
         await app.resume()
 
 

@@ -83,6 +83,7 @@ def test_any_worker_may_die_and_all_doors_stay_open(workers: Make) -> None:
     port = free_port()
     server = workers(EAS_LMTP__LISTEN=f"{HOST}:{port}")
     ready(server)
+    assert httpx.get(f"{server.url}/health/ready").json()["parts"] == {"database": "ok", "redis": "ok"}
     for pid in sorted(children(server)):
         before = children(server)
         os.kill(pid, signal.SIGKILL)
