@@ -51,9 +51,10 @@ class Premises:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, data: Path) -> AsyncIterator[Premises]:
-        """`data` exists."""
-        database = Database(load(overrides={"data": data, "domain": DOMAIN}, environment={}).database_url)
+    async def opened(cls, data: Path, database_url: str = "") -> AsyncIterator[Premises]:
+        """`data` exists; without a URL, the database is in it."""
+        settings = load(overrides={"data": data, "domain": DOMAIN, "database": database_url}, environment={})
+        database = Database(settings.database_url)
         shared = transactions(database)
         try:
             await migrate(database)

@@ -7,7 +7,7 @@ database to its present shape and opens the doors besides HTTP (LMTP, the contro
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -45,6 +45,7 @@ from eas.store import SqlStateStore
 
 from .doors import Doors, Sockets
 from .elsewhere import Elsewhere
+from .groups import Groups, Heard
 from .hooks import hook_rules, join_hooks
 from .looks import looks
 from .measuring import Measuring
@@ -60,8 +61,6 @@ RELEASE = version("eas-gateway")
 ANCHORS = "trust-anchors.pem"
 #: Seconds between two clean-ups of what nobody needs any more.
 TIDY_SECONDS = 3600.0
-#: Seconds for which a user's groups are remembered: so long may a policy take that comes with a group.
-GROUPS_SECONDS = 30.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -178,7 +177,8 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
         shared, domain=domain, relay=_relay(settings), ring=elsewhere.rung(ring or bell.ring), now=clock.now,
         limits=GroupwareLimits(message=settings.lmtp.max_bytes),
     )
-    store = SqlStateStore(shared, _remembered(embedded.admin.groups_of, clock.monotonic), release=RELEASE)
+    groups = Groups(embedded.admin.groups_of, clock.monotonic)
+    store = SqlStateStore(shared, groups.of, release=RELEASE)
     accounts = elsewhere.join(embedded, settings.domain, clock.monotonic) if elsewhere.tenants else embedded.accounts
     hooks = join_hooks(
         settings, elsewhere, embedded.groupware, bell.ring, waits=bell.waits, monotonic=clock.monotonic
@@ -187,7 +187,7 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
         RELEASE, looks(database, shared, store, elsewhere, sharing.link, settings.database_connections)
     )
     ports = Ports(
-        accounts=accounts, store=store, bell=bell, clock=clock, leases=sharing.leases, entropy=SystemEntropy(),
+        accounts=Heard(accounts, groups.heard), store=store, bell=bell, clock=clock, leases=sharing.leases, entropy=SystemEntropy(),
         ready=readiness.can_answer, readiness=readiness.report, documents=_documents(settings),
         figures=measuring.expose, hooks=hooks,
         revocation_lists=HttpRevocationLists(hosts=settings.certificates.crl_hosts, monotonic=clock.monotonic),
@@ -198,22 +198,6 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
         lmtp=LmtpServer(embedded.office, limit=settings.lmtp.max_bytes, now=clock.now, hostname=domain),
         measuring=measuring,
     )
-
-
-def _remembered(
-    groups_of: Callable[[str], Awaitable[Sequence[str]]], monotonic: Callable[[], float]
-) -> Callable[[str], Awaitable[Sequence[str]]]:
-    """The groups of a user, asked for with every request, and looked up once a while."""
-    known: dict[str, tuple[float, Sequence[str]]] = {}
-
-    async def ask(user_id: str) -> Sequence[str]:
-        until, groups = known.get(user_id, (0.0, ()))
-        if monotonic() >= until:
-            groups = await groups_of(user_id)
-            known[user_id] = monotonic() + GROUPS_SECONDS, groups
-        return groups
-
-    return ask
 
 
 def _relay(settings: Settings) -> Smarthost | None:

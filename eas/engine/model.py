@@ -25,7 +25,8 @@ class User:
     `addresses`.
 
     `zone` is an IANA name, used where an item does not tell. `secret` is what other servers are entered with on the
-    user's behalf; None where none is needed.
+    user's behalf; None where none is needed. `revision` counts the changes of the folders and groups that concern the
+    user, as it stood when they came in: what a process has kept from before a greater one is old.
     """
 
     id: str
@@ -36,6 +37,7 @@ class User:
     zone: str = "UTC"
     activesync: bool = True
     secret: Secret | None = field(default=None, repr=False, compare=False)
+    revision: int = field(default=0, compare=False)
 
 
 class FolderType(IntEnum):

@@ -134,7 +134,7 @@ async def test_a_rule_goes_with_its_folder(talk: Talk) -> None:
     await talk.home.places()
     talk.arrive(message(1))
     assert await talk.count(talk.inbox) == 1
-    await ground.write(lambda tx: registry.forget(tx, [talk.target.number]))
+    await ground.write(lambda tx: registry.forget(tx, talk.home.account.user.id, [talk.target.number]))
     assert await talk.rules() == 0
 
 

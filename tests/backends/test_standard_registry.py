@@ -67,7 +67,7 @@ async def test_what_is_begun_twice_is_one(embedded: EmbeddedWorld) -> None:
     one = await ground.write(lambda tx: registry.begin(tx, user, "imap", "New", "chosen"))
     two = await ground.write(lambda tx: registry.begin(tx, user, "imap", "New", "chosen"))
     assert one == two
-    await ground.write(lambda tx: registry.made(tx, one.number, place("New")))
+    await ground.write(lambda tx: registry.made(tx, user, one.number, place("New")))
     assert (await numbers(embedded, place("New")))["New"] == one.number
     there = await ground.read(lambda c: registry.begun(c, user, "chosen"))
     assert there is not None

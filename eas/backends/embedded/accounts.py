@@ -18,7 +18,7 @@ from .tables import AddressRow, UserRow
 
 _COLUMNS = (
     UserRow.id, UserRow.login, UserRow.domain, UserRow.address, UserRow.name, UserRow.zone, UserRow.activesync,
-    UserRow.enabled, UserRow.password,
+    UserRow.enabled, UserRow.password, UserRow.hierarchy,
 )
 
 #: What every request asks. Made once: to put them together costs more than SQLite takes to answer them.
@@ -114,5 +114,5 @@ def load_admitted(connection: Connection, user_id: str) -> tuple[User, bool] | N
 def _user(row: AnyRow, addresses: tuple[str, ...]) -> User:
     return User(
         id=row.id, login=row.login, address=row.address, addresses=addresses, name=row.name or row.address,
-        zone=row.zone, activesync=row.activesync,
+        zone=row.zone, activesync=row.activesync, revision=row.hierarchy,
     )

@@ -40,10 +40,12 @@ MAX_KNOWN = 5000
 @dataclass(slots=True, kw_only=True)
 class Known:
     """Of one user. `marks` are the MAILBOXIDs by mailbox: an id belongs to a mailbox for ever, and one that is made
-    anew under an old name is a new one only for whoever renames it."""
+    anew under an old name is a new one only for whoever renames it. That may be another process: then the user's
+    `revision` is a later one."""
 
     layout: Layout
     marks: dict[str, str]
+    revision: int = 0
 
 
 _KNOWN: WeakKeyDictionary[Pool, OrderedDict[tuple[str, str], Known]] = WeakKeyDictionary()
@@ -123,7 +125,10 @@ async def places(account: Account, pool: Pool, session: Session) -> list[Place]:
     if "OBJECTID" not in session.capabilities:
         return made
     names = [place.locator for place in made if not folders.is_level(place)]
-    marks = await _marks(session, names, _known(account, pool))
+    known = _known(account, pool)
+    if known is not None and account.user.revision > known.revision:
+        known.marks, known.revision = {}, account.user.revision
+    marks = await _marks(session, names, known)
     return folders.places(tree.layout, tree.listed, settings, rights=rights, marks=marks)
 
 

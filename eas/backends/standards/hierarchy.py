@@ -1,8 +1,9 @@
 """The folders of a user on all servers, as they were when somebody last looked.
 
 A look costs a command or two on each server. It is kept for a while, in the process, for whoever asks next; who wants
-to know now asks for a fresh one. A server that is away does not take its folders with it: those that it had are shown
-until it is back, also after a restart, and only what is done in them fails.
+to know now asks for a fresh one. What another process has done to the folders, or noticed, counts at once: it raises
+the user's revision, which comes with every request. A server that is away does not take its folders with it: those that
+it had are shown until it is back, also after a restart, and only what is done in them fails.
 """
 
 from __future__ import annotations
@@ -49,11 +50,13 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The folders of one user. `token` is equal for equal folders, in every process."""
+    """The folders of one user. `token` is equal for equal folders, in every process. `revision` is the user's, as it
+    stood at least when the folders were looked at."""
 
     token: str
     standing: Mapping[CollectionId, Standing]
     at: float
+    revision: int = 0
 
     def numbered(self, source: str) -> list[Numbered]:
         return [one.numbered for one in self.standing.values() if one.source == source and one.numbered is not None]
@@ -65,13 +68,20 @@ Embedded = Callable[[], Awaitable[Sequence[Folder]]]
 
 @dataclass(slots=True)
 class _Held:
-    """What is kept of one user. `places` are the last known ones of each source, `away` until when not to ask it."""
+    """What is kept of one user. `places` are the last known ones of each source, `away` until when not to ask it;
+    `revision` is the greatest that was heard of."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     making: asyncio.Lock = field(default_factory=asyncio.Lock)
     snapshot: Snapshot | None = None
     places: dict[str, Sequence[Place]] = field(default_factory=dict)
     away: dict[str, float] = field(default_factory=dict)
+    revision: int = 0
+
+    def since(self, moment: float) -> Snapshot | None:
+        """A look from then or later, if nobody has changed anything since."""
+        kept = self.snapshot
+        return kept if kept is not None and kept.at >= moment and kept.revision >= self.revision else None
 
 
 class Hierarchies:
@@ -98,17 +108,19 @@ class Hierarchies:
 
     async def get(
         self, ground: Groupware, user_id: str, sources: Sequence[Source], embedded: Embedded, *,
-        fresh: bool = False,
+        fresh: bool = False, revision: int = 0,
     ) -> Snapshot:
-        """Raises Unavailable if a server is away whose folders were never seen."""
+        """Nothing from before the user's `revision`. Raises Unavailable if a server is away whose folders were never
+        seen."""
         held = self._of(user_id)
-        asked_at = self._monotonic()
-        if held.snapshot is not None and not fresh and asked_at - held.snapshot.at < FRESH_SECONDS:
-            return held.snapshot
+        held.revision = max(held.revision, revision)
+        oldest = self._monotonic() - (0.0 if fresh else FRESH_SECONDS)
+        if (kept := held.since(oldest)) is not None:
+            return kept
         async with held.lock:
             # Somebody who waited here gets what was looked up meanwhile.
-            if held.snapshot is not None and held.snapshot.at >= (asked_at if fresh else asked_at - FRESH_SECONDS):
-                return held.snapshot
+            if (kept := held.since(oldest)) is not None:
+                return kept
             held.snapshot = await self._look(held, ground, user_id, sources, embedded)
             return held.snapshot
 
@@ -125,7 +137,7 @@ class Hierarchies:
         self, held: _Held, ground: Groupware, user_id: str, sources: Sequence[Source],
         embedded: Embedded,
     ) -> Snapshot:
-        at = self._monotonic()
+        at, revision = self._monotonic(), held.revision
         standing: dict[CollectionId, Standing] = {}
         found = await asyncio.gather(*[self._places(held, ground, user_id, source) for source in sources])
         for source, places in zip(sources, found, strict=True):
@@ -133,7 +145,7 @@ class Hierarchies:
             standing |= {one.folder.id: one for one in _standing(source.name, numbers)}
         standing |= {folder.id: Standing(folder, "") for folder in await embedded()}
         standing = _told_apart(standing)
-        return Snapshot(_token(standing), standing, at)
+        return Snapshot(_token(standing), standing, at, revision)
 
     async def _places(
         self, held: _Held, ground: Groupware, user_id: str, source: Source

@@ -52,7 +52,10 @@ class CombinedMailbox:
     # -- folders
 
     async def hierarchy_token(self, *, fresh: bool = False) -> Token:
-        return (await self.snapshot(fresh=fresh)).token
+        """A device may have waited for long: what it came in with is not asked."""
+        user_id = self._account.user.id
+        revision = await self._account.ground.look(lambda c: registry.revision(c, user_id))
+        return (await self.snapshot(fresh=fresh, revision=revision)).token
 
     async def folders(self) -> Sequence[Folder]:
         return [one.folder for one in (await self.snapshot()).standing.values()]
@@ -61,9 +64,11 @@ class CombinedMailbox:
         standing = (await self.snapshot()).standing.get(id)
         return standing.folder if standing is not None else None
 
-    async def snapshot(self, *, fresh: bool = False) -> Snapshot:
+    async def snapshot(self, *, fresh: bool = False, revision: int = 0) -> Snapshot:
+        user = self._account.user
         return await self._hierarchies.get(
-            self._account.ground, self._account.user.id, self._sources, self._embedded_folders, fresh=fresh
+            self._account.ground, user.id, self._sources, self._embedded_folders, fresh=fresh,
+            revision=max(revision, user.revision),
         )
 
     async def _embedded_folders(self) -> Sequence[Folder]:
@@ -133,7 +138,7 @@ class CombinedMailbox:
         except (FolderExists, FolderGone, NotAllowed):
             await self._account.ground.write(lambda tx: registry.give_up(tx, begun.number))
             raise
-        await self._account.ground.write(lambda tx: registry.made(tx, begun.number, made))
+        await self._account.ground.write(lambda tx: registry.made(tx, user_id, begun.number, made))
         return await self._made(str(begun.number))
 
     async def _made(self, id: CollectionId) -> Folder:
@@ -184,7 +189,7 @@ class CombinedMailbox:
         below = [one.numbered.number for one in _below(snapshot, standing.folder.id) if one.numbered is not None]
         numbers = [standing.numbered.number, *below]
         await self._source(standing).delete(standing.numbered.place)
-        await self._account.ground.write(lambda tx: registry.forget(tx, numbers))
+        await self._account.ground.write(lambda tx: registry.forget(tx, self._account.user.id, numbers))
         self._account.ground.ring(self._account.user.id, {str(number) for number in numbers})
 
     async def empty_folder(self, id: CollectionId, subfolders: bool) -> None:

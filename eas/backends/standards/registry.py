@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, insert, select, update
 
 from eas.backends.embedded.groupware import Groupware, Writing
+from eas.backends.embedded.tables import UserRow
 
 from .ports import Numbered, Place
 from .tables import PlaceRow
@@ -60,6 +61,12 @@ def plan(rows: Sequence[Row], places: Sequence[Place]) -> Plan:
     return Plan(new=tuple(new), renamed=tuple(renamed), back=tuple(back), gone=gone)
 
 
+def revision(connection: Connection, user_id: str) -> int:
+    """`engine.model.User.revision`, as it is now: every writer here that changes what a user is shown raises it."""
+    found = connection.execute(select(UserRow.hierarchy).where(UserRow.id == user_id)).scalar_one_or_none()
+    return found or 0
+
+
 async def numbered(ground: Groupware, user_id: str, source: str, places: Sequence[Place]) -> list[Numbered]:
     """The places with their numbers, in the same order; nothing is written while nothing has changed."""
     rows = await ground.read(lambda c: _rows(c, user_id, source))
@@ -74,6 +81,8 @@ def _follow(tx: Writing, user_id: str, source: str, places: Sequence[Place]) -> 
     tx.one_at_a_time(user_id)
     rows = _rows(tx.connection, user_id, source, lock=True)
     todo = plan(rows, places)
+    if not todo.empty:
+        tx.raise_hierarchy_of([user_id])
     for number in todo.gone:
         _set(tx, number, present=False)
     for number, place in (*todo.renamed, *todo.back):
@@ -146,7 +155,8 @@ def begin(tx: Writing, user_id: str, source: str, locator: str, chosen: str) -> 
     return Begun(_insert(tx, user_id, source, locator, "", present=False, chosen=chosen), source, locator, False)
 
 
-def made(tx: Writing, number: int, place: Place) -> None:
+def made(tx: Writing, user_id: str, number: int, place: Place) -> None:
+    tx.raise_hierarchy_of([user_id])
     _set(tx, number, locator=place.locator, mark=place.mark, present=True)
 
 
@@ -157,7 +167,7 @@ def give_up(tx: Writing, number: int) -> None:
 
 def renamed(tx: Writing, user_id: str, source: str, locators: Sequence[tuple[str, str]]) -> None:
     """Old locator -> new one. Rows of folders that once had the new names make way."""
-    tx.one_at_a_time(user_id)
+    tx.raise_hierarchy_of([user_id])
     rows = {row.locator: row for row in _rows(tx.connection, user_id, source, lock=True)}
     moving = {rows[old].number: new for old, new in locators if old in rows}
     for new in moving.values():
@@ -169,6 +179,7 @@ def renamed(tx: Writing, user_id: str, source: str, locators: Sequence[tuple[str
         _set(tx, number, locator=new)
 
 
-def forget(tx: Writing, numbers: Sequence[int]) -> None:
+def forget(tx: Writing, user_id: str, numbers: Sequence[int]) -> None:
     """Folders that were deleted by us, with all rows of theirs."""
+    tx.raise_hierarchy_of([user_id])
     tx.connection.execute(delete(PlaceRow).where(PlaceRow.number.in_(numbers)))
