@@ -48,6 +48,7 @@ class Premises:
 
     data: Path
     embedded: Embedded
+    database: Database
 
     @classmethod
     @asynccontextmanager
@@ -58,7 +59,7 @@ class Premises:
         shared = transactions(database)
         try:
             await migrate(database)
-            yield cls(data=data, embedded=open_embedded(shared, domain=DOMAIN))
+            yield cls(data=data, embedded=open_embedded(shared, domain=DOMAIN), database=database)
         finally:
             await shared.close()
             await database.close()

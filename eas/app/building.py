@@ -165,7 +165,7 @@ class App:
 def build(settings: Settings, ring: Ring | None = None) -> App:
     """Join the parts. `ring` is told of changes in place of the bell of this process, for the command line, which has
     them rung in a running server. Raises ConfigError for what only shows here."""
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, settings.database_connections)
     shared, readiness = transactions(database), Ready(database)
     elsewhere = Elsewhere(tenants_of(settings))
     sharing = share(settings, elsewhere.watch_of, elsewhere.heard, alone=ring is not None)
@@ -187,7 +187,8 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
         RELEASE, looks(database, shared, store, elsewhere, sharing.link, settings.database_connections)
     )
     ports = Ports(
-        accounts=Heard(accounts, groups.heard), store=store, bell=bell, clock=clock, leases=sharing.leases, entropy=SystemEntropy(),
+        accounts=Heard(accounts, groups.heard), store=store, bell=bell, clock=clock, leases=sharing.leases,
+        entropy=SystemEntropy(),
         ready=readiness.can_answer, readiness=readiness.report, documents=_documents(settings),
         figures=measuring.expose, hooks=hooks,
         revocation_lists=HttpRevocationLists(hosts=settings.certificates.crl_hosts, monotonic=clock.monotonic),

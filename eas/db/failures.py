@@ -30,6 +30,9 @@ _STATES = {
     "53": Failure.BUSY, "53100": Failure.FULL, "55P03": Failure.BUSY,
     "40": Failure.OVERTAKEN,
 }
+#: A statement that was prepared before another node changed the tables. SQLAlchemy has the driver prepare it anew, and
+#: gives an error of this name, without a SQLSTATE.
+_OLD_STATEMENT = "InvalidCachedStatementError"
 
 
 def failure_of(error: BaseException) -> Failure | None:
@@ -40,6 +43,8 @@ def failure_of(error: BaseException) -> Failure | None:
         return Failure.AWAY
     if not isinstance(error, exc.DBAPIError):
         return None
+    if type(error.orig).__name__ == _OLD_STATEMENT:
+        return Failure.OVERTAKEN
     state = sqlstate(error)
     if state:
         return _STATES.get(state) or _STATES.get(state[:2])

@@ -9,14 +9,16 @@ as a function of a synchronous connection, and this module takes the whole funct
   reader never waits for a writer. A `look` that cannot be had at once (a recovery, say) is done as a `read`.
 - another database, or SQLite in memory: on a connection of the `Database`.
 
-The functions get a connection inside a transaction, do not await, and may run again only if the caller says so. If the
-awaiting task is cancelled, a function that has begun runs to its end.
+The functions get a connection inside a transaction, do not await, and do nothing but in the database: where several
+processes write, a transaction that the database rolled back for another one's sake is run again, and so is a reading
+one whose connection was lost. If the awaiting task is cancelled, a function that has begun runs to its end.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import random
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -25,12 +27,21 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from . import BUSY_SECONDS, Database
+from .failures import FAILURES, Failure, failure_of
 from .measured import Measured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 R = TypeVar("R")
+
+#: What only reads is tried again over another connection: that one may have been lost while it was idle. With it the
+#: pool drops all from before, so that the write that follows has a good one.
+READS_AGAIN = frozenset({Failure.AWAY, Failure.OVERTAKEN})
+#: Nobody knows whether a write whose connection was lost has been committed.
+WRITES_AGAIN = frozenset({Failure.OVERTAKEN})
+#: At most between two tries, in seconds.
+PAUSES = (0.05, 0.2, 0.5)
 
 #: Threads that read beside the event loop. More than the disk and the cores can use only wait for each other.
 READERS = 4
@@ -73,28 +84,49 @@ class _OnConnections:
     async def look(self, do: Callable[[Connection], R]) -> R:
         if self._single:
             return await self.read(do)
+        return await _again(lambda: self._look(do), READS_AGAIN)
+
+    async def read(self, do: Callable[[Connection], R]) -> R:
+        if self._single is None:
+            return await _again(lambda: self._read(do), READS_AGAIN)
+        async with self._single:
+            return await self._read(do)
+
+    async def write(self, do: Callable[[Connection], R], *, lasting: bool = True) -> R:
+        if self._single is None:
+            return await _again(lambda: self._write(do, lasting), WRITES_AGAIN)
+        async with self._single:
+            return await self._write(do, lasting)
+
+    async def _look(self, do: Callable[[Connection], R]) -> R:
         async with self._database.engine.connect() as connection:
             connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
             return await connection.run_sync(do)
 
-    async def read(self, do: Callable[[Connection], R]) -> R:
-        if self._single is None:
-            async with self._database.read() as connection:
-                return await connection.run_sync(do)
-        async with self._single, self._database.read() as connection:
+    async def _read(self, do: Callable[[Connection], R]) -> R:
+        async with self._database.read() as connection:
             return await connection.run_sync(do)
 
-    async def write(self, do: Callable[[Connection], R], *, lasting: bool = True) -> R:
-        if self._single is None:
-            async with self._database.write() as connection:
-                if not lasting and connection.dialect.name == "postgresql":
-                    await connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
-                return await connection.run_sync(do)
-        async with self._single, self._database.write() as connection:
+    async def _write(self, do: Callable[[Connection], R], lasting: bool) -> R:
+        async with self._database.write() as connection:
+            if not lasting and connection.dialect.name == "postgresql":
+                await connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
             return await connection.run_sync(do)
 
     async def close(self) -> None:
         """The connections are the database's."""
+
+
+async def _again(do: Callable[[], Awaitable[R]], after: frozenset[Failure]) -> R:
+    """Several times where it fails so, with a little patience."""
+    for seconds in PAUSES:
+        try:
+            return await do()
+        except FAILURES as error:
+            if failure_of(error) not in after:
+                raise
+        await asyncio.sleep(seconds * random.random())
+    return await do()
 
 
 class _InThreads:

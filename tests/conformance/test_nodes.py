@@ -41,15 +41,19 @@ class Site:
     running: Nodes
     line: httpx.AsyncClient
     behind: Behind | None
+    #: Whom the servers knew before the nodes began: a list of addresses is read once in some minutes.
+    known: list[tuple[Login, Login]]
 
     async def people(self) -> tuple[Login, Login]:
         """Two who know each other, and have nothing in their mailboxes."""
         if self.behind is not None:
-            return self.behind.person("anna"), self.behind.person("ben")
+            return self.known.pop()
         admin = self.running.premises.embedded.admin
         anna, ben = await self.running.person("anna"), await self.running.person("ben")
-        await admin.change_user(ben.address, **ENTRY)
-        await admin.change_user(anna.address, company=ENTRY["company"])
+        company = f"Company{ben.login}"  # with nobody else in it
+        entry = {**ENTRY, "company": company, "first_name": "Ben", "last_name": "Berger", "alias": ben.login}
+        await admin.change_user(ben.address, **entry)
+        await admin.change_user(anna.address, company=company)
         me, other = (Login(user=one.address, password=one.password, address=one.address) for one in (anna, ben))
         return me, other
 
@@ -83,11 +87,13 @@ class Sites:
         library.mkdir()
         furnish(library)
         settings: dict[str, Any] = {"documents": {"shares": [f"library={library}"]}}
+        known: list[tuple[Login, Login]] = []
         if behind is not None:
+            known = [(behind.person("anna"), behind.person("ben")) for _ in pairs(name, request.session.items)]
             behind.sink.route = behind._deliver
             settings |= {name: value for name, value in behind.settings(folder).items() if name != "data"}
         async with nodes(folder, postgresql.new_database(), settings=settings) as running, running.line() as line:
-            yield Site(running=running, line=line, behind=behind)
+            yield Site(running=running, line=line, behind=behind, known=known)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -105,6 +111,16 @@ def in_order() -> list[tuple[str, Case, Version]]:
          if version in case.spoken and n % SAMPLE == (at * 13 + 5) % SAMPLE),
         key=lambda run: (SETS.index(run[0]), run[2], area(run[1])),
     )
+
+
+def pairs(name: str, items: list[pytest.Item]) -> set[tuple[str, Version]]:
+    """File and version of the cases that will be run on a set of servers."""
+    runs = [
+        (item.callspec.params["case"], item.callspec.params["version"]) for item in items
+        if isinstance(item, pytest.Function) and item.originalname == test_conforms_with_two_nodes.__name__
+        and item.callspec.params["name"] == name
+    ]
+    return {(area(case), version) for case, version in runs}
 
 
 def area(case: Case) -> str:

@@ -17,7 +17,9 @@ from serving import Server
 from eas.client.connection import Connection, Credentials, Identity
 from eas.client.device import DeviceState
 from eas.client.phone import Phone
+from eas.engine.model import FolderType
 from eas.protocol.version import Version
+from eas.server import control
 
 from .gateway import toml
 
@@ -64,11 +66,25 @@ class Nodes:
         client.headers.clear()
         return client
 
+    @property
+    def said(self) -> str:
+        """The logs of all."""
+        return "\n".join(server.said(100_000) for server in self.servers)
+
     async def person(self, name: str = "anna") -> Person:
         """Somebody new in the embedded groupware."""
         made = Person(login=f"{name}{token_hex(4)}", password=f"{name}-secret")
         await self.premises.add(made)
         return made
+
+    async def deliver(self, person: Person, message: bytes) -> None:
+        """As a mail server delivers; every node is told to look, as Redis would."""
+        user = await self.premises.user(person.login)
+        (failure,) = await self.premises.embedded.office.take("sender@elsewhere.test", [user.address], message)
+        assert failure is None, failure
+        inbox = (await self.premises.folder(person.login, FolderType.INBOX)).id
+        for server in self.servers:
+            control.tell(server.data / control.SOCKET, {"do": "ring", "user": user.id, "collections": [inbox]})
 
     def phone(
         self, user: str, password: str, *, at: int | None = None, device: str = "", version: Version = Version.V16_1

@@ -7,6 +7,7 @@ is found that way. Nothing is synced to the disk.
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -46,16 +47,28 @@ class Postgresql:
     numbers: count[int] = field(default_factory=lambda: count(1))
 
     def start(self) -> Postgresql:
+        again = self.child is not None
         if self.child is None:
             self._prepare()
         assert self.child is not None
         self.child.start()
         deadline = time.monotonic() + START_SECONDS
         while self._psql("SELECT 1").returncode:
-            if not self.child.runs or time.monotonic() > deadline:
+            if time.monotonic() > deadline or not (self.child.runs or again):
                 raise DidNotStart(f"postgres did not start:\n{self.child.said()}")
+            if not self.child.runs:  # of one that was killed, something may be left for a moment
+                self.child.start()
             time.sleep(0.05)
         return self
+
+    def down(self, *, kill: bool = False) -> None:
+        """As an admin takes it down, who waits for nobody; or it is killed. `start` brings it back."""
+        assert self.child is not None
+        assert self.child.process is not None
+        if not kill:
+            self.child.process.send_signal(signal.SIGINT)
+            self.child.process.wait(START_SECONDS)
+        self.child.kill()
 
     def stop(self) -> None:
         if self.child is not None:

@@ -73,6 +73,7 @@ class Groupware:
         touched: dict[str, set[str]] = {}
 
         def work(connection: Connection) -> R:
+            touched.clear()  # by a run that the database has undone
             return do(Writing(connection=connection, now=self.now(), touched=touched))
 
         with _storage():

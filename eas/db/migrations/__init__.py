@@ -53,6 +53,16 @@ async def migrate(database: Database) -> None:
     Any number of processes may do so at the same time: one does, the others wait and find it done. Raises
     MigrationError if the database was made by a newer version, stays locked, or cannot be reached.
     """
+    if database.engine.dialect.name == "sqlite":
+        return await _migrate(database)
+    patient = Database(database.url, 1, patient=True)
+    try:
+        await _migrate(patient)
+    finally:
+        await patient.close()
+
+
+async def _migrate(database: Database) -> None:
     for left in reversed(range(TRIES)):
         try:
             async with database.write() as connection:
@@ -62,6 +72,16 @@ async def migrate(database: Database) -> None:
             if not left or not _is_locked(error):
                 raise MigrationError(f"database: {reason(error)}") from error
         await asyncio.sleep(1 + random.random())
+
+
+async def revision_of(database: Database) -> str:
+    """Where the database stands. Raises what a database raises."""
+    async with database.read() as connection:
+        return str((await connection.execute(_VERSION)).scalar_one())
+
+
+#: As Alembic keeps it.
+_VERSION = text("SELECT version_num FROM alembic_version")
 
 
 def _is_locked(error: Exception) -> bool:
