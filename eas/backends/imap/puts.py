@@ -154,9 +154,9 @@ async def begin(reach: Reach, name: str, sought: Sought, old: int = 0) -> None:
         raise Unavailable("somebody else is putting the same message there") from error
 
 
-async def settle(reach: Reach, name: str, id: ItemId) -> None:
-    """Not worth waiting for the disk: if it is lost, the message is found again."""
-    await reach.account.ground.transactions.write(
+async def settle(reach: Reach, name: str, id: ItemId) -> ItemId:
+    """As `rows.settle_put`. Not worth waiting for the disk: if it is lost, the message is found again."""
+    return await reach.account.ground.transactions.write(
         lambda c: rows.settle_put(c, reach.number, name, id), lasting=False
     )
 
@@ -196,14 +196,19 @@ async def find_again(reach: Reach, session: Session, sought: Sought) -> tuple[in
 
 def replaced(
     tx: Writing, reach: Reach, name: str, state: State, uid: int, sought: Sought, old: int, *, message: str
-) -> None:
-    """The message of `uid` stands behind the id of `sought` from now on; `old` is still to be removed."""
+) -> bool:
+    """The message of `uid` stands behind the id of `sought` from now on; `old` is still to be removed. False if
+    another node has done the same meanwhile: its message stands there."""
     id = sought.id
     counter = rows.raise_counter(tx, reach.user_id, reach.number)
+    there = rows.put(tx.connection, reach.number, name)
+    if there is None or there.id:
+        return False
     before = rows.names(tx.connection, reach.number, rows.state(tx.connection, reach.user_id, reach.number), ids=[id])
     rows.set_alias(tx, reach.number, id, state.epoch, uid, counter, before.content(id) + 1)
     rows.set_note(tx, reach.user_id, reach.number, id, rows.note_of(sought.note), message, counter)
     rows.settle_put(tx.connection, reach.number, name, id, old=old)
+    return True
 
 
 async def remove_old(reach: Reach, session: Session, name: str, old: int) -> None:
@@ -233,7 +238,7 @@ async def _finish(reach: Reach, session: Session, put: Put) -> None:
     if sought.validity != state.validity:
         return
     if uid:
-        do: Callable[[Writing], None] = partial(
+        do: Callable[[Writing], bool] = partial(
             replaced, reach=reach, name=put.name, state=state, uid=uid, sought=sought, old=again.old,
             message=sought.message,
         )

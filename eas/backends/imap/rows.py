@@ -290,9 +290,14 @@ def begin_put(tx: Writing, number: int, name: str, sought: str, old: int = 0) ->
     tx.connection.execute(insert(PutRow).values(number=number, name=name, id=0, old=old, sought=sought, at=now))
 
 
-def settle_put(connection: Connection, number: int, name: str, id: ItemId, *, old: int = 0) -> None:
-    statement = update(PutRow).where(PutRow.number == number, PutRow.name == name)
-    connection.execute(statement.values(id=id, old=old))
+def settle_put(connection: Connection, number: int, name: str, id: ItemId, *, old: int = 0) -> ItemId:
+    """The id that counts: that of whoever was first. Another node may have put the same there meanwhile, having taken
+    this one for dead."""
+    statement = update(PutRow).where(PutRow.number == number, PutRow.name == name, PutRow.id.in_((0, id)))
+    if connection.execute(statement.values(id=id, old=old)).rowcount:
+        return id
+    there = put(connection, number, name)
+    return there.id if there is not None else id
 
 
 def end_put(connection: Connection, number: int, name: str) -> None:

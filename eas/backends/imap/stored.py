@@ -3,7 +3,7 @@ RFC 7162 3.1.3 (UNCHANGEDSINCE)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from eas.backends.embedded.groupware import Writing
@@ -59,10 +59,10 @@ async def hold(reach: Reach, session: Session, state: State, id: ItemId) -> Held
     items = ["FLAGS", "INTERNALDATE", "RFC822.SIZE", _MESSAGE_ID]
     if session.can_condstore:
         items.append("MODSEQ")
-    found: Fetched | None = None
-    async for one in session.fetch(((uid, uid),), items):
-        if one.uid == uid and one.flags is not None and one.size is not None:
-            found = one
+    found = await _fetched(session, uid, items)
+    if found is None:  # it may have come since this connection was brought up to date, and another node have told it
+        await reach.sync(session)
+        found = await _fetched(session, uid, items)
     if found is None or found.flags is None or found.size is None or found.internal_date is None:
         raise ItemGone(str(id))
     texts = await kept.notes(reach, session, {id: found.flags}, {id: uid})
@@ -72,6 +72,14 @@ async def hold(reach: Reach, session: Session, state: State, id: ItemId) -> Held
         content=names.content(id), size=found.size, message=rows.message_digest(message),
         mark=prints.mark_of(message, found.size, found.internal_date),
     )
+
+
+async def _fetched(session: Session, uid: int, items: Sequence[str]) -> Fetched | None:
+    found: Fetched | None = None
+    async for one in session.fetch(((uid, uid),), items):
+        if one.uid == uid and one.flags is not None and one.size is not None:
+            found = one
+    return found
 
 
 def storable(session: Session) -> Callable[[str], bool]:

@@ -57,6 +57,7 @@ class MailWriter:
     ) -> Written:
         reach = self._reach
         uid: int | None = None
+        ours = False
         if put is not None:
             sought = Sought.load(put.sought)
             uid, state = await puts.find_again(reach, session, sought)
@@ -70,10 +71,20 @@ class MailWriter:
         if uid is None:
             placed = await self._appended(session, content, flags)
             uid, state = await puts.uid_of(reach, session, placed, 0, sought)
+            ours = True
         id = state.natural(uid)
         written = await self._flagged(session, state, id, flags)
-        await puts.settle(reach, name, id)
-        return written
+        first = await puts.settle(reach, name, id)
+        if first == id:
+            return written
+        if ours:
+            await self._take_back(session, uid)
+        return Written(id=first, version=written.version)
+
+    async def _take_back(self, session: Session, uid: int) -> None:
+        """A message of ours that another node has put there as well."""
+        await self._select(session)
+        await session.expunge(((uid, uid),))
 
     async def _appended(self, session: Session, content: bytes, flags: MailFlags) -> Placed:
         reach = self._reach
@@ -144,6 +155,7 @@ class MailWriter:
         put = await self._put(reach, name)
         _, note = stored.appended(flags, stored.storable(session))
         uid: int | None = None
+        ours = False
         if put is not None:
             sought = Sought.load(put.sought)
             uid, state = await puts.find_again(reach, session, sought)
@@ -157,12 +169,14 @@ class MailWriter:
         if uid is None:
             placed = await self._appended(session, content, flags)
             uid, state = await puts.uid_of(reach, session, placed, 0, sought)
+            ours = True
         found = uid
 
-        def work(tx: Writing) -> None:
-            puts.replaced(tx, reach, name, state, found, sought, held.uid, message=sought.message)
+        def work(tx: Writing) -> bool:
+            return puts.replaced(tx, reach, name, state, found, sought, held.uid, message=sought.message)
 
-        await self._ground.write(work)
+        if not await self._ground.write(work) and ours:
+            await self._take_back(session, found)
         await self._select(session)
         await puts.remove_old(reach, session, name, held.uid)
         state = await reach.state()
@@ -240,18 +254,27 @@ class MailWriter:
                 )
                 await puts.begin(beyond, name, sought)
             uid = await self._find_there(session, beyond, sought) if put is not None else None
-            if uid is None:
-                if held is None:
-                    raise ItemGone(str(id))
-                uid = await self._moved(session, held, beyond, sought)
-            elif held is not None:
-                # A copy was made, and the original not removed yet.
-                await reach.select(session)
-                await session.expunge(((held.uid, held.uid),))
-            there = await self._arrived(beyond, name, uid, sought)
+            if uid is None and held is None:
+                there = await self._moved_meanwhile(id, beyond, name)
+            else:
+                if uid is None:
+                    assert held is not None
+                    uid = await self._moved(session, held, beyond, sought)
+                elif held is not None:
+                    # A copy was made, and the original not removed yet.
+                    await reach.select(session)
+                    await session.expunge(((held.uid, held.uid),))
+                there = await self._arrived(beyond, name, uid, sought)
         if held is None:
             return await MailWriter(beyond, self._resolve)._there(there)
         return Written(id=there, version=flagged.version(held.seen))
+
+    async def _moved_meanwhile(self, id: ItemId, beyond: Reach, name: str) -> ItemId:
+        """By another node. Raises ItemGone."""
+        put = await self._put(beyond, name)
+        if put is None or not put.id:
+            raise ItemGone(str(id))
+        return put.id
 
     async def _source(self, session: Session, state: State, id: ItemId, *, again: bool) -> Held | None:
         """None if it is gone, which it may be where the move was begun before. Raises ItemGone."""
