@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 DEMO_DATA ?= data
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: install run servers test quick check bench fuzz zones behind kills postgresql docs requirements clean
+.PHONY: install run servers test quick check bench fuzz zones behind nodes kills postgresql docs requirements clean
 
 install: $(STAMP)
 
@@ -53,6 +53,10 @@ zones: install
 # As in `make test`, with every conformance case on every set of real servers.
 behind: install servers
 	EAS_BEHIND=all $(BIN)/python -m pytest tests/conformance/test_behind.py
+
+# As in `make test`, with every conformance case in turn at two nodes over one PostgreSQL and one Redis.
+nodes: install servers
+	EAS_NODES=all $(BIN)/python -m pytest tests/conformance/test_nodes.py
 
 # Kills a real server at random points of a Sync, EAS_KILLS times; `make test` does so a few times.
 EAS_KILLS ?= 100

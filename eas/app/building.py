@@ -7,7 +7,7 @@ database to its present shape and opens the doors besides HTTP (LMTP, the contro
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from ipaddress import IPv4Network, IPv6Network, ip_network

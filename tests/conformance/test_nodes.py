@@ -19,6 +19,7 @@ import pytest_asyncio
 from behind import Behind
 from groupware.nodes import Nodes, nodes
 from groupware.postgresql import Postgresql
+from groupware.redis import RedisServer
 from lab import Case, Inapplicable, Lab, Login, load_cases
 from library_kit import furnish
 from test_behind import LACKING, set_of
@@ -92,7 +93,9 @@ class Sites:
             known = [(behind.person("anna"), behind.person("ben")) for _ in pairs(name, request.session.items)]
             behind.sink.route = behind._deliver
             settings |= {name: value for name, value in behind.settings(folder).items() if name != "data"}
-        async with nodes(folder, postgresql.new_database(), settings=settings) as running, running.line() as line:
+        redis: RedisServer = request.getfixturevalue("redis_server")
+        opened = nodes(folder, postgresql.new_database(), redis=redis, settings=settings)
+        async with opened as running, running.line() as line:
             yield Site(running=running, line=line, behind=behind, known=known)
 
 

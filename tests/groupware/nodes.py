@@ -22,6 +22,7 @@ from eas.protocol.version import Version
 from eas.server import control
 
 from .gateway import toml
+from .redis import RedisServer
 
 #: Seconds that a node may take to answer; waits of the tests are shorter.
 ANSWER_SECONDS = 120.0
@@ -102,14 +103,15 @@ class Nodes:
 
 @asynccontextmanager
 async def nodes(
-    folder: Path, url: str, *, count: int = 2, settings: Mapping[str, Any] | None = None,
-    environment: Mapping[str, str] | None = None,
+    folder: Path, url: str, *, redis: RedisServer | None = None, count: int = 2,
+    settings: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Nodes]:
-    """In a folder, over the database at `url`. `settings` are a settings file's."""
+    """In a folder, over the database at `url`. `settings` are a settings file's. Without Redis they hear nothing of
+    each other."""
     file = folder / "gateway.toml"
-    file.write_text(toml({"domain": DOMAIN, **(settings or {}), "database": url}))
-    given: dict[str, Any] = {"arguments": ("--config", str(file)), "settings": environment or {}}
-    servers = [Server(data=folder / f"data{number}", **given) for number in range(count)]
+    shared = {} if redis is None else {"redis": {"url": redis.url, "prefix": redis.new_prefix()}}
+    file.write_text(toml({"domain": DOMAIN, **(settings or {}), "database": url, **shared}))
+    servers = [Server(data=folder / f"data{number}", arguments=("--config", str(file))) for number in range(count)]
     async with Premises.opened(folder, url) as premises:
         made = Nodes(servers=servers, premises=premises, url=url)
         try:
