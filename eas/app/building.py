@@ -180,9 +180,7 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
     groups = Groups(embedded.admin.groups_of, clock.monotonic)
     store = SqlStateStore(shared, groups.of, release=RELEASE)
     accounts = elsewhere.join(embedded, settings.domain, clock.monotonic) if elsewhere.tenants else embedded.accounts
-    hooks = join_hooks(
-        settings, elsewhere, embedded.groupware, bell.ring, waits=bell.waits, monotonic=clock.monotonic
-    )
+    hooks = join_hooks(settings, elsewhere, embedded.groupware, sharing, clock.monotonic)
     measuring = Measuring(
         RELEASE, looks(database, shared, store, elsewhere, sharing.link, settings.database_connections)
     )

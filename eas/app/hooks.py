@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from eas.backends.embedded.groupware import Groupware, Ring
+from eas.backends.embedded.groupware import Groupware
 from eas.config import Settings
 from eas.server.ports import HookRules
 
 from .elsewhere import Elsewhere
+from .sharing import Sharing
 
 if TYPE_CHECKING:
     from eas.backends.standards.hooked import Hooked
@@ -21,10 +22,9 @@ log = structlog.get_logger("eas.app")
 
 
 def join_hooks(
-    settings: Settings, elsewhere: Elsewhere, ground: Groupware, ring: Ring, *,
-    waits: Callable[[str], bool], monotonic: Callable[[], float],
+    settings: Settings, elsewhere: Elsewhere, ground: Groupware, sharing: Sharing, monotonic: Callable[[], float]
 ) -> Hooked | None:
-    """None where no groupware is on other servers, or no token is set. `waits` may say yes of anybody."""
+    """None where no groupware is on other servers, or no token is set."""
     token = settings.hooks.token.get_secret_value()
     if not token:
         for tenant in elsewhere.tenants:
@@ -35,9 +35,12 @@ def join_hooks(
         return None
     from eas.backends.standards.hooked import Hooked  # with its libraries, as in `elsewhere`
 
+    bell = sharing.bell
     hooked = Hooked(
-        elsewhere.tenants, ground, ring, default_domain=settings.domain, monotonic=monotonic,
-        forget=servers.forget_folders, waits=waits,
+        elsewhere.tenants, ground, bell.ring, default_domain=settings.domain, monotonic=monotonic,
+        forget=servers.forget_folders,
+        # Of several processes none knows at once who waits at the others: whom a ring concerns Redis tells.
+        waits=bell.waits if sharing.link is None else lambda user_id: True,
     )
     servers.missed, elsewhere.hooked = hooked.missed, hooked
     return hooked

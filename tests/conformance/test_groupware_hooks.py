@@ -7,7 +7,7 @@ import asyncio
 import re
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from groupware.dovecot import HOOK_TOKEN, Dovecot
 from groupware.fixtures import run
 from groupware.gateway import backend
 from groupware.radicale import Radicale
+from groupware.redis import RedisServer
 from groupware.smtp import Sink
 from serving import free_port
 
@@ -56,13 +57,15 @@ async def listening(made: Estate, port: int) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def gateway(
-    tmp_path: Path, mail: Dovecot | Cyrus, sink: Sink, *, port: int = 0, **more: Any
+    tmp_path: Path, mail: Dovecot | Cyrus, sink: Sink, *, port: int = 0, redis: Mapping[str, str] | None = None,
+    **more: Any
 ) -> AsyncIterator[tuple[Estate, str]]:
-    """Told by hooks, and where. Connections to the mail server are kept for a second."""
+    """Told by hooks, and where. Connections to the mail server are kept for a second. With `redis`, one of several."""
     settings = {"changes": "hooks", "poll_seconds": NEVER, **backend(mail, sink, **more)}
     settings["imap"] |= {"idle_seconds": 1}
     async with estate(
         tmp_path / "data", {"office": settings}, hooks={"token": HOOK_TOKEN}, limits={"heartbeat_min_seconds": 1},
+        redis=redis or {},
     ) as made, listening(made, port or getattr(mail, "hook_port", 0) or free_port()) as url:
         yield made, url
 
@@ -380,3 +383,27 @@ async def test_radicale_tells_of_calendars_and_contacts(
             print(f"Radicale: {await held.hears(calendar):.2f} s")
             await phone.sync([calendar])
         assert len(calendar.items) == 2
+
+
+async def test_a_hook_may_be_called_at_any_of_several_gateways(
+    dovecot_lua: Dovecot, mail_sink: Sink, redis_server: RedisServer, tmp_path: Path
+) -> None:
+    """Dovecot calls one, the phone waits at another: also when the folders change, which that one remembers."""
+    login, password = dovecot_lua.new_user()
+    redis = {"url": redis_server.url, "prefix": redis_server.new_prefix()}
+    async with (
+        gateway(tmp_path, dovecot_lua, mail_sink, redis=redis) as (called, _),
+        gateway(tmp_path, dovecot_lua, mail_sink, redis=redis, port=free_port()) as (made, _),
+    ):
+        for one in (called, made):
+            await one.app.sharing.start()
+        phone = await ready(made.phone(login, password))
+        inbox = phone.state.folder(FolderType.INBOX)
+        held = await Waiting(phone).settled()
+        assert not called.app.bell.waiting
+        await aside(dovecot_lua.deliver, login, letter("new", login))
+        print(f"over two gateways: {await held.hears(inbox):.2f} s")
+        await phone.sync([inbox])
+        held = await Waiting(phone).settled()
+        await aside(commanded, dovecot_lua, login, ("create", "Projects"))
+        await held.hears(None)
