@@ -149,7 +149,7 @@ class Link:
     async def _alive(self, key: str, lane: Lane) -> bool:
         with suppress(Away):
             self.live |= frozenset(await lane.ask(("ZRANGE", key, 0, -1), though_away=True))
-            lane.found()
+            lane.found(quietly=True)
         return not lane.away
 
     async def close(self) -> None:

@@ -60,6 +60,13 @@ class RedisSite:
     ca_file: str = ""
     prefix: str = "eas"
 
+    @property
+    def name(self) -> str:
+        """For the log: without what a URL may hide."""
+        parts: dict[str, Any] = {**parse_url(self.url)}
+        place = parts.get("path") or f"{parts.get('host', 'localhost')}:{parts.get('port', 6379)}"
+        return f"master of {self.service}" if self.sentinels else str(place)
+
     def _options(self) -> dict[str, Any]:
         """Of every connection; what stands in the URL counts where nothing else is said."""
         named: dict[str, Any] = {**parse_url(self.url)}
@@ -124,11 +131,11 @@ class Lane:
         if not self.away:
             self._put(command, None)
 
-    def found(self) -> None:
-        if self.away:
-            self.away = False
+    def found(self, *, quietly: bool = False) -> None:
+        if self.away and not quietly:
             measures.REDIS_CONNECTS[()].inc()
             log.info("Redis is there", server=self.name)
+        self.away = False
 
     async def close(self) -> None:
         """What is under way is said before, if it can be."""
@@ -200,8 +207,7 @@ class Lanes:
         self._nodes: set[tuple[str, int]] = set()
         self._looking = asyncio.Lock()
         if not site.cluster:
-            name = f"master {site.service}" if site.sentinels else site.url.rpartition("@")[2]
-            self._lanes[name] = Lane(name, site.client())
+            self._lanes[site.name] = Lane(site.name, site.client())
 
     @property
     def all(self) -> Mapping[str, Lane]:

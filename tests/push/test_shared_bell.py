@@ -9,6 +9,9 @@ import pytest
 from groupware.redis import RedisCluster, RedisSentinels, RedisServer
 from site_kit import SOON, nodes, until
 
+from eas.push.calls import Calls
+from eas.push.link import Link
+from eas.push.presence import Presence
 from eas.push.redis import RedisSite
 
 pytestmark = pytest.mark.server
@@ -69,3 +72,20 @@ async def test_a_newer_wait_ends_the_older_one_on_whichever_node(site: RedisSite
         newest = await a.listen("anna", "phone", "5")
         assert await new.wait(SOON) == frozenset()
         assert (new.replaced, newest.ended) == (True, False)
+
+
+async def test_who_only_speaks_is_heard(site: RedisSite) -> None:
+    """The command line: no node, and gone in a moment."""
+    async with nodes(site, 1) as (a,):
+        wait, other = await a.listen("anna", "phone", "5"), await a.listen("ben", "phone", "5")
+        link = Link(site)
+        try:
+            assert await link.find()
+            calls = Calls(link, Presence(link, 3540))
+            assert await calls.ring({"anna": {"5"}}, {}) == {}
+            assert await calls.end([("ben", "phone")]) == set()
+        finally:
+            await link.lanes.close()
+        assert await wait.wait(SOON) == {"5"}
+        assert await other.wait(SOON) == frozenset()
+        assert other.ended
