@@ -91,7 +91,10 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel("Connections to IMAP", "short", ((level("eas_imap_connections", "state"), "{{state}}"),),
               stacked=True),
         Panel("Users who are watched", "short", ((level("eas_watches", "how"), "{{how}}"),), stacked=True),
-        Panel("Changes of which no hook told", "ops", ((rate("eas_hooks_missed_total", "instance"), "{{instance}}"),)),
+        Panel("Hooks", "ops", (
+            (rate("eas_hooks_total", "result"), "{{result}}"),
+            (rate("eas_hooks_missed_total", "job"), "changes of which none told"),
+        )),
     ),
     "State": (
         Panel("Transactions", "ops", ((rate("eas_database_seconds_count", "kind"), "{{kind}}"),), stacked=True),
