@@ -19,11 +19,13 @@ async def backends(site: Site) -> dict[str, str]:
 
 
 async def doubtful(site: Site) -> list[dict[str, Any]]:
-    """Messages that may have gone out twice, since the answer to the first try was lost; newest first."""
+    """Messages that may have gone out twice, since the answer to the first try was lost, or of which a backup that was
+    put back does not know whether they went out at all; newest first."""
     found = await site.groupware.read(possible_doubles)
     addresses = {account.id: account.address for account in await site.people.users()} if found else {}
     return [
         {"user": addresses.get(one.user_id, one.user_id), "subject": one.subject, "message_id": one.message_id,
-         "at": one.at.isoformat(timespec="seconds")}
+         "at": one.at.isoformat(timespec="seconds"),
+         "doubt": "under way when a backup was made" if one.restored else "may have gone out twice"}
         for one in found
     ]

@@ -30,10 +30,11 @@ class Restored:
 
 async def after_restore(run: Transactions) -> Restored:
     """In one transaction. To do it twice does no harm. The tables must have the shape of this version already."""
-    return await run.write(_prepare)
+    return await run.write(prepare)
 
 
-def _prepare(connection: Connection) -> Restored:
+def prepare(connection: Connection) -> Restored:
+    """The same, inside a transaction that writes."""
     folder, place = embedded.raise_ids(connection), standards.raise_ids(connection)
     members = standards.members(connection)
 

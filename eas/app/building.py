@@ -28,6 +28,7 @@ from eas.backends.smarthost import Smarthost, Tls
 from eas.config import ConfigError, Settings
 from eas.db import Database
 from eas.db.migrations import migrate
+from eas.db.serving import Serving
 from eas.db.transactions import Transactions, transactions
 from eas.engine.again import after_upgrade
 from eas.engine.errors import Contended, Unavailable
@@ -47,7 +48,6 @@ from .doors import Doors, Sockets
 from .elsewhere import Elsewhere
 from .groups import Groups, Heard
 from .hooks import hook_rules, join_hooks
-from .logins import site_logins
 from .looks import looks
 from .measuring import Measuring
 from .readiness import Ready
@@ -79,6 +79,7 @@ class App:
     asgi: ASGIApp
     lmtp: LmtpServer
     measuring: Measuring
+    serving: Serving
     #: Called when the control socket is told to stop; `serve` puts the server's own way to stop here.
     on_stop: Callable[[], None] = lambda: None
     _doors: Doors | None = None
@@ -91,6 +92,8 @@ class App:
     async def start(self, *, doors: bool = True, given: Sockets | None = None) -> None:
         """`doors`: also open LMTP and the control socket, or those that are given. Raises MigrationError, OSError."""
         self.settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if doors:
+            await self.serving.begin()
         await migrate(self.database)
         await self._try_again()
         await self.sharing.start()
@@ -142,6 +145,7 @@ class App:
         await self.elsewhere.close()
         await self.store.close()
         await self.transactions.close()
+        await self.serving.end()
         await self.database.close()
 
     async def __aenter__(self) -> App:
@@ -180,10 +184,7 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
     )
     groups = Groups(embedded.admin.groups_of, clock.monotonic)
     store = SqlStateStore(shared, groups.of, release=RELEASE)
-    site = site_logins(sharing.link, store.site_secret)
-    accounts = (
-        elsewhere.join(embedded, settings.domain, clock.monotonic, site) if elsewhere.tenants else embedded.accounts
-    )
+    accounts = elsewhere.join(embedded, settings.domain, clock.monotonic) if elsewhere.tenants else embedded.accounts
     hooks = join_hooks(settings, elsewhere, embedded.groupware, sharing, clock.monotonic)
     measuring = Measuring(
         RELEASE, looks(database, shared, store, elsewhere, sharing.link, settings.database_connections)
@@ -192,14 +193,14 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
         accounts=Heard(accounts, groups.heard), store=store, bell=bell, clock=clock, leases=sharing.leases,
         entropy=SystemEntropy(),
         ready=readiness.can_answer, readiness=readiness.report, documents=_documents(settings),
-        figures=measuring.expose, hooks=hooks, logins=site.memory,
+        figures=measuring.expose, hooks=hooks,
         revocation_lists=HttpRevocationLists(hosts=settings.certificates.crl_hosts, monotonic=clock.monotonic),
     )
     return App(
         settings=settings, database=database, transactions=shared, store=store, embedded=embedded,
         elsewhere=elsewhere, sharing=sharing, readiness=readiness, asgi=routes.application(ports, _manner(settings)),
         lmtp=LmtpServer(embedded.office, limit=settings.lmtp.max_bytes, now=clock.now, hostname=domain),
-        measuring=measuring,
+        measuring=measuring, serving=Serving(database),
     )
 
 

@@ -25,6 +25,8 @@ PLACES: Mapping[str, str] = {
     "device": "eas.cli.devices:app",
     "deliver": "eas.cli.mail:deliver",
     "doubtful": "eas.cli.mail:doubtful",
+    "backup": "eas.cli.backup:backup",
+    "restore": "eas.cli.backup:restore",
     "doctor": "eas.cli.doctor:doctor",
     "phone": "eas.client.phone_cli:app",
 }

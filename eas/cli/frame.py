@@ -17,6 +17,7 @@ from rich.table import Table
 from eas import app, config
 from eas.admin.errors import ActionError
 from eas.admin.site import Rings, Site
+from eas.app.backups import BackupError
 from eas.config import ConfigError, Settings
 from eas.db.migrations import MigrationError
 from eas.engine.errors import BackendError
@@ -83,7 +84,7 @@ def carefully(work: Callable[[], T]) -> T:
         return work()
     except Fault as error:
         raise leave(str(error), error.code) from None
-    except (ActionError, BackendError, MigrationError, ConfigError, control.Rejected) as error:
+    except (ActionError, BackupError, BackendError, MigrationError, ConfigError, control.Rejected) as error:
         raise leave(str(error) or type(error).__name__) from None
     except OSError as error:
         raise leave(str(error)) from None

@@ -1,5 +1,5 @@
 """`eas deliver`: put a message into somebody's inbox, as a mail server would; `eas doubtful`: what may have gone out
-twice."""
+twice, or not at all."""
 
 from __future__ import annotations
 
@@ -32,5 +32,6 @@ def deliver(
 
 
 def doubtful(as_json: AsJson = False, config: ConfigFile = None, data: DataFolder = None) -> None:
-    """Messages that may have gone out twice: the answer of the mail server to the first try was lost."""
-    put_list(act(config, data, elsewhere.doubtful), ("at", "user", "subject", "message_id"), as_json)
+    """Messages that may have gone out twice: the answer of the mail server to the first try was lost. And those that
+    were under way when a backup was made that was put back: they are not sent again."""
+    put_list(act(config, data, elsewhere.doubtful), ("at", "user", "subject", "message_id", "doubt"), as_json)

@@ -29,6 +29,7 @@ from eas.db.migrations import migrate
 from eas.engine.errors import Unavailable
 from eas.engine.model import FolderType
 from eas.engine.ports import Chosen, Horizon
+from eas.items.compose import Outgoing
 
 #: At once, of each kind.
 MANY = 6
@@ -145,10 +146,11 @@ async def test_objects_move_in_both_directions(nodes: list[EmbeddedWorld]) -> No
 
 async def test_a_message_is_claimed_by_one(nodes: list[EmbeddedWorld]) -> None:
     user_id, sent = nodes[0].users["anna"].id, list[int]()
+    letter = Outgoing(sender="a@x", recipients=("b@x",), mime=b"\r\n", message_id="<1@x>")
 
     async def work(world: EmbeddedWorld, n: int) -> None:
         claims = Claims(world.embedded.groupware)
-        async with claims.claimed(user_id, "key") as claim:
+        async with claims.claimed(user_id, letter) as claim:
             if claim is not None:
                 sent.append(n)
                 await claims.advance(claim, Stage.DONE)

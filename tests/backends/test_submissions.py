@@ -10,6 +10,13 @@ from worlds import EmbeddedWorld
 from eas.backends.embedded import submissions
 from eas.backends.embedded.submissions import Claims, Stage
 from eas.engine.errors import Unavailable, Undeliverable
+from eas.items.compose import Outgoing
+
+
+def letter(name: str) -> Outgoing:
+    return Outgoing(
+        sender="anna@example.org", recipients=("ben@example.org",), mime=b"\r\n", message_id=f"<{name}@x>", subject=name
+    )
 
 
 @pytest.fixture
@@ -23,24 +30,24 @@ def anna(embedded: EmbeddedWorld) -> str:
 
 
 async def test_what_is_done_is_done(claims: Claims, anna: str) -> None:
-    async with claims.claimed(anna, "k") as claim:
+    async with claims.claimed(anna, letter("k")) as claim:
         assert claim is not None
         assert claim.stage is Stage.OPEN
         await claims.advance(claim, Stage.DONE)
-    async with claims.claimed(anna, "k") as claim:
+    async with claims.claimed(anna, letter("k")) as claim:
         assert claim is None
 
 
 async def test_after_an_error_it_is_free_at_once_and_stands_where_it_stood(claims: Claims, anna: str) -> None:
     async def fails() -> None:
-        async with claims.claimed(anna, "k") as claim:
+        async with claims.claimed(anna, letter("k")) as claim:
             assert claim is not None
             await claims.advance(claim, Stage.MIDWAY)
             raise KeyError
 
     with pytest.raises(KeyError):
         await fails()
-    async with claims.claimed(anna, "k") as claim:
+    async with claims.claimed(anna, letter("k")) as claim:
         assert claim is not None
         assert claim.stage is Stage.MIDWAY
 
@@ -49,7 +56,7 @@ async def test_the_second_waits_for_the_first(claims: Claims, anna: str) -> None
     order = []
 
     async def one(name: str) -> None:
-        async with claims.claimed(anna, "k") as claim:
+        async with claims.claimed(anna, letter("k")) as claim:
             order.append((name, claim is not None))
             await asyncio.sleep(0.05)
             if claim is not None:
@@ -62,9 +69,9 @@ async def test_the_second_waits_for_the_first(claims: Claims, anna: str) -> None
 async def test_users_and_messages_do_not_wait_for_each_other(
     claims: Claims, anna: str, embedded: EmbeddedWorld
 ) -> None:
-    async with claims.claimed(anna, "k"), claims.claimed(anna, "other") as second:
+    async with claims.claimed(anna, letter("k")), claims.claimed(anna, letter("other")) as second:
         assert second is not None
-        async with claims.claimed(embedded.users["ben"].id, "k") as third:
+        async with claims.claimed(embedded.users["ben"].id, letter("k")) as third:
             assert third is not None
 
 
@@ -72,23 +79,23 @@ async def test_one_waits_for_so_long(
     claims: Claims, anna: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(submissions, "WAIT_SECONDS", 0.3)
-    async with claims.claimed(anna, "k"):
+    async with claims.claimed(anna, letter("k")):
         with pytest.raises(Undeliverable):
-            async with claims.claimed(anna, "k"):
+            async with claims.claimed(anna, letter("k")):
                 pass
 
 
 async def test_a_dead_one_is_taken_over_and_cannot_write_any_more(
     claims: Claims, anna: str, embedded: EmbeddedWorld
 ) -> None:
-    async with claims.claimed(anna, "k") as dead:
+    async with claims.claimed(anna, letter("k")) as dead:
         assert dead is not None
         embedded.clock.later(seconds=submissions.STALE_SECONDS + 1)
-        async with claims.claimed(anna, "k") as heir:
+        async with claims.claimed(anna, letter("k")) as heir:
             assert heir is not None
             await claims.advance(dead, Stage.MIDWAY)
     embedded.clock.later(seconds=submissions.STALE_SECONDS + 1)
-    async with claims.claimed(anna, "k") as next_one:
+    async with claims.claimed(anna, letter("k")) as next_one:
         assert next_one is not None
         assert next_one.stage is Stage.OPEN
 
@@ -98,19 +105,19 @@ async def test_who_lives_says_so(
 ) -> None:
     monkeypatch.setattr(submissions, "RENEW_SECONDS", 0.02)
     monkeypatch.setattr(submissions, "WAIT_SECONDS", 0.3)
-    async with claims.claimed(anna, "k"):
+    async with claims.claimed(anna, letter("k")):
         for _ in range(3):
             embedded.clock.later(seconds=submissions.STALE_SECONDS - 1)
             await asyncio.sleep(0.1)
         with pytest.raises(Undeliverable):
-            async with claims.claimed(anna, "k"):
+            async with claims.claimed(anna, letter("k")):
                 pass
 
 
 async def test_a_new_process_frees_what_the_old_one_held(claims: Claims, anna: str) -> None:
-    async with claims.claimed(anna, "k"):
+    async with claims.claimed(anna, letter("k")):
         await claims.resume()
-        async with claims.claimed(anna, "k") as claim:
+        async with claims.claimed(anna, letter("k")) as claim:
             assert claim is not None
 
 
@@ -121,7 +128,7 @@ async def test_a_database_that_is_away_releases_nothing_and_hides_nothing(
         raise Unavailable("away")
 
     async def fails() -> None:
-        async with claims.claimed(anna, "k"):
+        async with claims.claimed(anna, letter("k")):
             monkeypatch.setattr(submissions, "_set", away)
             raise KeyError
 

@@ -76,6 +76,7 @@ async def test_each_revision_stands_upon_those_before(database: Database) -> Non
     async with database.read() as connection:
         before = await connection.run_sync(everything)
     await migrate(database)
+    await database.engine.dispose()  # "SELECT *" was prepared for other columns
     async with database.read() as connection:
         after = await connection.run_sync(everything)
         assert await connection.run_sync(differences) == []

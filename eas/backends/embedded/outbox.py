@@ -50,7 +50,7 @@ class PostOffice:
         """Raises Undeliverable, Unavailable; the same message may then be submitted again."""
         # A large one may lie in a file; what is stored here is handled as a whole.
         outgoing = replace(outgoing, mime=bytes(outgoing.mime))
-        async with self._claims.claimed(user.id, outgoing.identity) as claim:
+        async with self._claims.claimed(user.id, outgoing) as claim:
             if claim is None:
                 return
             reached = await self._examine(user, outgoing)

@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from eas.engine.errors import BackendError, Refusal, Undeliverable
+from eas.items.compose import Outgoing
 
 from .codec import millis
 from .groupware import Groupware, Writing
@@ -28,6 +29,8 @@ STALE_SECONDS = 30.0
 #: How often a holder says that it lives, and one who waits looks.
 RENEW_SECONDS = 8.0
 _LOOK_SECONDS = 0.2
+#: Characters of a Message-ID and a subject that are kept for people.
+MAX_TOLD = 255
 #: How long one waits for another's submission of the same message.
 WAIT_SECONDS = 60.0
 
@@ -56,11 +59,11 @@ class Claims:
     groupware: Groupware
 
     @asynccontextmanager
-    async def claimed(self, user_id: str, key: str) -> AsyncIterator[Claim | None]:
+    async def claimed(self, user_id: str, outgoing: Outgoing) -> AsyncIterator[Claim | None]:
         """Hold a submission while it goes on; None if it was done before. On any error it is free again.
 
         Raises Undeliverable if somebody else is at it for too long."""
-        claim = await self._claim(user_id, key)
+        claim = await self._claim(user_id, outgoing)
         if claim.stage is Stage.DONE:
             yield None
             return
@@ -83,10 +86,10 @@ class Claims:
         open_ones = update(SubmittedRow).where(SubmittedRow.done != Stage.DONE)
         await self.groupware.write(lambda tx: tx.connection.execute(open_ones.values(at=millis(tx.now) - stale)))
 
-    async def _claim(self, user_id: str, key: str) -> Claim:
+    async def _claim(self, user_id: str, outgoing: Outgoing) -> Claim:
         holder = token_hex(16)
         for _ in range(int(WAIT_SECONDS / _LOOK_SECONDS)):
-            claim = await self.groupware.write(lambda tx: _take(tx, user_id, key, holder))
+            claim = await self.groupware.write(lambda tx: _take(tx, user_id, outgoing, holder))
             if claim is not None:
                 return claim
             await asyncio.sleep(_LOOK_SECONDS)
@@ -123,17 +126,19 @@ def forget_submissions(tx: Writing, before: int) -> None:
     tx.connection.execute(delete(SubmittedRow).where(SubmittedRow.at < before))
 
 
-def _take(tx: Writing, user_id: str, key: str, holder: str) -> Claim | None:
+def _take(tx: Writing, user_id: str, outgoing: Outgoing, holder: str) -> Claim | None:
     """None while somebody else holds it."""
     tx.one_at_a_time(user_id)
-    now = millis(tx.now)
+    key, now = outgoing.identity, millis(tx.now)
     row = tx.connection.execute(
         select(SubmittedRow.done, SubmittedRow.at)
         .where(SubmittedRow.user_id == user_id, SubmittedRow.key == key)
     ).one_or_none()
     if row is None:
-        values = {"user_id": user_id, "key": key, "holder": holder, "at": now, "done": Stage.OPEN}
-        tx.connection.execute(insert(SubmittedRow).values(**values))
+        tx.connection.execute(insert(SubmittedRow).values(
+            user_id=user_id, key=key, holder=holder, at=now, done=Stage.OPEN,
+            message_id=_told(outgoing.message_id), subject=_told(outgoing.subject),
+        ))
         return Claim(user_id, key, holder, Stage.OPEN)
     if row.done == Stage.DONE:
         return Claim(user_id, key, holder, Stage.DONE)
@@ -144,6 +149,11 @@ def _take(tx: Writing, user_id: str, key: str, holder: str) -> Claim | None:
         .values(holder=holder, at=now)
     )
     return Claim(user_id, key, holder, Stage(row.done))
+
+
+def _told(text: str) -> str:
+    """What every database takes."""
+    return text[:MAX_TOLD].replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def _set(tx: Writing, claim: Claim, **values: int) -> None:

@@ -8,7 +8,18 @@ never sequences, which commit out of order. Names that are compared without rega
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from eas.db import Base
@@ -264,7 +275,8 @@ class DeliveredRow(Base):
 
 
 class SubmittedRow(Base):
-    """A message that a user sent. `done` 0 while it is on its way, taken up by the one who wrote `holder`."""
+    """A message that a user sent. `done` 0 while it is on its way, taken up by the one who wrote `holder`. What it was
+    stands beside for people."""
 
     __tablename__ = "gw_submitted"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -274,6 +286,8 @@ class SubmittedRow(Base):
     holder: Mapped[str] = mapped_column(String(40))
     at: Mapped[int] = mapped_column(BigInteger, index=True)
     done: Mapped[int] = mapped_column(Integer, default=0)
+    message_id: Mapped[str] = mapped_column(String(255), default="", server_default=text("''"))
+    subject: Mapped[str] = mapped_column(String(255), default="", server_default=text("''"))
 
 
 class AutoRepliedRow(Base):

@@ -36,19 +36,22 @@ log = structlog.get_logger("eas.outbox")
 #: Pauses between tries to note that a message was sent.
 _NOTE_SECONDS = (0.2, 1.0, 3.0)
 #: Names of `KeptRow` under which possible doubles stand, one a message.
-_DOUBLE = "double:"
+DOUBLE = "double:"
 #: Of one user; the oldest go.
 _MAX_DOUBLES = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PossibleDouble:
-    """A message that may have been sent more than once: its Message-ID and subject, and when it last went out."""
+    """A message that may have been sent more than once: its Message-ID and subject ("" for unknown), and when it last
+    went out. `restored`: it was under way in the moment of a backup that was put back, so that it is not known whether
+    it went out at all; it is not sent again."""
 
     user_id: str
     message_id: str
     subject: str
     at: datetime
+    restored: bool = False
 
 
 class SmtpOutbox:
@@ -65,7 +68,7 @@ class SmtpOutbox:
         if server is None:
             raise Undeliverable(Refusal.UNREACHABLE, "no submission server is set up")
         self._examine(outgoing)
-        async with self._claims.claimed(account.user.id, outgoing.identity) as claim:
+        async with self._claims.claimed(account.user.id, outgoing) as claim:
             if claim is None:
                 return
             if claim.stage is Stage.MIDWAY and await self._sent(outgoing.message_id):
@@ -153,29 +156,40 @@ def _going(tx: Writing, claim: Claim, doubled: Outgoing | None) -> None:
     note_stage(tx, claim, Stage.MIDWAY)
     if doubled is None:
         return
-    name = _DOUBLE + claim.key[:32]
+    name = DOUBLE + claim.key[:32]
     row = (KeptRow.user_id == claim.user_id, KeptRow.name == name)
     value = compact({"message_id": doubled.message_id, "subject": doubled.subject})
     if tx.connection.execute(update(KeptRow).where(*row).values(value=value, at=millis(tx.now))).rowcount == 0:
         tx.connection.execute(
             insert(KeptRow).values(user_id=claim.user_id, name=name, value=value, at=millis(tx.now))
         )
-    own = (KeptRow.user_id == claim.user_id, KeptRow.name.startswith(_DOUBLE))
+    own = (KeptRow.user_id == claim.user_id, KeptRow.name.startswith(DOUBLE))
     newest = select(KeptRow.name).where(*own).order_by(KeptRow.at.desc(), KeptRow.name)
     for old in list(tx.connection.execute(newest.offset(_MAX_DOUBLES)).scalars()):
         tx.connection.execute(delete(KeptRow).where(KeptRow.user_id == claim.user_id, KeptRow.name == old))
+
+
+def note_unknown(connection: Connection, user_id: str, key: str, message_id: str, subject: str, at: int) -> None:
+    """A message of which a backup does not know whether it went out. `key` tells it from others of the user; `at` in
+    epoch milliseconds."""
+    name = DOUBLE + key[:32]
+    row = (KeptRow.user_id == user_id, KeptRow.name == name)
+    value = compact({"message_id": message_id, "subject": subject, "restored": True})
+    connection.execute(delete(KeptRow).where(*row))
+    connection.execute(insert(KeptRow).values(user_id=user_id, name=name, value=value, at=at))
 
 
 def possible_doubles(connection: Connection) -> list[PossibleDouble]:
     """Those of all users that have been written down, newest first."""
     found = connection.execute(
         select(KeptRow.user_id, KeptRow.value, KeptRow.at)
-        .where(KeptRow.name.startswith(_DOUBLE)).order_by(KeptRow.at.desc())
+        .where(KeptRow.name.startswith(DOUBLE)).order_by(KeptRow.at.desc())
     )
     doubles = []
     for user_id, value, at in found:
         told = json.loads(value)
         doubles.append(PossibleDouble(
             user_id=user_id, message_id=told["message_id"], subject=told["subject"], at=moment(at),
+            restored=told.get("restored", False),
         ))
     return doubles

@@ -91,14 +91,24 @@ def _is_locked(error: Exception) -> bool:
 def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": LOCK})
+    upgrade(connection, "head")
+
+
+def upgrade(connection: Connection, revision: str) -> None:
+    """Inside a transaction that writes. Raises MigrationError."""
     settings = config()
     settings.attributes["connection"] = connection
     try:
-        command.upgrade(settings, "head")
+        command.upgrade(settings, revision)
     except CommandError as error:
         raise MigrationError(
             f"the database was made by a newer version of this program, or by another one ({error})"
         ) from error
+
+
+def knows(revision: str) -> bool:
+    """Whether this version of the program can make and bring up tables of a revision."""
+    return revision in {one.revision for one in ScriptDirectory.from_config(config()).walk_revisions()}
 
 
 async def draft(database: Database, message: str, identifier: str) -> Path:
