@@ -48,6 +48,7 @@ from .doors import Doors, Sockets
 from .elsewhere import Elsewhere
 from .groups import Groups, Heard
 from .hooks import hook_rules, join_hooks
+from .logins import site_logins
 from .looks import looks
 from .measuring import Measuring
 from .readiness import Ready
@@ -184,7 +185,10 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
     )
     groups = Groups(embedded.admin.groups_of, clock.monotonic)
     store = SqlStateStore(shared, groups.of, release=RELEASE)
-    accounts = elsewhere.join(embedded, settings.domain, clock.monotonic) if elsewhere.tenants else embedded.accounts
+    site = site_logins(sharing.link, store.site_secret)
+    accounts = (
+        elsewhere.join(embedded, settings.domain, clock.monotonic, site) if elsewhere.tenants else embedded.accounts
+    )
     hooks = join_hooks(settings, elsewhere, embedded.groupware, sharing, clock.monotonic)
     measuring = Measuring(
         RELEASE, looks(database, shared, store, elsewhere, sharing.link, settings.database_connections)
@@ -193,7 +197,7 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
         accounts=Heard(accounts, groups.heard), store=store, bell=bell, clock=clock, leases=sharing.leases,
         entropy=SystemEntropy(),
         ready=readiness.can_answer, readiness=readiness.report, documents=_documents(settings),
-        figures=measuring.expose, hooks=hooks,
+        figures=measuring.expose, hooks=hooks, logins=site.memory,
         revocation_lists=HttpRevocationLists(hosts=settings.certificates.crl_hosts, monotonic=clock.monotonic),
     )
     return App(

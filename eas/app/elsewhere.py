@@ -15,6 +15,8 @@ from eas.config import ConfigError
 from eas.engine.hierarchy import ROOT
 from eas.push.watch import Watch
 
+from .logins import SiteLogins
+
 if TYPE_CHECKING:
     from eas.backends.standards.hooked import Hooked
     from eas.backends.standards.servers import StandardServers
@@ -29,7 +31,9 @@ class Elsewhere:
     accounts: StandardAccounts | None = None
     hooked: Hooked | None = None
 
-    def join(self, embedded: Embedded, default_domain: str, monotonic: Callable[[], float]) -> StandardAccounts:
+    def join(
+        self, embedded: Embedded, default_domain: str, monotonic: Callable[[], float], site: SiteLogins
+    ) -> StandardAccounts:
         """Raises ConfigError."""
         # Only where there are some: its libraries take as long to import as all the rest.
         from eas.backends.ldap.directory import check_settings
@@ -44,8 +48,9 @@ class Elsewhere:
         self.servers = StandardServers(embedded, monotonic=monotonic)
         self.accounts = StandardAccounts(
             self.tenants, self.servers, embedded.groupware, embedded.accounts, default_domain=default_domain,
-            monotonic=monotonic,
+            monotonic=monotonic, verdicts=site.verdicts,
         )
+        site.forgotten(self.accounts.forget_here)
         self.servers.refused = self.accounts.forget
         return self.accounts
 

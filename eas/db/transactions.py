@@ -28,7 +28,7 @@ from sqlalchemy.exc import OperationalError
 
 from . import BUSY_SECONDS, Database
 from .failures import FAILURES, Failure, failure_of
-from .measured import Measured
+from .measured import Measured, count_failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,6 +125,7 @@ async def _again(do: Callable[[], Awaitable[R]], after: frozenset[Failure]) -> R
         except FAILURES as error:
             if failure_of(error) not in after:
                 raise
+            count_failure(error)
         await asyncio.sleep(seconds * random.random())
     return await do()
 

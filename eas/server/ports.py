@@ -8,6 +8,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
 
 from eas.engine.heartbeat import Cuts
+from eas.engine.logins import LoginMemory
 from eas.engine.model import User
 from eas.engine.ports import Accounts, Bell, Clock, Documents, Entropy, Leases, RevocationLists, StateStore
 from eas.engine.session import Limits
@@ -58,7 +59,8 @@ async def _always() -> Readiness:
 class Ports:
     """`ready` tells whether requests can be answered just now, `readiness` whether they should come here, for health
     checks. `documents` opens those of a user; None if there are none. `figures` gives what `/metrics` tells and its
-    media type, by an Accept header; None: nothing is told. `hooks` None: no groupware has any."""
+    media type, by an Accept header; None: nothing is told. `hooks` None: no groupware has any. `logins`: what all
+    processes know of them; None where there is one."""
 
     accounts: Accounts
     store: StateStore
@@ -72,6 +74,7 @@ class Ports:
     documents: Callable[[User], Documents] | None = None
     figures: Callable[[str], Awaitable[tuple[bytes, str]]] | None = None
     cuts: Cuts = field(default_factory=Cuts)
+    logins: LoginMemory | None = None
     hooks: Hooks | None = None
 
 

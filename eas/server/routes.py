@@ -106,7 +106,7 @@ class _Server:
         self._ports = ports
         self._manner = manner
         self.hook = HookDoor(ports.hooks, manner.hooks, ports.clock, manner.trusted_proxies)
-        self._doorkeeper = Doorkeeper(ports.accounts, ports.clock, manner.realm)
+        self._doorkeeper = Doorkeeper(ports.accounts, ports.clock, manner.realm, site=ports.logins)
         self._pacer = Pacer(Brake(manner.limits.free_repeats), ports.store, ports.clock)
 
     async def _admitted(self, scope: Scope, headers: Mapping[str, str]) -> User | Reply:

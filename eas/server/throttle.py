@@ -5,7 +5,8 @@ is one wrong password, however often it asks. Who was right lately is let in wha
 from the same address, so that nobody is locked out by somebody else's guesses.
 
 Kept in memory of this process, within bounds; passwords only as a keyed hash under a key that lives as long as the
-process. After a restart everybody starts anew, which costs an attacker nothing and a guesser very little.
+process. After a restart everybody starts anew, which costs an attacker nothing and a guesser very little. What several
+processes know together (`LoginMemory`) is asked only for what is not known here, and counts as long as it is there.
 """
 
 from __future__ import annotations
@@ -17,14 +18,19 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Generic, TypeVar
 
-#: Different wrong passwords that are free: for a login (people mistype), for an address (offices share one).
-FREE_BY_LOGIN, FREE_BY_ADDRESS = 10, 50
-#: The first wait in seconds; each further wrong password doubles it, up to the longest.
-FIRST_WAIT, LONGEST_WAIT = 2.0, 900.0
-#: Seconds after which wrong passwords are forgotten, and right ones.
-FORGET_WRONG, FORGET_RIGHT = 3600.0, 12 * 3600.0
-#: Seconds for which a wrong password is refused without asking the backend again.
-KNOWN_WRONG = 30.0
+from eas.engine.logins import (
+    FIRST_WAIT,
+    FORGET_RIGHT,
+    FORGET_WRONG,
+    FREE_BY_ADDRESS,
+    FREE_BY_LOGIN,
+    KNOWN_WRONG,
+    LONGEST_WAIT,
+    network_of,
+)
+
+#: The other processes are told again after so long (seconds) what is still right here.
+TELL_RIGHT = 3600.0
 #: Entries of each table; the least recently used go. About 100 bytes each.
 MAX_ENTRIES = 20_000
 
@@ -76,15 +82,14 @@ class Throttle:
         self._tallies: _Recent[_Tally] = _Recent()
         self._right: _Recent[float] = _Recent()
         self._wrong: _Recent[float] = _Recent()
+        self._told: _Recent[float] = _Recent()
         self._trying: dict[str, int] = {}
         self._counted: set[str] = set()
 
     def attempt(self, login: str, password: str, address: str) -> Attempt:
-        """An IPv6 address counts with its /64, which is what one subscriber has."""
         text = f"{login.lower()}\0{password}".encode("utf-8", "surrogatepass")
-        network = ":".join(address.split(":")[:4]) if ":" in address else address
         digest = hmac.new(self._key, text, sha256).hexdigest()
-        return Attempt(digest, f"login {login.lower()}", f"address {network}")
+        return Attempt(digest, f"login {login.lower()}", f"address {network_of(address)}")
 
     def known_right(self, attempt: Attempt, now: float) -> bool:
         at = self._right.get(attempt.print)
@@ -93,6 +98,14 @@ class Throttle:
     def known_wrong(self, attempt: Attempt, now: float) -> bool:
         at = self._wrong.get(attempt.print)
         return at is not None and now - at < KNOWN_WRONG
+
+    def to_be_told(self, attempt: Attempt, now: float) -> bool:
+        """Whether the other processes are to hear that it is right; said once an hour."""
+        at = self._told.get(attempt.print)
+        if at is not None and now - at < TELL_RIGHT:
+            return False
+        self._told.put(attempt.print, now)
+        return True
 
     def wait(self, attempt: Attempt, now: float) -> float:
         """Seconds until this login may be tried; 0 if it may be now."""

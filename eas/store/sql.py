@@ -28,6 +28,7 @@ from eas.items.native import ItemId
 from . import degraded, devices, intents, policies, states
 from .devices import Seen
 from .policies import Assignee, Assignment
+from .secrets import site_secret
 
 #: The names of a user's groups by the user's id, the most important first.
 Groups = Callable[[str], Awaitable[Sequence[str]]]
@@ -350,6 +351,13 @@ class SqlStateStore:
     def noted(self) -> int:
         """Devices of which a request is noted that is not written yet."""
         return len(self._seen)
+
+    # -- what all processes of a site know
+
+    async def site_secret(self, name: str) -> bytes:
+        """The one of that name, which nobody sees who sees only Redis. Made by whoever asks first."""
+        with _reachable():
+            return await site_secret(self._run, name)
 
     # -- clean-up
 

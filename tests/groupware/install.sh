@@ -44,6 +44,7 @@ have ldapmodify || missing+=(ldap-utils)
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || have initdb || missing+=(postgresql)
 have redis-server || missing+=(redis-server)
 have redis-sentinel || missing+=(redis-sentinel)
+have prometheus || missing+=(prometheus)
 [ -e "$cyrus/complete" ] && unpacked=yes || unpacked=no
 if [ ${#missing[@]} = 0 ] && [ $unpacked = yes ]; then
     exit 0

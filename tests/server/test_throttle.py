@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from eas.engine.logins import network_of
 from eas.server import throttle
 from eas.server.throttle import FIRST_WAIT, FREE_BY_ADDRESS, FREE_BY_LOGIN, KNOWN_WRONG, LONGEST_WAIT, Throttle
 
@@ -123,3 +124,16 @@ def test_nothing_kept_is_a_password() -> None:
     door = Throttle()
     guess(door, "anna", "Tr0ub4dor", "10.0.0.1", 0)
     assert "Tr0ub4dor" not in repr(vars(door._wrong)) + repr(vars(door._tallies))
+
+
+@pytest.mark.parametrize(("one", "other", "same"), [
+    ("2001:db8::1", "2001:db8::2", True),
+    ("2001:db8::1", "2001:db8:0:0:ffff::9", True),
+    ("2001:db8::1", "2001:db8:0:1::1", False),
+    ("fe80::1%eth0", "fe80::2%eth1", True),
+    ("10.0.0.1", "10.0.0.2", False),
+    ("", "", True),
+    ("no:address", "no:address", True),
+])
+def test_an_ipv6_address_counts_with_its_network(one: str, other: str, same: bool) -> None:
+    assert (network_of(one) == network_of(other)) is same

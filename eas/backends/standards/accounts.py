@@ -1,7 +1,8 @@
 """Who may come in where the groupware is on other servers: they check the password, the gateway remembers the verdict.
 
-What is remembered is a keyed digest, for minutes, in this process. The password itself is in memory with the request,
-and with the connections that it opened. A server that says no while a verdict is remembered ends that verdict.
+What is remembered is a keyed digest, for minutes, in this process and, where there are several, in what they share
+(`Verdicts`), so that the servers are asked once. The password itself is in memory with the request, and with the
+connections that it opened. A server that says no while a verdict is remembered ends that verdict, in all processes.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from eas.backends.embedded.accounts import EmbeddedAccounts, load_admitted
 from eas.backends.embedded.codec import millis
 from eas.backends.embedded.groupware import Groupware, Writing
 from eas.engine.errors import Unavailable
+from eas.engine.logins import Verdicts
 from eas.engine.model import FolderType, Secret, User
 from eas.engine.ports import Directory, Mailbox, Outbox
 
@@ -80,8 +82,10 @@ class StandardAccounts:
 
     def __init__(
         self, tenants: Sequence[Tenant], servers: Servers, ground: Groupware, embedded: EmbeddedAccounts, *,
-        default_domain: str, monotonic: Callable[[], float],
+        default_domain: str, monotonic: Callable[[], float], verdicts: Verdicts | None = None,
     ) -> None:
+        """`verdicts`: what other processes were told; None where there are none."""
+        self._verdicts = verdicts
         self._tenants, self._servers, self._ground, self._embedded = tuple(tenants), servers, ground, embedded
         self._default_domain, self._monotonic = default_domain, monotonic
         self._key = secrets.token_bytes(32)
@@ -130,7 +134,13 @@ class StandardAccounts:
         await self._ground.write(_tidy)
 
     def forget(self, user_id: str) -> None:
-        """The verdicts on a user: a server has refused what was good before."""
+        """The verdicts on a user, in all processes: a server has refused what was good before."""
+        self.forget_here(user_id)
+        if self._verdicts is not None:
+            self._verdicts.forget(user_id)
+
+    def forget_here(self, user_id: str) -> None:
+        """The same in this process."""
         if user_id in self._entered:
             self._refused.add(user_id)
         for mark in [mark for mark, verdict in self._good.items() if verdict.user_id == user_id]:
@@ -158,11 +168,30 @@ class StandardAccounts:
             return verdict.user_id
         if (asking := self._asking.get(mark)) is not None:
             return await asyncio.shield(asking)
-        asking = self._asking[mark] = asyncio.ensure_future(self._ask(mark, who, secret))
+        asking = self._asking[mark] = asyncio.ensure_future(self._find(mark, asked, who, secret))
         asking.add_done_callback(lambda _: self._asking.pop(mark, None))
         return await asyncio.shield(asking)
 
-    async def _ask(self, mark: bytes, who: Named, secret: Secret) -> str | None:
+    async def _find(self, mark: bytes, asked: str, who: Named, secret: Secret) -> str | None:
+        """From another process, else from the servers."""
+        known = await self._verdicts.known(asked) if self._verdicts is not None else None
+        if known is not None:
+            user_id, seconds = known
+            self._remember(mark, user_id, min(seconds, REMEMBER_SECONDS))
+            return user_id
+        found = await self._ask(who, secret)
+        if found is not None:
+            self._remember(mark, found, REMEMBER_SECONDS)
+            if self._verdicts is not None:
+                await self._verdicts.put(asked, found, REMEMBER_SECONDS)
+        return found
+
+    def _remember(self, mark: bytes, user_id: str, seconds: float) -> None:
+        self._good[mark] = _Verdict(self._monotonic() + seconds, user_id)
+        while len(self._good) > MAX_REMEMBERED:
+            self._good.popitem(last=False)
+
+    async def _ask(self, who: Named, secret: Secret) -> str | None:
         account = Account(
             user=User(id="", login=who.login, address=who.address, addresses=(who.address,), name="", secret=secret),
             tenant=who.tenant, login=who.login, secret=secret, ground=self._ground,
@@ -171,9 +200,6 @@ class StandardAccounts:
             return None
         user_id = await members.join(self._ground, who, self._servers.kept(who.tenant))
         await self._note_identities(user_id, account)
-        self._good[mark] = _Verdict(self._monotonic() + REMEMBER_SECONDS, user_id)
-        while len(self._good) > MAX_REMEMBERED:
-            self._good.popitem(last=False)
         return user_id
 
     async def _note_identities(self, user_id: str, account: Account) -> None:
