@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 DEMO_DATA ?= data
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: install run servers test quick check bench fuzz zones behind nodes kills postgresql docs requirements clean
+.PHONY: install run servers test quick check bench fuzz zones behind nodes kills rolls postgresql docs requirements clean
 
 install: $(STAMP)
 
@@ -62,6 +62,11 @@ nodes: install servers
 EAS_KILLS ?= 100
 kills: install
 	EAS_KILLS=$(EAS_KILLS) $(BIN)/python -m pytest -m long tests/conformance/test_kills.py -s
+
+# Replaces nodes behind HAProxy, and workers, under phones that wait and synchronise, EAS_ROLLS rounds; `make test`: one.
+EAS_ROLLS ?= 20
+rolls: install servers
+	EAS_ROLLS=$(EAS_ROLLS) $(BIN)/python -m pytest -m long tests/app/test_rolling.py -s
 
 # The stores, all backends and the demo office with their state on PostgreSQL; `make test` does so for a part of them.
 postgresql: install servers

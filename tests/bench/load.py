@@ -96,6 +96,8 @@ class BarePhone:
     version: Version = Version.V14_1
     policy_key: int | None = None
     gzip: bool = False
+    #: Whether the last answer said that it is the last one on this connection.
+    closing: bool = False
     _reader: asyncio.StreamReader | None = None
     _writer: asyncio.StreamWriter | None = None
     _fixed: dict[str, bytes] = field(default_factory=dict)
@@ -134,6 +136,7 @@ class BarePhone:
     async def receive(self) -> Answer:
         assert self._reader is not None
         head = await self._reader.readuntil(b"\r\n\r\n")
+        self.closing = b"\r\nconnection: close\r\n" in head.lower()
         length = _length(head)
         body = await self._reader.readexactly(length) if length else b""
         return Answer(int(head[9:12]), body)
