@@ -4,14 +4,15 @@
 -- All that happens in one transaction is one small request: the user's name and the names of folders, nothing of what is
 -- in them. The gateway then looks by itself.
 
-local CONNECT_MSECS = 500  -- the gateway is near, or away
-local REQUEST_MSECS = 1000 -- it answers before it does anything
--- A gateway that does not answer is left alone for so long, at first and at most: sessions of users wait for us.
+local CONNECT_MSECS = 300 -- the gateway is near, or away
+local REQUEST_MSECS = 700 -- it answers before it does anything
+-- A gateway that does not answer is left alone for so long, at first and at most: the user waits for us.
 local PAUSE_SECONDS, LONGEST_SECONDS = 1, 15
 
+-- All of this lasts as long as Dovecot keeps the script: for a session of IMAP, or one delivery.
 local client = nil
 local away_until, pause = 0, PAUSE_SECONDS
-local missed = {} -- users of this process who were not told of
+local missed = {} -- users who were not told of
 
 local ESCAPED = { ['"'] = '\\"', ["\\"] = "\\\\" }
 

@@ -7,11 +7,15 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import structlog
 
+from eas import app as composition
+from eas.config import load
 from eas.server import hooks, routes
 from eas.server.hooks import Change, Unreadable, read_changes
 from eas.server.ports import HookRules, Manner, Ports
@@ -217,3 +221,17 @@ async def test_who_is_told_that_there_is_no_room_comes_again(door: Door) -> None
     door.told.room = False
     got = await door.ask()
     assert (got.status_code, got.headers["retry-after"]) == (503, "5")
+
+
+async def test_a_backend_that_relies_on_hooks_without_a_token_is_told_of_at_the_start(tmp_path: Path) -> None:
+    server = {"host": "localhost", "port": 1}
+    backend = {"changes": "hooks", "domains": ["example.com"], "imap": server, "smtp": server}
+    for token, warned in (("", ["hooks cannot be called: hooks.token is not set"]), (TOKEN, [])):
+        settings = load(
+            overrides={"data": tmp_path, "backends": {"office": backend}, "hooks": {"token": token}}, environment={}
+        )
+        with structlog.testing.capture_logs() as lines:
+            app = composition.build(settings)
+        assert [line["event"] for line in lines if line["log_level"] == "warning"] == warned
+        assert (app.elsewhere.hooked is None) is (token == "")
+        await app.close()

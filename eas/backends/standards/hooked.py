@@ -128,7 +128,7 @@ class Hooked:
         pause = first
         try:
             while self._noted:
-                await asyncio.sleep(GATHER_SECONDS)
+                await asyncio.sleep(GATHER_SECONDS if len(self._noted) < BATCH else 0)
                 batch = {who: self._noted.pop(who) for who in list(islice(self._noted, BATCH))}
                 try:
                     await self._look_up(batch)
