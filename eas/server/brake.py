@@ -37,7 +37,7 @@ STORM = 20
 REPORT_SECONDS = 600.0
 #: What was not asked for so long is forgotten; hardly anything is left of its level by then.
 FORGET_SECONDS = 1000.0
-#: Requests and devices that are remembered, some 400 bytes each; the longest unheard-of go first.
+#: Requests and devices that are remembered, some 500 bytes each; the longest unheard-of go first.
 MOST = 50_000
 #: Bytes of a body that are looked at, besides its length.
 LOOKED_AT = 16 * 1024

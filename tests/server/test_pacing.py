@@ -19,10 +19,11 @@ from typer.testing import CliRunner
 from wire import Got, Wire, basic, e, sync
 
 from eas import app as composition
-from eas.admin.conduct import storm_in_words
+from eas.admin.conduct import storm_in_words, wait_in_words
 from eas.cli import app as command_line
 from eas.config import load
-from eas.engine.model import Device, FolderType, Storm
+from eas.engine.heartbeat import COUNTS
+from eas.engine.model import Device, FolderType, Storm, WaitBound
 from eas.engine.partnership import STORM_NOTED, storm_of, stormed
 from eas.protocol import http, wbxml
 from eas.server import brake
@@ -124,21 +125,23 @@ async def test_who_goes_while_held_back_leaves_nothing(
     quiet = await begun(wire, await inbox(app))
     for _ in range(7):
         await wire.post("Sync", quiet)
-    monkeypatch.setattr(brake, "FIRST_DELAY", 600.0)
-    monkeypatch.setattr(brake, "LONGEST_DELAY", 600.0)
     server = uvicorn.Server(uvicorn.Config(app.asgi, port=0, lifespan="off", log_config=None, ws="none"))
     running = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - it tells nobody
         await asyncio.sleep(0.01)
     url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     async with httpx.AsyncClient(base_url=url) as client:
-        asked = asyncio.create_task(client.post(
-            f"{http.PATH}?{wire.query('Sync')}", content=wbxml.encode(quiet),
-            headers={
+        def ask() -> Any:
+            return client.post(f"{http.PATH}?{wire.query('Sync')}", content=wbxml.encode(quiet), headers={
                 "Authorization": basic("anna", "anna-secret"), "MS-ASProtocolVersion": "14.1",
                 "Content-Type": http.WBXML,
-            },
-        ))
+            })
+
+        # Held back for a moment, and answered, over the same connection as the next.
+        assert (await ask()).status_code == 200
+        monkeypatch.setattr(brake, "FIRST_DELAY", 600.0)
+        monkeypatch.setattr(brake, "LONGEST_DELAY", 600.0)
+        asked = asyncio.create_task(ask())
         async with asyncio.timeout(5):
             while not server.server_state.tasks:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
@@ -182,3 +185,13 @@ def test_a_storm_that_goes_on_is_one() -> None:
     assert device.storm == Storm(command="Ping", since=NOW, last=later, count=42, refused=True)
     device = stormed(device, "Ping", 1, False, much_later)
     assert device.storm == Storm(command="Ping", since=much_later, last=much_later, count=1, refused=False)
+
+
+def test_what_the_way_holds_is_told_in_words() -> None:
+    bound = WaitBound(seconds=270, cut_seconds=300, at=NOW)
+    device = Device(user_id="u", id="d", type="t", wait_bound=bound)
+    assert wait_in_words(device, NOW) == (
+        "at most 4 min 30 s: longer waits were cut off after 5 min, last seen 2026-11-21T00:00+00:00"
+    )
+    assert wait_in_words(device, NOW + COUNTS) == ""
+    assert wait_in_words(replace(device, wait_bound=None), NOW) == ""
