@@ -159,10 +159,10 @@ class Brake:
     def hear(self, name: bytes, got: Outcome, now: float) -> None:
         device = got.user_id, got.device_id
         found, effects = self._requests.get(name), self._effects.get(device, 0)
+        if got.effect and (found is None or got.answer not in found.answers):
+            effects += 1
+            _put(self._effects, device, effects)
         if found is None:
-            if got.effect:
-                effects += 1
-                _put(self._effects, device, effects)
             found = Repeated(who=got, answers=(got.answer,), effects=effects, at=now)
         else:
             found = heard(found, got, effects, now, self.free)

@@ -192,6 +192,14 @@ def mails_that_arrive(device: Device) -> None:
             device.ask(b"folder %d" % folder, takes=0.001)
 
 
+def news_by_empty_requests(device: Device) -> None:
+    """The same empty Sync brings something else each time; a Ping and a folder without news between."""
+    for number in range(600):
+        device.ask(b"", answer=number, effect=True)
+        device.ask(b"ping", answer=2, command="Ping")
+        device.ask(b"folder")
+
+
 def short_heartbeats(device: Device) -> None:
     for _ in range(1440):
         device.ask(b"ping", command="Ping", takes=MINUTE)
@@ -205,7 +213,8 @@ def polls(device: Device) -> None:
 
 
 @pytest.mark.parametrize("life", [
-    first_sync, thirty_mails, moving, forty_folders, impatient, retries, mails_that_arrive, short_heartbeats, polls,
+    first_sync, thirty_mails, moving, forty_folders, impatient, retries, mails_that_arrive,
+    news_by_empty_requests, short_heartbeats, polls,
 ])
 def test_devices_in_good_health_are_never_touched(device: Device, life: object) -> None:
     life(device)  # type: ignore[operator]
