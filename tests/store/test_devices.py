@@ -16,7 +16,7 @@ from store_kit import NOW, OWNER, head, open_store, step
 from eas.db import Database
 from eas.db.transactions import Transactions
 from eas.engine.errors import Contended
-from eas.engine.model import Access, Device, Wipe
+from eas.engine.model import Access, Device, Storm, WaitBound, Wipe
 from eas.engine.partnership import revise
 from eas.engine.ports import Chosen, Intent
 from eas.store import SqlStateStore
@@ -36,6 +36,12 @@ devices = st.builds(
     wipe=st.sampled_from(Wipe), wipe_at=st.none() | moments, access=st.sampled_from(Access),
     ping_folders=st.lists(st.tuples(texts, texts), max_size=3).map(tuple), ping_heartbeat=st.integers(0, 3540),
     remembered_sync=st.binary(max_size=40),
+    wait_bound=st.none() | st.builds(
+        WaitBound, seconds=st.integers(1, 3540), cut_seconds=st.integers(1, 3540), at=moments, told=st.integers(0, 2)
+    ),
+    storm=st.none() | st.builds(
+        Storm, command=texts, since=moments, last=moments, count=st.integers(0), refused=st.booleans()
+    ),
 )
 
 
@@ -60,6 +66,17 @@ def test_devices_come_back_as_they_were() -> None:
         asyncio.run(work())
 
     check()
+
+
+async def test_bounds_and_storms_come_back_and_go(store: SqlStateStore) -> None:
+    noted = replace(
+        PHONE, wait_bound=WaitBound(seconds=270, cut_seconds=300, at=NOW, told=1),
+        storm=Storm(command="Sync", since=NOW, last=NOW, count=3, refused=True),
+    )
+    added = await store.add_device(noted)
+    assert await store.device("ann", "phone") == replace(noted, row=1)
+    assert await store.save_device(replace(added, wait_bound=None, storm=None))
+    assert await store.device("ann", "phone") == replace(PHONE, row=2)
 
 
 async def test_an_unknown_device_is_none(store: SqlStateStore) -> None:
