@@ -54,6 +54,7 @@ from .measuring import Measuring
 from .readiness import Ready
 from .sharing import Sharing, share
 from .tenants import tenants_of
+from .tidying import keep_tidying
 
 log = structlog.get_logger("eas.app")
 
@@ -61,8 +62,6 @@ log = structlog.get_logger("eas.app")
 RELEASE = version("eas-gateway")
 #: The trust anchors of S/MIME (PEM) in the data folder; without the file no chain is trusted.
 ANCHORS = "trust-anchors.pem"
-#: Seconds between two clean-ups of what nobody needs any more.
-TIDY_SECONDS = 3600.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,7 +103,7 @@ class App:
             await self._doors.open(given)
             if given is None:
                 await self.resume()
-            self._tasks.add(asyncio.create_task(self._tidy()))
+            self._tasks.add(asyncio.create_task(keep_tidying(self)))
             if self.measuring.shared:
                 self._tasks.add(asyncio.create_task(self.measuring.keep_writing()))
 
@@ -155,17 +154,6 @@ class App:
 
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
-
-    async def _tidy(self) -> None:
-        while True:
-            await asyncio.sleep(TIDY_SECONDS)
-            try:
-                await self.embedded.tidy()
-                await self.elsewhere.tidy()
-                tidied = await self.store.tidy()
-                log.info("tidied", intents=tidied.intents, states=tidied.states)
-            except Exception as error:
-                log.error("tidying failed", exc_info=error)
 
 
 def build(settings: Settings, ring: Ring | None = None) -> App:

@@ -26,6 +26,7 @@ PLACES: Mapping[str, str] = {
     "deliver": "eas.cli.mail:deliver",
     "doubtful": "eas.cli.mail:doubtful",
     "backup": "eas.cli.backup:backup",
+    "tidy": "eas.cli.tidy:tidy",
     "restore": "eas.cli.backup:restore",
     "doctor": "eas.cli.doctor:doctor",
     "phone": "eas.client.phone_cli:app",

@@ -24,8 +24,9 @@ from eas.db.migrations import MigrationError
 
 log = structlog.get_logger("eas.serving")
 
-#: Names the lock among PostgreSQL's advisory locks: "eas" in ASCII, and a number.
+#: Name the locks among PostgreSQL's advisory locks: "eas" in ASCII, and a number.
 SERVING = 0x65617301
+TIDYING = 0x65617302
 #: Seconds between two looks at whether the connection still stands.
 LOOK_SECONDS = 10.0
 
@@ -147,3 +148,11 @@ def take_alone(connection: Connection) -> None:
         return
     if not connection.execute(text("SELECT pg_try_advisory_xact_lock(:name)"), {"name": SERVING}).scalar():
         raise InUse(WORKING)
+
+
+def alone_at_tidying(connection: Connection) -> bool:
+    """Whether no other process of the site cleans up in this moment; until the end of the transaction none begins. On
+    SQLite there is one writer anyway."""
+    if connection.dialect.name != "postgresql":
+        return True
+    return bool(connection.execute(text("SELECT pg_try_advisory_xact_lock(:name)"), {"name": TIDYING}).scalar())

@@ -6,5 +6,6 @@ stand by subject in devices, policies, states and intents, as functions of a con
 
 from .policies import DEFAULT_POLICY, Assignee, Assignment
 from .sql import SqlStateStore, Tidied
+from .tidying import Keep
 
-__all__ = ["DEFAULT_POLICY", "Assignee", "Assignment", "SqlStateStore", "Tidied"]
+__all__ = ["DEFAULT_POLICY", "Assignee", "Assignment", "Keep", "SqlStateStore", "Tidied"]

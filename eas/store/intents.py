@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, exists, func, insert, or_, select, update
 
 from eas.engine.ports import Chosen, Intent, Owner
 
@@ -37,21 +37,7 @@ _SETTLE_UNDER = (
 )
 _FORGET = delete(intent).where(*_OWNED, intent.c.id.in_(bindparam("ids", expanding=True)))
 _FORGET_ALL = delete(intent).where(intent.c.user_id == bindparam("user"), intent.c.device_id == bindparam("device"))
-#: One whose answer still waits to be proven stays, however old: the device may have been in a drawer.
-_FORGET_OLD = delete(intent).where(
-    intent.c.created < bindparam("before"),
-    ~exists()
-    .where(sync_generation.c.state == sync_state.c.number, sync_generation.c.key == intent.c.settled_key)
-    .where(
-        sync_state.c.user_id == intent.c.user_id,
-        sync_state.c.device_id == intent.c.device_id,
-        sync_state.c.collection_id == intent.c.collection_id,
-    ),
-)
 _OPEN = select(func.count()).select_from(intent).where(intent.c.result == "")
-_FORGET_ORPHANS = delete(intent).where(
-    ~exists().where(device.c.user_id == intent.c.user_id, device.c.id == intent.c.device_id)
-)
 
 
 def of_owner(connection: Connection, owner: Owner) -> Sequence[Intent]:
@@ -101,19 +87,30 @@ def forget_device(connection: Connection, user_id: str, device_id: str) -> None:
     connection.execute(_FORGET_ALL, {"user": user_id, "device": device_id})
 
 
-def forget_old(connection: Connection, before: datetime) -> int:
-    """Those that no generation will report any more; how many."""
-    return connection.execute(_FORGET_OLD, {"before": before}).rowcount
-
-
 def count_open(connection: Connection) -> int:
     """Those of which the result is not known."""
     return int(connection.execute(_OPEN).scalar_one())
 
 
-def forget_orphans(connection: Connection) -> int:
-    """Those of devices that are no more; how many."""
-    return connection.execute(_FORGET_ORPHANS).rowcount
+def gone(before: datetime) -> tuple[Select[Any], Select[Any]]:
+    """The ids of those that are older, and of those of devices that are no more.
+
+    What a device may still ask for again stays, however old: where its answer waits to be proven, and where the device
+    was not heard of since. It may have been in a drawer, and its state been dropped meanwhile."""
+    reported = (
+        exists()
+        .where(sync_generation.c.state == sync_state.c.number, sync_generation.c.key == intent.c.settled_key)
+        .where(
+            sync_state.c.user_id == intent.c.user_id,
+            sync_state.c.device_id == intent.c.device_id,
+            sync_state.c.collection_id == intent.c.collection_id,
+        )
+    )
+    owner = exists().where(device.c.user_id == intent.c.user_id, device.c.id == intent.c.device_id)
+    heard = owner.where(or_(device.c.last_seen.is_(None), device.c.last_seen >= before))
+    return (
+        select(intent.c.id).where(intent.c.created < before, ~reported, heard), select(intent.c.id).where(~owner)
+    )
 
 
 def _owner(owner: Owner) -> dict[str, Any]:

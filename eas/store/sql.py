@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy import Connection
@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from eas import measures
 from eas.db.failures import FAILURES, failure_of, reason
+from eas.db.serving import alone_at_tidying
 from eas.db.transactions import Transactions
 from eas.engine.errors import Contended, Unavailable
 from eas.engine.keys import Held
@@ -29,6 +30,7 @@ from . import degraded, devices, intents, policies, states
 from .devices import Seen
 from .policies import Assignee, Assignment
 from .secrets import site_secret
+from .tidying import Cleaning, Keep, cleanings
 
 #: The names of a user's groups by the user's id, the most important first.
 Groups = Callable[[str], Awaitable[Sequence[str]]]
@@ -50,8 +52,9 @@ log = structlog.get_logger("eas.store")
 class Tidied:
     """How many rows a clean-up has removed."""
 
-    intents: int
+    devices: int
     states: int
+    intents: int
 
 
 async def no_groups(user_id: str) -> Sequence[str]:
@@ -361,16 +364,24 @@ class SqlStateStore:
 
     # -- clean-up
 
-    async def tidy(self) -> Tidied:
-        """Drop effects older than a week that no generation reports any more, and what belongs to removed devices.
+    async def tidy(self, keep: Keep | None = None, *, dry_run: bool = False) -> Tidied:
+        """Drop devices that were not heard of for as long as `keep` says, what devices held that were silent for so
+        long, effects that no generation reports any more, and what belongs to removed devices.
 
-        Meant for once an hour or so; any number of processes may do it.
+        Meant for once an hour or so; any number of processes may do it: one does, in small transactions. `dry_run`:
+        nothing is dropped, only counted.
         """
-        before = self._now() - timedelta(days=INTENT_DAYS)
+        found = dict.fromkeys(("devices", "states", "intents"), 0)
+        for step in cleanings(keep or Keep(intent_days=INTENT_DAYS), self._now()):
+            with _reachable():
+                found[step.name] += await (self._run.read(step.count) if dry_run else self._carry_out(step))
+        return Tidied(**found)
 
-        def work(connection: Connection) -> Tidied:
-            old, orphaned = intents.forget_old(connection, before), intents.forget_orphans(connection)
-            return Tidied(intents=old + orphaned, states=states.forget_orphans(connection))
-
-        with _reachable():
-            return await self._run.write(work)
+    async def _carry_out(self, step: Cleaning) -> int:
+        """All of one, as far as nobody else is at it; requests come in between."""
+        total, done = 0, step.some
+        while done == step.some:
+            done = await self._run.write(lambda c: step.do(c) if alone_at_tidying(c) else 0)
+            total += done
+            await asyncio.sleep(0)
+        return total

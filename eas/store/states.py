@@ -11,7 +11,7 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, literal, select, union_all, update
+from sqlalchemy import Connection, bindparam, delete, insert, literal, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from eas.engine.keys import Head, Held, LostTime
@@ -19,7 +19,7 @@ from eas.engine.model import CollectionId
 from eas.engine.ports import Owner, Step, StoredBody
 
 from . import degraded, intents
-from .tables import device, sync_blob, sync_generation, sync_state
+from .tables import sync_blob, sync_generation, sync_state
 
 _OWNED = (
     sync_state.c.user_id == bindparam("user"),
@@ -58,9 +58,6 @@ _ADD_GENERATION, _ADD_BLOB = insert(sync_generation), insert(sync_blob)
 
 _FORGET_ONE = delete(sync_state).where(*_OWNED)
 _FORGET_ALL = delete(sync_state).where(*_OWNED[:2])
-_FORGET_ORPHANS = delete(sync_state).where(
-    ~exists().where(device.c.user_id == sync_state.c.user_id, device.c.id == sync_state.c.device_id)
-)
 
 
 class Lost(Exception):
@@ -125,11 +122,6 @@ def forget(connection: Connection, user_id: str, device_id: str, collection_id: 
         connection.execute(_FORGET_ALL, values)
     else:
         connection.execute(_FORGET_ONE, {**values, "collection": collection_id})
-
-
-def forget_orphans(connection: Connection) -> int:
-    """Drop the states of devices that are no more; how many."""
-    return connection.execute(_FORGET_ORPHANS).rowcount
 
 
 def owner_values(owner: Owner) -> dict[str, Any]:

@@ -1,0 +1,45 @@
+"""The clean-up of what nobody needs any more: once an hour in every server, and by `eas tidy`."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING
+
+import structlog
+
+from eas.config import Settings
+from eas.store import Keep, Tidied
+
+if TYPE_CHECKING:
+    from .building import App
+
+log = structlog.get_logger("eas.app")
+
+#: Seconds between two clean-ups, about: the processes of a site do not come all at once.
+EVERY_SECONDS = 3600.0
+
+
+def kept(settings: Settings) -> Keep:
+    told = settings.keep
+    return Keep(
+        device_days=told.unused_device_days, state_days=told.unused_state_days, intent_days=told.intent_days
+    )
+
+
+async def tidy(app: App, *, dry_run: bool = False) -> Tidied:
+    """`dry_run` counts what would be removed of the state, and removes nothing."""
+    if not dry_run:
+        await app.embedded.tidy()
+        await app.elsewhere.tidy()
+    return await app.store.tidy(kept(app.settings), dry_run=dry_run)
+
+
+async def keep_tidying(app: App) -> None:
+    while True:
+        await asyncio.sleep(EVERY_SECONDS * random.uniform(0.5, 1.5))
+        try:
+            tidied = await tidy(app)
+            log.info("tidied", devices=tidied.devices, states=tidied.states, intents=tidied.intents)
+        except Exception as error:
+            log.error("tidying failed", exc_info=error)
