@@ -32,8 +32,9 @@ log = structlog.get_logger("eas.redis")
 BEAT_SECONDS = 2.0
 #: A node that was silent for so long is dead: two beats, one of them slow, and some more.
 LIFETIME_SECONDS = 7.0
-#: A subscription on which not even the own beats come does not stand.
-SILENCE_SECONDS = 3 * BEAT_SECONDS
+#: A subscription on which not even the own beats come, twice in a row for so long, does not stand. Once may be a
+#: process that has too much to do: the time-out comes before it reads what is there.
+SILENCE_SECONDS = 2 * BEAT_SECONDS
 #: Between two tries to subscribe: the first, and the longest.
 RETRY_SECONDS = (0.1, 5.0)
 
@@ -232,9 +233,13 @@ class Link:
         while True:
             try:
                 async with self._subscription() as subscription:
-                    while (message := await subscription.get_message(timeout=SILENCE_SECONDS)) is not None:
-                        self._take(message)
-                        pause = first
+                    silent = 0
+                    while silent < 2:
+                        message = await subscription.get_message(timeout=SILENCE_SECONDS)
+                        silent = silent + 1 if message is None else 0
+                        if message is not None:
+                            self._take(message)
+                            pause = first
                 reason = "silence"
             except (*FAILURES, Away) as error:
                 reason = str(error) or type(error).__name__

@@ -369,17 +369,23 @@ class SharedBell(WatchedBell):
 
     async def _say_anew(self) -> None:
         while self._stale:
-            servers, self._stale = self._stale, set()
-            waits = [
-                listening for user_id in list(self._first) for listening in self._of_user(user_id)
-                if self._link.server_of(self._presence.key(user_id)) in servers
-            ]
-            # In no order, and not all at once: each of them is going to look at its folders.
-            self._random.shuffle(waits)
-            for at in range(0, len(waits), SOME):
-                some = [listening for listening in waits[at : at + SOME] if listening.open]
-                await asyncio.gather(*(self._arm(listening) for listening in some))
-                for listening in some:
-                    self.heard(listening.user_id, listening.collections)
-                    listening.ring(listening.collections)
-                await asyncio.sleep(PAUSE_SECONDS * (0.5 + self._random.random()))
+            try:
+                await self._say_anew_on()
+            except Exception as error:  # whatever it is, the next time is another one
+                log.error("waits are not said anew", exc_info=error)
+
+    async def _say_anew_on(self) -> None:
+        servers, self._stale = self._stale, set()
+        waits = [
+            listening for user_id in list(self._first) for listening in self._of_user(user_id)
+            if self._link.server_of(self._presence.key(user_id)) in servers
+        ]
+        # In no order, and not all at once: each of them is going to look at its folders.
+        self._random.shuffle(waits)
+        for at in range(0, len(waits), SOME):
+            some = [listening for listening in waits[at : at + SOME] if listening.open]
+            await asyncio.gather(*(self._arm(listening) for listening in some))
+            for listening in some:
+                self.heard(listening.user_id, listening.collections)
+                listening.ring(listening.collections)
+            await asyncio.sleep(PAUSE_SECONDS * (0.5 + self._random.random()))

@@ -30,7 +30,8 @@ RETRY_SECONDS = (0.01, 0.2)
 #: All or none, so that no two wait for each other.
 TAKE = """
 for _, key in ipairs(KEYS) do
-  if redis.call('EXISTS', key) == 1 then return 0 end
+  local holder = redis.call('GET', key)
+  if holder and holder ~= ARGV[1] then return 0 end
 end
 for _, key in ipairs(KEYS) do redis.call('SET', key, ARGV[1], 'PX', ARGV[2]) end
 return 1

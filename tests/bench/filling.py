@@ -11,12 +11,13 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import perf_counter
+from types import MappingProxyType
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -39,6 +40,8 @@ AT_ONCE = 500
 #: Every third message is unread, as in a mailbox that somebody reads.
 UNREAD = 3
 
+NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
+
 Fill = Callable[[Premises, Sequence[Person]], Awaitable[None]]
 
 
@@ -60,16 +63,17 @@ class Filled:
 
     @classmethod
     @asynccontextmanager
-    async def users_with(cls, users: int, messages: int) -> AsyncIterator[Filled]:
-        """So many users, each with so many messages."""
+    async def users_with(cls, users: int, messages: int, **settings: str) -> AsyncIterator[Filled]:
+        """So many users, each with so many messages. `settings` are those of the server, environment variables."""
         people = [Person(login=f"user{number}", password="secret") for number in range(users)]
-        async with cls._made(f"users-{users}-{messages}", people, partial(_fill_all, messages=messages)) as filled:
+        fill = partial(_fill_all, messages=messages)
+        async with cls._made(f"users-{users}-{messages}", people, fill, settings) as filled:
             yield filled
 
     @classmethod
     @asynccontextmanager
     async def _made(
-        cls, name: str, people: Sequence[Person], fill: Fill
+        cls, name: str, people: Sequence[Person], fill: Fill, settings: Mapping[str, str] = NO_SETTINGS
     ) -> AsyncIterator[Filled]:
         home = Path(tempfile.mkdtemp(prefix="eas-bench-"))
         alone, others = cores()
@@ -77,7 +81,7 @@ class Filled:
         try:
             await _provide(home / "data", name, people, fill)
             async with Premises.opened(home / "data") as premises:
-                server = Server(data=home / "data", settings={"EAS_DOMAIN": "example.test"}, core=alone)
+                server = Server(data=home / "data", settings={"EAS_DOMAIN": "example.test", **settings}, core=alone)
                 with server:
                     yield cls(premises=premises, server=server, users=people)
         finally:
