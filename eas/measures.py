@@ -31,7 +31,7 @@ Key = str | tuple[str, ...]
 #: start, as 0: the first step from nothing to one would not count for a rate.
 Known = tuple[str, ...]
 #: How the numbers of several processes become one. What dead ones have said does not count.
-Over = Literal["livesum", "livemax", "mostrecent"]
+Over = Literal["livesum", "livemax"]
 
 C = TypeVar("C", bound=MetricWrapperBase)
 
@@ -208,12 +208,12 @@ LEASE_SECONDS = Times(
 LEASES_GIVEN_UP = Counts("leases_given_up", "Requests that did not wait any longer for one in another process.")
 NOTED_DEVICES = Levels("noted_devices", "Devices of which the last request is not written down yet.")
 OPEN_EFFECTS = Levels(
-    "open_effects", "Effects that were begun and of which nobody knows the end yet.", "mostrecent",
+    "open_effects", "Effects that were begun and of which nobody knows the end yet.", "livemax",
     kind=("change", "mail"),
 )
 SPOOL_FILES = Levels("spool_files", "Large requests that lie in files.")
 SPOOL_BYTES = Levels("spool_bytes", "What they take of the disk.")
-SCHEMA = Levels("schema_revision", "The shape of the tables in the database.", "mostrecent")
+SCHEMA = Levels("schema_revision", "The shape of the tables in the database.", "livemax")
 
 # -- Hooks
 
