@@ -6,7 +6,9 @@ Called once, when all rows are in, before any server runs on them. Phones then g
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
@@ -28,22 +30,32 @@ class Restored:
     devices: int
 
 
-async def after_restore(run: Transactions) -> Restored:
-    """In one transaction. To do it twice does no harm. The tables must have the shape of this version already."""
-    return await run.write(prepare)
+async def after_restore(run: Transactions, at: datetime | None = None) -> Restored:
+    """In one transaction, as of now (`at`). To do it twice does no harm. The tables must have the shape of this version
+    already."""
+    return await run.write(lambda connection: prepare(connection, at))
 
 
-def prepare(connection: Connection) -> Restored:
+def prepare(connection: Connection, at: datetime | None = None) -> Restored:
     """The same, inside a transaction that writes."""
-    folder, place = embedded.raise_ids(connection), standards.raise_ids(connection)
+    at = at or datetime.now(UTC)
+    folder, place = embedded.raise_folders(connection, at), standards.raise_places(connection, at)
     members = standards.members(connection)
 
-    def marked(user_id: str, collection: CollectionId) -> LostTime:
-        if user_id not in members:
-            return LostTime(after=0, before=0, first=folder)
-        elsewhere = not collection.startswith(MARK)
-        if collection != ROOT:
-            return LostTime(after=0, before=0, elsewhere=elsewhere)
-        return LostTime(after=0, before=0, elsewhere=True, first=place, first_kept=folder, prefix=MARK)
+    def marked(collections: Sequence[tuple[str, CollectionId]]) -> Iterator[LostTime]:
+        elsewhere = [user in members and not id.startswith(MARK) for user, id in collections]
+        numbers = [int(id.removeprefix(MARK)) if id.removeprefix(MARK).isdecimal() else 0 for _, id in collections]
+        items = embedded.next_items(connection, numbers)
+        objects = standards.next_items(connection, numbers)
+        for (user, id), away, number in zip(collections, elsewhere, numbers, strict=True):
+            if id != ROOT:
+                yield LostTime(after=0, before=0, elsewhere=away, first=(objects if away else items).get(number, 0))
+            elif user in members:
+                yield LostTime(after=0, before=0, elsewhere=True, first=place, first_kept=folder, prefix=MARK)
+            else:
+                yield LostTime(after=0, before=0, first=folder)
 
-    return Restored(states=store.mark(connection, marked), devices=store.forget_requests(connection))
+    states = store.mark(connection, marked, at)
+    embedded.raise_items(connection, at)
+    standards.raise_items(connection, at)
+    return Restored(states=states, devices=store.forget_requests(connection))

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from eas.engine.errors import Contended, NotPrimed, StaleKey
-from eas.engine.hierarchy import Entries, FolderChanges, folder_changes
+from eas.engine.hierarchy import FolderChanges, folder_changes
+from eas.engine.repair_folders import Entries
 from eas.engine.session import Session
 from eas.protocol.schema import INT, element, elements, enum, message
 

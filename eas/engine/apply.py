@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import astuple, dataclass, field, fields, replace
 from enum import IntEnum, StrEnum
 from functools import partial
 from hashlib import blake2b
@@ -36,7 +36,7 @@ from .meeting_effects import Command, MeetingEffects, former
 from .model import Folder, FolderType, Right
 from .options import CollectionOptions
 from .ports import Chosen, Feed, Intent, Owner, Written
-from .render import UNLIKE, Rendered, digest_part, render_record, unlike, version_part
+from .render import DOUBTED, UNLIKE, Rendered, digest_part, render_record, unlike, version_part
 from .session import Session
 
 T = TypeVar("T")
@@ -147,15 +147,16 @@ class Applier:
 
     def __init__(
         self, session: Session, folder: Folder, owner: Owner, known: Known, options: CollectionOptions,
-        *, fresh: bool, deletes_as_moves: bool, proven: str = "",
+        *, key: str, fresh: bool, deletes_as_moves: bool, proven: str = "",
     ) -> None:
         """`fresh`: the device has just begun anew with key 0, so that it may name an item differently that it had sent
         before; such an Add is recognised by its content alone. `proven`: the key whose answer the device has shown to
-        have ("" for none). What was done under that key is done; the same command now is another one."""
+        have ("" for none). What was done under that key is done; the same command now is another one. `key` is that of
+        the request."""
         self.session, self.folder, self.owner, self.options = session, folder, owner, options
         self.known, self.fresh, self.deletes_as_moves = known, fresh, deletes_as_moves
         self.feed: Feed = session.mailbox.feed(folder)
-        self.proven = proven
+        self.key, self.proven = key, proven
         self.effects = MeetingEffects(
             session, owner, calendar=folder.item_class == instances.CALENDAR, scheduled=folder.schedules, proven=proven
         )
@@ -303,12 +304,18 @@ class Applier:
                 if intent.verb == Done.ADD and intent.digest == content:
                     self._intents.remove(intent)
                     return intent
-        chosen = Chosen(name=self.session.entropy.key(), note=await self.feed.mark())
+        chosen = Chosen(name=self._name(command, content), note=await self.feed.mark())
         return await self.session.store.intend(
             self.owner,
             Intent(verb=Done.ADD, client_id=command.named, server_id="", digest=content, chosen=chosen),
             proven=self.proven,
         )
+
+    def _name(self, command: DeviceCommand, content: str) -> str:
+        """Nobody can guess it, since nobody can guess the key; and the same request would choose it again. So what it
+        made is found on a server even if the intent was lost, when an older backup was put back."""
+        said = "\n".join((*astuple(self.owner), self.key, command.named, content))
+        return blake2b(said.encode(), digest_size=16).hexdigest()
 
     async def _stored(self, id: ItemId) -> Record:
         async for record in self.feed.fetch([id], None):
@@ -456,7 +463,7 @@ class Applier:
         if held is None:
             return None, False
         if version_part(held) == stored.version:
-            return stored.version, digest_part(held) != UNLIKE
+            return stored.version, digest_part(held) not in (UNLIKE, DOUBTED)
         shown = render_record(self.session, kind, stored, self.options.wanted(), self.folder.id)
         same = digest_part(held) == digest_part(shown.version)
         return (stored.version if same else version_part(held)), same

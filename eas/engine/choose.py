@@ -106,6 +106,8 @@ class Chooser:
         for id, verb in verbs.items():
             if verb in (Verb.DELETE, Verb.SOFT_DELETE):
                 window.delete(verb, id)
+                if id in look.versions:
+                    window.back.append(id)  # doubted: that it is gone is to arrive before it comes as new
         adds = [id for id, verb in verbs.items() if verb is Verb.ADD and id not in look.drawn]
         drawn = [id for id, verb in verbs.items() if verb is Verb.ADD and id in look.drawn]
         changes = [id for id, verb in verbs.items() if verb is Verb.CHANGE]

@@ -9,7 +9,7 @@ commands did is found again through their intents.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -22,16 +22,17 @@ from .apply import Applied, Applier, DeviceCommand, Done, ItemStatus, Result
 from .choose import Chooser, Said, Window
 from .classes import EMAIL, shown_folder
 from .diff import Verb, absorb, classify_all, doubtful
-from .errors import CollectionGone, Contended, NotRemembered
+from .errors import CollectionGone, Contended, NotRemembered, StaleKey
 from .flags import content_mark
 from .ids import parse_server_id
 from .instances import CALENDAR
-from .keys import ZERO, Asked, Head, Held, Verdict, advance, judge, revise
+from .keys import ALL_TOLD, ZERO, Asked, Head, Held, Hint, Verdict, advance, judge, line_of, millis, revise, told_key
 from .known import Answers, Known, Pending, dump_base, dump_generation, load_generation
 from .model import CollectionId, Folder
 from .options import NO_BOUNDS, CollectionOptions, bounds_of, dump_options, in_force, load_options
 from .ports import Feed, Horizon, Owner, Step, Token
 from .render import LAID_OUT, UNLIKE, digest_part, preview_only, render_items, unlike, without_body_limits
+from .repair import repair
 from .session import Session
 
 #: How often a request is judged again after somebody else moved the state meanwhile.
@@ -100,7 +101,11 @@ async def synchronise(session: Session, request: CollectionRequest) -> Collectio
     owner = owner_of(session, request.collection_id)
     for _ in range(ATTEMPTS):
         held = await session.store.load(owner)
-        verdict = judge(held, request.key, request.digest)
+        try:
+            verdict = judge(held, request.key, request.digest)
+        except StaleKey:
+            await repair(session, folder, owner, held or Held(), request.key)
+            continue
         if request.remembered and any(head.parent == request.key for head in (held or Held()).issued):
             raise NotRemembered
         turn = Turn(session, folder, owner, held or Held(), verdict)
@@ -124,10 +129,15 @@ async def estimate(
     request. Raises as `synchronise`."""
     folder = await open_folder(session, collection_id)
     owner = owner_of(session, collection_id)
-    held = await session.store.load(owner)
-    verdict = judge(held, key, "")
-    turn = Turn(session, folder, owner, held or Held(), verdict)
-    return await turn.count(options, conversations)
+    for _ in range(ATTEMPTS):
+        held = await session.store.load(owner)
+        try:
+            verdict = judge(held, key, "")
+        except StaleKey:
+            await repair(session, folder, owner, held or Held(), key)
+            continue
+        return await Turn(session, folder, owner, held or Held(), verdict).count(options, conversations)
+    raise Contended
 
 
 async def has_news(session: Session, collection_id: CollectionId) -> bool:
@@ -140,6 +150,8 @@ async def has_news(session: Session, collection_id: CollectionId) -> bool:
     held = await session.store.load(owner)
     if held is None or held.present is None:
         return False
+    if held.lost is not None:
+        return True  # what the device holds shows only when it asks with its key
     return await Turn(session, folder, owner, held, Verdict(Asked.NEXT, held.present)).peek()
 
 
@@ -169,7 +181,7 @@ class Turn:
         # A policy limits what is mail or calendar; the bodies it means are those of mail.
         self._bounds = bounds_of(session.policy)
         self._body_bounds = self._bounds if folder.item_class == EMAIL else NO_BOUNDS
-        self._loaded = False
+        self._loaded = self._relisted = False
         self._stored = (self.known, self.pending)
 
     # -- the three kinds of answers; None means that somebody else moved the row
@@ -177,9 +189,11 @@ class Turn:
     async def start(self, request: CollectionRequest) -> CollectionAnswer | None:
         stated = in_force(CollectionOptions(), request.options, request.conversations)
         options = replace(stated, supported=request.supported)
+        random = self.session.entropy.key()
+        hint = Hint(at=millis(self.now), top=0, line=line_of(random), more="")
         new = Head(
-            key=self.session.entropy.key(), parent=ZERO, request=request.digest, options=dump_options(options),
-            edge=_text(self._edge(options)),
+            key=told_key(random, hint), line=hint.line, parent=ZERO, request=request.digest,
+            options=dump_options(options), edge=_text(self._edge(options)),
         )
         step = Step(held=advance(self.held, self.verdict, new))
         if not await self.session.store.commit(self.owner, self.held.row, step):
@@ -211,6 +225,7 @@ class Turn:
         elif options.selection != kept.selection:
             # The whole listing is read when changes are asked for again: by then the filters look alike.
             read = Read(token="", edge=self._edge(options), doubt="")
+            self._relisted = True
         window = Window()
         if applied.altered:
             self.pending = self.pending.with_news(applied.altered, ())
@@ -221,6 +236,8 @@ class Turn:
             )
             window = await chooser.fill(self.pending, request.window)
         head = read.put_into(replace(self.base, options=dump_options(options)))
+        if self._relisted:
+            head = replace(head, line=line_of(self.session.entropy.key()))
         if not window.said and not request.commands:
             if not await self._settle_quietly(head, window):
                 return None
@@ -237,9 +254,11 @@ class Turn:
             results=tuple(result.dump() for result in applied.results),
             more=more,
         )
+        top = self._top({**applied.known, **window.known})
+        hint = Hint(at=millis(self.now), top=top, line=head.line, more="" if rest else ALL_TOLD)
         head = replace(
-            head, key=self.session.entropy.key(), parent=self.base.key, request=request.digest,
-            pending=bool(rest), answers=bool(applied.results),
+            head, key=told_key(self.session.entropy.key(), hint), parent=self.base.key, request=request.digest,
+            pending=bool(rest), answers=bool(applied.results), top=top,
         )
         head, step = self._step(head, self.known.edited(window.known), rest, answers)
         step = replace(
@@ -260,7 +279,7 @@ class Turn:
             return Applied()
         await self._load()
         applier = Applier(
-            self.session, self.folder, self.owner, self.known, options,
+            self.session, self.folder, self.owner, self.known, options, key=self.base.key,
             fresh=self.base.parent == ZERO, deletes_as_moves=request.deletes_as_moves,
             proven=self.base.key if self.base.answers and self.verdict.asked is Asked.NEXT else "",
         )
@@ -282,6 +301,7 @@ class Turn:
         edge, old = self._edge(options), _parse(self.base.edge)
         # An edge goes back, comes or vanishes only where another filter or policy is in force.
         listed_anew = relist or not self.base.token or _widened(old, edge)
+        self._relisted = listed_anew and bool(self.base.token)
         delta = await self.feed.delta(None if listed_anew else self.base.token, _horizon(options, edge))
         crossed: Sequence[ItemId] = ()
         if not listed_anew and old is not None and edge is not None and old < edge:
@@ -328,6 +348,11 @@ class Turn:
         if held == self.held and not step.generations:
             return True
         return await self.session.store.commit(self.owner, self.held.row, replace(step, held=held))
+
+    def _top(self, learnt: Mapping[ItemId, str | None]) -> ItemId:
+        """The highest id that the device was ever told, with what it learns now."""
+        before = self.base.top or max((high for _, high in self.known.ids().pairs()), default=0)
+        return max([before, *(id for id, version in learnt.items() if version is not None)])
 
     def _step(self, head: Head, known: Known, rest: Pending, answers: Answers) -> tuple[Head, Step]:
         """The head with the numbers of its blobs, and what is to be written. Numbers grow with the row's version."""

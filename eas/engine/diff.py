@@ -13,7 +13,7 @@ from eas.items.native import ItemId
 from .known import Known, Pending
 from .ports import Delta, Look
 from .ranges import RangeSet
-from .render import LAID_OUT, UNLIKE, digest_part, version_part
+from .render import DOUBTED, LAID_OUT, UNLIKE, digest_part, version_part
 
 
 class Verb(StrEnum):
@@ -31,10 +31,13 @@ DOUBTFUL_LOSS = 20
 def classify(known: str | None, version: str | None, outside: bool, is_mail: bool) -> Verb | None:
     """The verb for one item, None if the device need not hear of it.
 
-    `known` is None for an item that the device does not hold, `version` None for one that is not within its horizon
-    (outside) or does not exist. A record in another version, or one that time alone may have changed (LAID_OUT), is a
-    CHANGE only if its looks differ, too: the caller compares them when it has rendered the item.
+    `known` is None for an item that the device does not hold, DOUBTED for one that it may or may not hold. `version` is
+    None for one that is not within its horizon (outside) or does not exist. A record in another version, or one that
+    time alone may have changed (LAID_OUT), is a CHANGE only if its looks differ, too: the caller compares them when it
+    has rendered the item.
     """
+    if known is not None and digest_part(known) == DOUBTED:
+        return Verb.DELETE
     if version is None:
         if known is None:
             return None

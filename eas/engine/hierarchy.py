@@ -9,17 +9,34 @@ or deletes is in its list with the answer, so that the next FolderSync does not 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from . import errors
 from .classes import shown_folder
 from .collection import owner_of
-from .keys import ZERO, Asked, Head, Held, Verdict, advance, judge, revise
+from .keys import (
+    ZERO,
+    Asked,
+    Head,
+    Held,
+    Hint,
+    Verdict,
+    advance,
+    based,
+    hint_of,
+    judge,
+    line_of,
+    millis,
+    revise,
+    told_key,
+)
 from .model import CollectionId, FolderType
 from .ports import Chosen, Intent, Owner, Step
 from .quirks import Quirk
+from .repair import MADE_UP, ancestors, lost_key
+from .repair_folders import Entries, Entry, certain, highest, presumed
 from .session import Session
 
 #: The collection id under which the state of the hierarchy is kept; also the id of the root.
@@ -35,18 +52,6 @@ FURTHER = frozenset((
     FolderType.USER_CALENDAR, FolderType.USER_CONTACTS, FolderType.USER_TASKS, FolderType.USER_NOTES,
     FolderType.USER_JOURNAL,
 ))
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A folder as a device knows it."""
-
-    parent: CollectionId
-    name: str
-    type: int
-
-
-Entries = Mapping[CollectionId, Entry]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +107,12 @@ async def folder_changes(session: Session, key: str) -> FolderChanges:
                 return changes_between(await state.entries_of_parent(), await state.entries(), state.base.key)
             # Some clients list their folders with key 0 each time and never use the key: they want the present ones.
             state = state.anew()
-        if state.verdict.asked is Asked.NEXT and token == state.base.token:
+        if state.verdict.asked is Asked.NEXT and token == state.base.token and state.held.lost is None:
             return FolderChanges(key=state.base.key, added={}, updated={}, deleted=())
-        known, present = await state.entries(), await present_folders(session)
+        known, every = await state.entries(), await present_folders(session)
+        present = certain(known, every)
+        if present != every:
+            token = ""  # there is more to tell
         found = changes_between(known, present, "")
         if state.verdict.asked is not Asked.START and not (found.added or found.updated or found.deleted):
             if await state.move(token):
@@ -119,6 +127,8 @@ async def is_stale(session: Session) -> bool:
     state = await _State.present(session)
     if state is None:
         return False
+    if state.held.lost is not None:
+        return True  # what the device knows shows only when it asks with its key
     token = await session.mailbox.hierarchy_token()
     if token == state.base.token:
         return False
@@ -214,8 +224,13 @@ class _State:
     @classmethod
     async def load(cls, session: Session, key: str, request: str) -> _State:
         owner = owner_of(session, ROOT)
-        held = await session.store.load(owner)
-        return cls(session, owner, held or Held(), judge(held, key, request), request)
+        for _ in range(ATTEMPTS):
+            held = await session.store.load(owner)
+            try:
+                return cls(session, owner, held or Held(), judge(held, key, request), request)
+            except errors.StaleKey:
+                await _repair(session, owner, held or Held(), key)
+        raise errors.Contended
 
     def anew(self) -> _State:
         """The same request as a start with key 0, whatever was issued before."""
@@ -232,10 +247,7 @@ class _State:
 
     async def _read(self, part: str) -> object:
         if self._body is None:
-            stored = b""
-            if self.base.key != ZERO:
-                stored = (await self.session.store.body(self.owner, self.base.key, 0, 0)).generation
-            self._body = json.loads(stored) if stored else {}
+            self._body = {} if self.base.key == ZERO else await _loaded(self.session, self.owner, self.base)
         return self._body.get(part)
 
     async def entries(self) -> Entries:
@@ -249,16 +261,49 @@ class _State:
 
     async def issue(self, after: Entries, before: Entries, token: str, result: str = "") -> str | None:
         """Commit a new generation; its key, or None if somebody else moved the state."""
-        new = Head(
-            key=self.session.entropy.key(), parent=self.base.key, request=self.request, token=token
-        )
-        body = json.dumps({"e": _raw(after), "p": _raw(before), "r": result}, separators=(",", ":")).encode()
+        random = self.session.entropy.key()
+        line = self.base.line if self.verdict.asked is not Asked.START else line_of(random)
+        key = told_key(random, _hint(millis(self.session.clock.now()), self.base, line, after))
+        new = Head(key=key, line=line, parent=self.base.key, request=self.request, token=token)
+        body = _dump(after, before, result)
         step = Step(held=advance(self.held, self.verdict, new), generations={new.key: body})
         return new.key if await self.session.store.commit(self.owner, self.held.row, step) else None
 
     async def move(self, token: str) -> bool:
         head = replace(self.base, token=token)
         return await self.session.store.commit(self.owner, self.held.row, Step(held=revise(self.held, head)))
+
+
+def _hint(at: int, base: Head, line: str, after: Entries) -> Hint:
+    """With the highest numbers of folders that the device was ever told."""
+    plain, kept = highest(after)
+    if (before := hint_of(base.key)) is not None:
+        plain, kept = max(plain, before.top), max(kept, int(before.more or "0", 36))
+    return Hint(at=at, top=plain, line=line, more=based(kept))
+
+
+async def _repair(session: Session, owner: Owner, held: Held, key: str) -> None:
+    """As `repair.repair`, for the hierarchy. Raises StaleKey."""
+    hint, lost = lost_key(held, key)
+    heads = ancestors(held, lost, hint.line)
+    if not heads:
+        raise errors.StaleKey
+    before = [_entries((await _loaded(session, owner, head)).get("e")) for head in heads]
+    known = presumed(before, await present_folders(session), lost, hint, SPECIAL)
+    made = replace(heads[0], key=key, parent=MADE_UP, request="", token="")
+    step = Step(
+        held=replace(held, proven=made, issued=held.heads, named=key), generations={key: _dump(known, known, "")}
+    )
+    await session.store.commit(owner, held.row, step)
+
+
+async def _loaded(session: Session, owner: Owner, head: Head) -> dict[str, object]:
+    stored = (await session.store.body(owner, head.key, 0, 0)).generation
+    return json.loads(stored) if stored else {}
+
+
+def _dump(after: Entries, before: Entries, result: CollectionId) -> bytes:
+    return json.dumps({"e": _raw(after), "p": _raw(before), "r": result}, separators=(",", ":")).encode()
 
 
 def _raw(entries: Entries) -> dict[str, list[object]]:

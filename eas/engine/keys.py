@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import Enum, auto
+from hashlib import blake2b
 
 from .errors import NotPrimed, StaleKey
 
@@ -35,7 +37,7 @@ class Head:
     sent. `doubt` is when a listing first lacked so many items that it is read again before it is believed, as ISO text.
     `month` is when items were last looked at that look otherwise in time (eas.engine.render LAID_OUT), "" for never.
     `top` is the highest id that the device was ever told since key 0, 0 for none (or not counted yet); `line` is equal
-    for all that descends from one answer to key 0. Both go into the key (`told_key`).
+    for what descends from one answer to key 0 and was listed with one filter. Both go into the key (`told_key`).
     """
 
     key: str
@@ -57,28 +59,31 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hint:
-    """What a key says of itself, for when the state does not know it any more: the number of its commit, the highest id
-    that was told with it or before, the line, and one more word: a digest of the options, say."""
+    """What a key says of itself, for when the state does not know it any more: when it was made (epoch milliseconds),
+    the highest id that was told with it or before, the line; and of a collection `more` is "1" if all there was had
+    been told by then (`ALL_TOLD`), of the hierarchy a second highest id in base 36."""
 
-    number: int
+    at: int
     top: int
     line: str
     more: str
 
 
-#: The longest is 32 + 7 + 13 + 6 + 6: a SyncKey has at most 64 characters.
-_TOLD = re.compile(r"[0-9a-z]{1,32}-([0-9a-z]{1,6})-([0-9a-z]{1,12})-([0-9a-f]{0,5})-([0-9a-z]{0,5})")
+ALL_TOLD = "1"
+
+#: With the usual ids some 55 characters; a SyncKey has at most 64.
+_TOLD = re.compile(r"[0-9a-z]{1,32}-([0-9a-z]{1,8})-([0-9a-z]{1,12})-([0-9a-f]{0,5})-([0-9a-z]{0,5})")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def told_key(random: str, hint: Hint) -> str:
     """A key that nobody can guess, and that tells what it is."""
-    return f"{random}-{based(hint.number)}-{based(hint.top)}-{hint.line}-{hint.more}"
+    return f"{random}-{based(hint.at)}-{based(hint.top)}-{hint.line}-{hint.more}"
 
 
 def line_of(random: str) -> str:
     """The name of a line that begins with this key."""
-    return random[:5] if re.fullmatch("[0-9a-f]{5,}", random) else ""
+    return blake2b(random.encode(), digest_size=3).hexdigest()[:5]
 
 
 def hint_of(key: str) -> Hint | None:
@@ -86,7 +91,11 @@ def hint_of(key: str) -> Hint | None:
     found = _TOLD.fullmatch(key)
     if found is None:
         return None
-    return Hint(number=int(found[1], 36), top=int(found[2], 36), line=found[3], more=found[4])
+    return Hint(at=int(found[1], 36), top=int(found[2], 36), line=found[3], more=found[4])
+
+
+def millis(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
 
 
 def based(number: int) -> str:
@@ -102,9 +111,10 @@ def based(number: int) -> str:
 class LostTime:
     """What a state has forgotten, since it was put back to what a backup held: the lost time lies between them.
 
-    Keys whose number is above `after` and below `before` were issued in it. `elsewhere`: the items stand on another
-    server, which was not put back. Of the hierarchy: numbers of folders from `first` on may have been handed out in it,
-    and from `first_kept` on those of folders that were put back, too, whose ids begin with `prefix`.
+    Keys made after `after` and not after `before` (epoch milliseconds) were made in it. `elsewhere`: the items stand on
+    another server, which was not put back. Ids from `first` on may have been handed out in it (0: not known); of the
+    hierarchy these are numbers of folders, and from `first_kept` on those of folders that were put back, too, whose
+    ids begin with `prefix`.
     """
 
     after: int

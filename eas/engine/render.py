@@ -124,6 +124,16 @@ LAID_OUT = "~"
 UNLIKE = "-"
 
 
+#: In the place of a digest: whether the device holds this item at all is not known (eas.engine.repair). It is deleted
+#: there, and if it exists comes as new with a later key.
+DOUBTED = "!"
+
+
+def doubted(version: str) -> str:
+    """`version` as with `unlike`."""
+    return f"{version} {DOUBTED}"
+
+
 def unlike(version: str) -> str:
     """What is known of an item that the device must hear of again. `version` is that which the device's own form
     descends from, "?" if there is none: a later change by the device is a conflict only if that one is no longer

@@ -5,23 +5,20 @@ Functions of a connection inside a transaction, while no server runs; eas.engine
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from eas.engine.keys import LostTime
+from eas.engine.keys import Held, LostTime, hint_of, millis
 from eas.engine.model import CollectionId
 
 from .states import dump_heads, load_heads
 from .tables import device, sync_state
 
-#: How far the version of a state is raised: more than a collection had commits in the lost time. What is issued from
-#: now on is told by its number from what was issued then.
-ROWS = 1 << 24
-
-#: What is lost of a collection (or of the hierarchy) of this user, its bounds aside.
-Marked = Callable[[str, CollectionId], LostTime]
+#: What is lost of these collections (or hierarchies), by user and id, in the same order; but for when it was lost.
+Marked = Callable[[Sequence[tuple[str, CollectionId]]], Iterable[LostTime]]
 
 _AT_ONCE = 1000
 _STATES = (
@@ -34,24 +31,31 @@ _MARK = (
 )
 
 
-def mark(connection: Connection, marked: Marked) -> int:
-    """Mark all states; how many. One that was marked before, and whose device has not come since, stays repairable."""
+def mark(connection: Connection, marked: Marked, at: datetime) -> int:
+    """Mark all states as put back at this moment; how many. One that was marked before, and whose device has not come
+    since, stays repairable."""
     count = last = 0
     while rows := connection.execute(_STATES, {"after": last}).all():
         values = []
-        for number, user_id, collection_id, row, heads in rows:
-            held, new_row = load_heads(heads, row), row + ROWS
-            lost = replace(marked(user_id, collection_id), after=row, before=new_row + 1)
+        every = marked([(row.user_id, row.collection_id) for row in rows])
+        for (number, _, _, row, heads), lost in zip(rows, every, strict=True):
+            held = load_heads(heads, row)
+            lost = replace(lost, after=_made(held), before=millis(at))
             if (old := held.lost) is not None:
                 lost = replace(
                     lost, after=old.after, elsewhere=old.elsewhere and lost.elsewhere,
                     first=min(old.first, lost.first), first_kept=min(old.first_kept, lost.first_kept),
                 )
-            values.append({"of": number, "new_row": new_row, "new_heads": dump_heads(replace(held, lost=lost))})
+            values.append({"of": number, "new_row": row + 1, "new_heads": dump_heads(replace(held, lost=lost))})
             last = number
         connection.execute(_MARK, values)
         count += len(values)
     return count
+
+
+def _made(held: Held) -> int:
+    """When the last of its keys was made."""
+    return max([hint.at for head in held.heads if (hint := hint_of(head.key))], default=0)
 
 
 def forget_requests(connection: Connection) -> int:

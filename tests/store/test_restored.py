@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, text
-from store_kit import OWNER, head, step
+from store_kit import NOW, OWNER, head, step
 
 from eas.admin.restored import after_restore
-from eas.backends.embedded.restored import FOLDERS, ITEMS
+from eas.backends.embedded.codec import millis
 from eas.backends.embedded.tables import FolderRow, UserRow
 from eas.backends.standards.tables import MemberRow, PlaceRow
 from eas.db.transactions import Transactions
-from eas.engine.keys import LostTime
+from eas.engine.keys import Hint, LostTime, told_key
 from eas.engine.model import Device
 from eas.engine.ports import Owner
 from eas.store import SqlStateStore
-from eas.store.restored import ROWS
 
+KEY = told_key("a", Hint(at=5000, top=3, line="", more=""))
 FOLDER = {
     "owner": "ann", "parent": 0, "type": 1, "item_class": "Email", "chosen": None, "modseq": 1, "next_item": 4,
     "floor": 0,
@@ -46,7 +47,7 @@ async def rows(run: Transactions, *columns: Any) -> list[Any]:
 
 async def test_ids_and_numbers_of_the_lost_time_are_not_given_again(run: Transactions) -> None:
     await filled(run)
-    await after_restore(run)
+    await after_restore(run, NOW)
 
     def more(connection: Connection) -> None:
         connection.execute(insert(FolderRow).values(**FOLDER | {"name": "new", "name_key": "new"}))
@@ -54,9 +55,9 @@ async def test_ids_and_numbers_of_the_lost_time_are_not_given_again(run: Transac
 
     await run.write(more)
     folders = await rows(run, FolderRow.id, FolderRow.next_item)
-    assert folders == [(1, 4 + ITEMS), (2, 4 + ITEMS), (3, 4 + ITEMS), (4 + FOLDERS + 1, 4)]
-    # Number 2 was used, though its place is gone.
-    assert await rows(run, PlaceRow.number, PlaceRow.next_item) == [(1, 7 + ITEMS), (3 + FOLDERS + 1, 1)]
+    present = millis(NOW)
+    assert folders == [(1, present), (2, present), (3, present), (present + 1, 4)]
+    assert await rows(run, PlaceRow.number, PlaceRow.next_item) == [(1, present), (present + 1, 1)]
 
 
 async def test_states_say_what_they_have_forgotten(run: Transactions, store: SqlStateStore) -> None:
@@ -65,16 +66,17 @@ async def test_states_say_what_they_have_forgotten(run: Transactions, store: Sql
         ("ann", "1"), ("ann", "0"), ("ben", "1"), ("ben", "e2"), ("ben", "0"),
     )]
     for owner in owners:
-        assert await store.commit(owner, 0, step(head("a"), generations={"a": b"body"}))
-    assert (await after_restore(run)).states == len(owners)
+        assert await store.commit(owner, 0, step(head(KEY), head("old"), generations={KEY: b"body"}))
+    assert (await after_restore(run, NOW)).states == len(owners)
     found = [held for owner in owners if (held := await store.load(owner))]
-    assert {(held.row, held.heads) for held in found} == {(1 + ROWS, (head("a"),))}
+    assert {(held.row, held.heads) for held in found} == {(2, (head(KEY), head("old")))}
 
     def lost(**more: Any) -> LostTime:
-        return LostTime(after=1, before=2 + ROWS, **more)
+        return LostTime(after=5000, before=millis(NOW), **more)
 
     assert [held.lost for held in found] == [
-        lost(first=4), lost(first=4), lost(elsewhere=True), lost(),
+        lost(first=4), lost(first=4), lost(elsewhere=True, first=7), lost(first=4),
+        # Number 2 was used, though its place is gone.
         lost(elsewhere=True, first=3, first_kept=4, prefix="e"),
     ]
 
@@ -83,15 +85,15 @@ async def test_two_backups_put_back_one_after_the_other_make_one_lost_time(
     run: Transactions, store: SqlStateStore
 ) -> None:
     await filled(run)
-    assert await store.commit(OWNER, 0, step(head("a")))
-    await after_restore(run)
+    assert await store.commit(OWNER, 0, step(head(KEY)))
+    await after_restore(run, NOW)
     first = await store.load(OWNER)
-    await after_restore(run)
+    await after_restore(run, NOW + timedelta(days=1))
     second = await store.load(OWNER)
     assert first is not None
     assert first.lost is not None
     assert second is not None
-    assert second.lost == replace(first.lost, before=first.lost.before + ROWS)
+    assert second.lost == replace(first.lost, before=millis(NOW + timedelta(days=1)))
 
 
 async def test_devices_are_to_name_again_what_they_refer_to(run: Transactions, store: SqlStateStore) -> None:
