@@ -24,7 +24,7 @@ from redis.asyncio.client import PubSub
 
 from eas import measures
 
-from .redis import ANSWER_SECONDS, ELSEWHERE, FAILURES, Away, Command, Lane, Lanes, RedisSite
+from .redis import ANSWER_SECONDS, FAILURES, Away, Command, Lane, Lanes, RedisSite
 
 log = structlog.get_logger("eas.redis")
 
@@ -66,6 +66,8 @@ class Link:
         self.beat: list[Callable[[], None]] = []
         self._site, self._random = site, rng or random.Random()
         self._stale: set[str] = set()
+        #: By server: why it did not answer the last beat.
+        self._reasons: dict[str, str] = {}
         self._subscribed = False
         self._sure_at = float("inf")
         self._up = asyncio.Event()
@@ -201,12 +203,15 @@ class Link:
         command: Command = ("EVAL", BEAT, 1, key, self.node, int(LIFETIME_SECONDS * 1000))
         try:
             answer = await lane.ask(command, though_away=True)
-        except Away:
+        except Away as error:
+            answer = error
+        if isinstance(answer, Exception):
             lane.away = True
+            if self._reasons.get(lane.name) != str(answer):
+                self._reasons[lane.name] = str(answer)
+                log.warning("Redis does not answer", server=lane.name, reason=str(answer))
             return None
-        if isinstance(answer, ELSEWHERE):
-            lane.away = True
-            return None
+        self._reasons.pop(lane.name, None)
         known, nodes = answer
         if lane.away or not known:
             self._stale.add(lane.name)

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+from groupware.authority import authority
+from groupware.process import HOST, free_ports
 from groupware.redis import RedisCluster, RedisSentinels, RedisServer
 from site_kit import SOON, Watched, nodes, until
 
@@ -163,3 +165,22 @@ async def test_one_of_three_nodes_of_a_cluster_is_killed() -> None:
                 assert "5" in await waits[user].wait(SOON)
     finally:
         await asyncio.to_thread(cluster.stop)
+
+
+async def test_redis_over_tls_with_a_login() -> None:
+    made = authority()
+    ports = free_ports("tls")
+    server = RedisServer(arguments=(
+        "--tls-port", str(ports["tls"]), "--tls-cert-file", str(made.good.certificate), "--tls-key-file",
+        str(made.good.key), "--tls-auth-clients", "no", "--user", "gateway", "on", ">hush", "~*", "&*", "+@all",
+    ))
+    try:
+        server.start()
+        url = f"rediss://{HOST}:{ports['tls']}/0"
+        good = RedisSite(url=url, user="gateway", password="hush", ca_file=made.ca_file)
+        async with nodes(good) as (a, b):
+            wait = await a.listen("anna", "phone", "5")
+            b.bell.ring("anna", ["5"])
+            assert await wait.wait(SOON) == {"5"}
+    finally:
+        server.stop()
