@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import HTTPError
@@ -10,6 +13,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 from figures import Figures
+from groupware.redis import RedisServer
 from serving import Server
 
 from eas.app.measuring import mark_process_dead, share
@@ -18,13 +22,14 @@ TOKEN = "a-token-for-figures"
 
 
 @contextmanager
-def _running(data: Path, environment: dict[str, str]) -> Iterator[Server]:
+def _running(data: Path, environment: dict[str, str], *arguments: str) -> Iterator[Server]:
     data.mkdir()
-    server = Server(data=data, settings={"EAS_METRICS__TOKEN": TOKEN, **environment}).start()
+    server = Server(data=data, arguments=arguments, settings={"EAS_METRICS__TOKEN": TOKEN, **environment}).start()
     try:
         yield server
     finally:
-        server.kill()
+        if server.process is not None:
+            server.terminate()
 
 
 def _figures(server: Server) -> Figures:
@@ -70,3 +75,32 @@ def test_each_of_two_processes_tells_of_both(tmp_path: Path) -> None:
         assert _pids(told) == {str(two.pid)}
     assert share(folder) == environment
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.server
+def test_workers_tell_of_each_other_and_not_of_the_dead(redis_server: RedisServer, tmp_path: Path) -> None:
+    redis = {"EAS_REDIS__URL": redis_server.url, "EAS_REDIS__PREFIX": redis_server.new_prefix()}
+    with _running(tmp_path / "data", redis, "--workers", "2") as server:
+        first = _until(server, lambda told: len(_pids(told)) == 2)
+        assert str(server.pid) not in _pids(first)
+        _until(server, lambda told: told.total("eas_redis_servers", state="connected") == 2)
+        for _ in range(10):
+            _turned_away(server)
+        assert _figures(server).total("eas_refusals_total", reason="no_login") == 10
+        dead = sorted(_pids(first))[0]
+        os.kill(int(dead), signal.SIGKILL)
+        later = _until(server, lambda told: len(_pids(told)) == 2 and dead not in _pids(told))
+        assert later.total("eas_refusals_total", reason="no_login") == 10
+
+
+def _until(server: Server, holds: Callable[[Figures], bool]) -> Figures:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            told = _figures(server)
+        except OSError:  # of the worker that was killed
+            continue
+        if holds(told):
+            return told
+        time.sleep(0.1)
+    raise AssertionError(sorted(_pids(told)))
