@@ -1,5 +1,5 @@
 -- Tells an eas-gateway what has changed in whose mailbox: docs/backends/dovecot-push.md.
--- For the Lua driver of Dovecot's push_notification plugin, 2.3.17 or later; settings in 90-eas-push.conf.
+-- For the Lua driver of push_notification in Dovecot 2.3 (tried with 2.3.19.1); settings in 90-eas-push.conf.
 --
 -- All that happens in one transaction is one small request: the user's name and the names of folders, nothing of what is
 -- in them. The gateway then looks by itself.

@@ -134,14 +134,13 @@ class Hooked:
                     await self._look_up(batch)
                     pause = first
                     measures.HOOKS_PENDING[()] = len(self._noted)
-                except Exception as error:
+                except BackendError as error:
                     self._put_back(batch)
-                    if isinstance(error, BackendError):
-                        log.warning("hooks wait for the database", users=len(self._noted), reason=str(error))
-                    else:  # a fault of ours must not keep news from those who wait
-                        log.error("hooks cannot be looked up", exc_info=error)
+                    log.warning("hooks wait for the database", users=len(self._noted), reason=str(error))
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, longest)
+                except Exception as error:  # a fault of ours: tried again, it would keep up all others for ever
+                    log.error("hooks cannot be looked up, polls find what they told", users=len(batch), exc_info=error)
         finally:
             self._task = None
 
