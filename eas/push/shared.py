@@ -92,6 +92,7 @@ class SharedBell(WatchedBell):
         self._lost_at: float | None = None
         self._renewal: asyncio.Task[None] | None = None
         self._runner: asyncio.Task[None] | None = None
+        self._ending = False
         link.heard, link.anew = self._take, self._renew
         link.beat.append(self._beat)
 
@@ -101,12 +102,13 @@ class SharedBell(WatchedBell):
     async def close(self) -> None:
         """What is under way is said; the watches have let go of their connections."""
         await super().close()
-        for task in (self._runner, self._renewal):
-            if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-        errands, self._errands = self._errands, _Errands()
-        await self._do(errands)
+        if self._renewal is not None:
+            self._renewal.cancel()
+            await asyncio.gather(self._renewal, return_exceptions=True)
+        if self._runner is not None:
+            self._ending = True
+            self._errand.set()
+            await asyncio.gather(self._runner, return_exceptions=True)
         self._say_leaves()
 
     # -- the bell
@@ -278,7 +280,7 @@ class SharedBell(WatchedBell):
     # -- errands
 
     async def _run_errands(self) -> None:
-        while True:
+        while not self._ending:
             await self._errand.wait()
             self._errand.clear()
             errands, self._errands = self._errands, _Errands()

@@ -89,3 +89,12 @@ async def test_who_only_speaks_is_heard(site: RedisSite) -> None:
         assert await wait.wait(SOON) == {"5"}
         assert await other.wait(SOON) == frozenset()
         assert other.ended
+
+
+async def test_what_was_rung_before_the_end_is_said(one: RedisSite) -> None:
+    async with nodes(one) as (a, b):
+        wait = await b.listen("anna", "phone", "5")
+        a.bell.ring("anna", ["5"])
+        await asyncio.sleep(0)
+        await a.close()
+        assert await wait.wait(SOON) == {"5"}
