@@ -31,8 +31,8 @@ FREE_SECONDS, CONNECT_SECONDS = 10.0, 5.0
 #: The longest that one statement may take: a clean-up of a large table does not; a server that hangs does.
 STATEMENT_SECONDS = 120.0
 #: After how long PostgreSQL ends a transaction whose process does nothing any more (it is stopped, or its machine is
-#: gone): the locks that it holds keep others waiting.
-IDLE_SECONDS = 20.0
+#: gone): the locks that it holds keep others waiting, who wait a little longer than that.
+IDLE_SECONDS = 8.0
 
 #: How long a writer waits for another one (seconds). SQLite has one writer at a time; a first sync's commit takes
 #: milliseconds, a delivery of a large message perhaps a second.

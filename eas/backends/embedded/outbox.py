@@ -57,6 +57,7 @@ class PostOffice:
             if reached.elsewhere and claim.stage is Stage.OPEN:
                 if self._relay is None:
                     raise Undeliverable(Refusal.UNKNOWN_RECIPIENT, "no way to " + ", ".join(reached.elsewhere))
+                await self._claims.advance(claim, Stage.OPEN)  # whether it is still ours
                 await self._relay.send(outgoing.sender, list(reached.elsewhere), outgoing.mime)
                 await self._claims.advance(claim, Stage.MIDWAY)
             outcome = await deliver(

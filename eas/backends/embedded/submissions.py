@@ -1,6 +1,8 @@
 """Messages that users send are taken once: who is at it, and how far it came, by user and `Outgoing.identity`.
 
-One holder at a time, who says now and then that it lives; when it dies another one takes up where it stood.
+One holder at a time, who says now and then that it lives; when it dies another one takes up where it stood. One that
+was only asleep finds that out before anything leaves. Of a database that several machines share the clock counts, not
+theirs, which may jump.
 """
 
 from __future__ import annotations
@@ -13,9 +15,21 @@ from enum import IntEnum
 from secrets import token_hex
 
 import structlog
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    cast,
+    delete,
+    extract,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
-from eas.engine.errors import BackendError, Refusal, Undeliverable
+from eas.engine.errors import BackendError, Refusal, Unavailable, Undeliverable
 from eas.items.compose import Outgoing
 
 from .codec import millis
@@ -77,6 +91,7 @@ class Claims:
             alive.cancel()
 
     async def advance(self, claim: Claim, stage: Stage) -> None:
+        """Raises Unavailable if somebody has taken it up who thought us dead."""
         await self.groupware.write(lambda tx: note_stage(tx, claim, stage))
 
     async def resume(self) -> None:
@@ -84,7 +99,7 @@ class Claims:
         counts as dead. For a process that knows that it is the only one on this store."""
         stale = int(STALE_SECONDS * 1000)
         open_ones = update(SubmittedRow).where(SubmittedRow.done != Stage.DONE)
-        await self.groupware.write(lambda tx: tx.connection.execute(open_ones.values(at=millis(tx.now) - stale)))
+        await self.groupware.write(lambda tx: tx.connection.execute(open_ones.values(at=_clock(tx) - stale)))
 
     async def _claim(self, user_id: str, outgoing: Outgoing) -> Claim:
         holder = token_hex(16)
@@ -99,14 +114,14 @@ class Claims:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             try:
-                await self.groupware.write(lambda tx: _set(tx, claim, at=millis(tx.now)))
+                await self.groupware.write(lambda tx: _set(tx, claim, at=_clock(tx)))
             except BackendError as error:
                 log.warning("a submission could not be renewed", reason=str(error))
 
     async def _release(self, claim: Claim) -> None:
         """Not waiting for it to grow stale. How far it came stays known."""
         try:
-            await self.groupware.write(lambda tx: _set(tx, claim, at=0))
+            await self.groupware.write(lambda tx: _set(tx, claim, at=literal(0)))
         except BackendError as error:
             log.warning("a submission stays locked for a while", reason=str(error))
 
@@ -118,7 +133,9 @@ def count_open(connection: Connection) -> int:
 
 
 def note_stage(tx: Writing, claim: Claim, stage: Stage) -> None:
-    _set(tx, claim, at=millis(tx.now), done=stage)
+    """Raises Unavailable if the claim is another's by now; then nothing is to be sent."""
+    if not _set(tx, claim, at=_clock(tx), done=literal(int(stage))):
+        raise Unavailable("another process has taken up the same message")
 
 
 def forget_submissions(tx: Writing, before: int) -> None:
@@ -129,24 +146,25 @@ def forget_submissions(tx: Writing, before: int) -> None:
 def _take(tx: Writing, user_id: str, outgoing: Outgoing, holder: str) -> Claim | None:
     """None while somebody else holds it."""
     tx.one_at_a_time(user_id)
-    key, now = outgoing.identity, millis(tx.now)
+    key = outgoing.identity
+    age = (_clock(tx) - SubmittedRow.at).label("age")
     row = tx.connection.execute(
-        select(SubmittedRow.done, SubmittedRow.at)
+        select(SubmittedRow.done, age)
         .where(SubmittedRow.user_id == user_id, SubmittedRow.key == key)
     ).one_or_none()
     if row is None:
         tx.connection.execute(insert(SubmittedRow).values(
-            user_id=user_id, key=key, holder=holder, at=now, done=Stage.OPEN,
+            user_id=user_id, key=key, holder=holder, at=_clock(tx), done=Stage.OPEN,
             message_id=_told(outgoing.message_id), subject=_told(outgoing.subject),
         ))
         return Claim(user_id, key, holder, Stage.OPEN)
     if row.done == Stage.DONE:
         return Claim(user_id, key, holder, Stage.DONE)
-    if now - row.at < STALE_SECONDS * 1000:
+    if row.age < STALE_SECONDS * 1000:
         return None
     tx.connection.execute(
         update(SubmittedRow).where(SubmittedRow.user_id == user_id, SubmittedRow.key == key)
-        .values(holder=holder, at=now)
+        .values(holder=holder, at=_clock(tx))
     )
     return Claim(user_id, key, holder, Stage(row.done))
 
@@ -163,3 +181,4 @@ def _set(tx: Writing, claim: Claim, **values: int) -> None:
                SubmittedRow.holder == claim.holder)
         .values(**values)
     )
+    return bool(done.rowcount)
