@@ -9,10 +9,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 from worlds import NOW, EmbeddedWorld, card, event, feed_of, folder_of, invitation, letter
 
 from eas.backends.embedded import Limits, outbox, submissions
 from eas.backends.embedded.delivery import Arrived
+from eas.backends.embedded.tables import SubmittedRow
 from eas.engine.errors import NoSpace, Refusal, Undeliverable
 from eas.engine.model import Audience, FolderType, OofReply, OutOfOffice
 from eas.engine.ports import Chosen, Horizon

@@ -67,7 +67,7 @@ async def test_what_is_begun_twice_is_one(embedded: EmbeddedWorld) -> None:
     one = await ground.write(lambda tx: registry.begin(tx, user, "imap", "New", "chosen"))
     two = await ground.write(lambda tx: registry.begin(tx, user, "imap", "New", "chosen"))
     assert one == two
-    await ground.write(lambda tx: registry.made(tx, user, one.number, place("New")))
+    await ground.write(lambda tx: registry.made(tx, user, one, "chosen", place("New")))
     assert (await numbers(embedded, place("New")))["New"] == one.number
     there = await ground.read(lambda c: registry.begun(c, user, "chosen"))
     assert there is not None
@@ -105,3 +105,16 @@ def test_after_a_plan_the_rows_say_what_the_server_says(
     locators = [row.locator for row in held.values()]
     assert len(set(locators)) == len(locators)
     assert plan(list(held.values()), wanted).empty
+
+
+async def test_two_that_make_one_folder_end_with_one(embedded: EmbeddedWorld) -> None:
+    """Each in a process of its own; the server makes it for one, and tells the other that it is there."""
+    user, ground = embedded.users["anna"].id, embedded.embedded.groupware
+    one = await ground.write(lambda tx: registry.begin(tx, user, "imap", "New", "first"))
+    two = await ground.write(lambda tx: registry.begin(tx, user, "imap", "New", "second"))
+    number = await ground.write(lambda tx: registry.made(tx, user, one, "first", place("New")))
+    await ground.write(lambda tx: registry.give_up(tx, two.number))
+    assert (await numbers(embedded, place("New")))["New"] == number
+    there = await ground.read(lambda c: registry.begun(c, user, "first"))
+    assert there is not None
+    assert (there.number, there.done) == (number, True)

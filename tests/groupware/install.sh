@@ -32,6 +32,7 @@ have() { # program: in a folder of the administrator's as well
 }
 
 missing=()
+compgen -G "/usr/lib/*/faketime/libfaketime.so.1" >/dev/null || missing+=(libfaketime)
 have /usr/lib/dovecot/imap || missing+=(dovecot-imapd)
 have /usr/lib/dovecot/lmtp || missing+=(dovecot-lmtpd)
 have /usr/lib/dovecot/managesieve || missing+=(dovecot-managesieved)

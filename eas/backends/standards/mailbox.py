@@ -138,8 +138,10 @@ class CombinedMailbox:
         except (FolderExists, FolderGone, NotAllowed):
             await self._account.ground.write(lambda tx: registry.give_up(tx, begun.number))
             raise
-        await self._account.ground.write(lambda tx: registry.made(tx, user_id, begun.number, made))
-        return await self._made(str(begun.number))
+        number = await self._account.ground.write(
+            lambda tx: registry.made(tx, user_id, begun, chosen.name, made)
+        )
+        return await self._made(str(number))
 
     async def _made(self, id: CollectionId) -> Folder:
         self._changed()

@@ -155,9 +155,19 @@ def begin(tx: Writing, user_id: str, source: str, locator: str, chosen: str) -> 
     return Begun(_insert(tx, user_id, source, locator, "", present=False, chosen=chosen), source, locator, False)
 
 
-def made(tx: Writing, user_id: str, number: int, place: Place) -> None:
+def made(tx: Writing, user_id: str, begun: Begun, chosen: str, place: Place) -> int:
+    """Its number. Another process that was about to make one of the same name may have put its row in the place of
+    ours: the folder is ours, since the server has made it for us."""
     tx.raise_hierarchy_of([user_id])
-    _set(tx, number, locator=place.locator, mark=place.mark, present=True)
+    values = {"locator": place.locator, "mark": place.mark, "present": True, "chosen": chosen}
+    here = (PlaceRow.user_id == user_id, PlaceRow.source == begun.source)
+    for row in (PlaceRow.number == begun.number, PlaceRow.locator == place.locator):
+        found = tx.connection.execute(
+            update(PlaceRow).where(*here, row).values(**values).returning(PlaceRow.number)
+        ).scalar_one_or_none()
+        if found is not None:
+            return found
+    return _insert(tx, user_id, begun.source, place.locator, place.mark, present=True, chosen=chosen)
 
 
 def give_up(tx: Writing, number: int) -> None:
