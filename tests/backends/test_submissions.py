@@ -93,30 +93,16 @@ async def test_one_waits_for_so_long(
                 pass
 
 
-<<<<<<< HEAD
-async def test_a_dead_one_is_taken_over_and_cannot_write_any_more(
-    claims: Claims, anna: str, embedded: EmbeddedWorld
-) -> None:
+async def test_a_dead_one_is_taken_over_and_cannot_write_any_more(claims: Claims, anna: str) -> None:
     async with claims.claimed(anna, letter("k")) as dead:
         assert dead is not None
-        embedded.clock.later(seconds=submissions.STALE_SECONDS + 1)
-        async with claims.claimed(anna, letter("k")) as heir:
-            assert heir is not None
-            await claims.advance(dead, Stage.MIDWAY)
-    embedded.clock.later(seconds=submissions.STALE_SECONDS + 1)
-    async with claims.claimed(anna, letter("k")) as next_one:
-=======
-async def test_a_dead_one_is_taken_over_and_cannot_write_any_more(claims: Claims, anna: str) -> None:
-    async with claims.claimed(anna, "k") as dead:
-        assert dead is not None
         await later(claims, submissions.STALE_SECONDS + 1)
-        async with claims.claimed(anna, "k") as heir:
+        async with claims.claimed(anna, letter("k")) as heir:
             assert heir is not None
             with pytest.raises(Unavailable):
                 await claims.advance(dead, Stage.MIDWAY)
     await later(claims, submissions.STALE_SECONDS + 1)
-    async with claims.claimed(anna, "k") as next_one:
->>>>>>> e22f1c7 (docs: what requests ask of PostgreSQL, by a script that fills one for 10,000 users)
+    async with claims.claimed(anna, letter("k")) as next_one:
         assert next_one is not None
         assert next_one.stage is Stage.OPEN
 

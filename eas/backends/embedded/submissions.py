@@ -174,8 +174,16 @@ def _told(text: str) -> str:
     return text[:MAX_TOLD].replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
-def _set(tx: Writing, claim: Claim, **values: int) -> None:
-    tx.connection.execute(
+def _clock(tx: Writing) -> ColumnElement[int]:
+    """Epoch milliseconds."""
+    if tx.connection.dialect.name == "postgresql":
+        return cast(extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
+    return literal(millis(tx.now), BigInteger)
+
+
+def _set(tx: Writing, claim: Claim, **values: ColumnElement[int]) -> bool:
+    """Whether it is still held."""
+    done = tx.connection.execute(
         update(SubmittedRow)
         .where(SubmittedRow.user_id == claim.user_id, SubmittedRow.key == claim.key,
                SubmittedRow.holder == claim.holder)
