@@ -52,13 +52,14 @@ class Behind:
     directory: Slapd | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
 
-    def person(self, name: str) -> Login:
-        """Somebody new whom all the servers know."""
+    def person(self, name: str, **entry: Any) -> Login:
+        """Somebody new whom all the servers know. `entry`: what the address list has, over PERSON, None for not."""
         login, password = self.mail.new_user(name)
         if isinstance(self.dav, Radicale | Xandikos):
             self.dav.adopt(login, password)
         if self.directory is not None:
-            self.directory.adopt(login, password, **PERSON)
+            told = {**PERSON, **entry}
+            self.directory.adopt(login, password, **{name: value for name, value in told.items() if value})
         self.sink.users.passwords[login] = password
         return Login(user=login, password=password, address=login)
 

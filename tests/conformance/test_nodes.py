@@ -90,7 +90,11 @@ class Sites:
         settings: dict[str, Any] = {"documents": {"shares": [f"library={library}"]}}
         known: list[tuple[Login, Login]] = []
         if behind is not None:
-            known = [(behind.person("anna"), behind.person("ben")) for _ in pairs(name, request.session.items)]
+            companies = [f"Company{n:03}" for n in range(len(pairs(name, request.session.items)))]
+            known = [
+                (behind.person("anna", o=company, jpegPhoto=None, title=None), behind.person("ben", o=company))
+                for company in companies
+            ]
             behind.sink.route = behind._deliver
             settings |= {name: value for name, value in behind.settings(folder).items() if name != "data"}
         redis: RedisServer = request.getfixturevalue("redis_server")
