@@ -130,17 +130,6 @@ async def set_password(site: Site, who: str, password: str) -> None:
         await people.set_password(who, password)
 
 
-async def remove_user(site: Site, who: str) -> None:
-    """With the devices' state."""
-    async with _people(site) as people:
-        account = await people.user(who)
-        await people.remove_user(account.id)
-    for found in await site.store.devices(account.id):
-        await site.store.remove_device(account.id, found.id)
-        site.tell({"do": "end", "user": account.id, "device": found.id})
-    await site.store.clear_policy(Assignee.USER, account.id)
-
-
 def _account(found: embedded.Account, backend_of: Mapping[str, str]) -> dict[str, Any]:
     """`backend` names the other servers where the groupware is, "" for none."""
     return {

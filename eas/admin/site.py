@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from eas.backends.embedded.admin import Admin
 from eas.backends.embedded.groupware import Groupware
 from eas.backends.embedded.outbox import PostOffice
+from eas.backends.standards.tenant import Tenant
 from eas.store import SqlStateStore
 
 #: Says something to a running server (`eas.server.control`); False if none is running.
@@ -27,7 +28,8 @@ class Rings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """`groupware` rings into `rings`, and so does what `people` and `office` do."""
+    """`groupware` rings into `rings`, and so does what `people` and `office` do. `tenants` are the backends of the
+    settings, `domain` is meant where a login has none."""
 
     people: Admin
     store: SqlStateStore
@@ -35,6 +37,8 @@ class Site:
     groupware: Groupware
     rings: Rings
     tell: Tell
+    tenants: Sequence[Tenant] = ()
+    domain: str = ""
 
     def ring_all(self) -> bool:
         """Tell a running server what has changed; False if there is none, and nobody waits."""

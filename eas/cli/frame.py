@@ -76,6 +76,7 @@ def _site(parts: app.App, rings: Rings, herald: app.Herald) -> Site:
     return Site(
         people=embedded.admin, store=parts.store, office=embedded.office, groupware=embedded.groupware, rings=rings,
         tell=lambda said: control.tell(socket, said) or herald.note(said),
+        tenants=parts.elsewhere.tenants, domain=parts.settings.domain,
     )
 
 

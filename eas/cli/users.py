@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from eas.admin import actions
+from eas.admin import actions, people
 
 from .frame import AsJson, ConfigFile, DataFolder, act, done, put_list, put_one, read_password
 
-app = typer.Typer(help="Users: add, list, show, set, passwd, remove.", no_args_is_help=True)
+app = typer.Typer(help="Users: add, list, show, set, passwd, rename, remove.", no_args_is_help=True)
 
 
 class Switch(StrEnum):
@@ -143,18 +143,33 @@ def passwd(
 
 
 @app.command()
-def remove(
+def rename(
     user: UserName,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    new: Annotated[str, typer.Argument(metavar="NEW", help="A login, or an address: then both are changed.")],
     as_json: AsJson = False,
     config: ConfigFile = None,
     data: DataFolder = None,
 ) -> None:
-    """Remove a user, with all mail, calendars, contacts and devices."""
-    if not yes:
+    """Give a user another login and address; the old address becomes an alias. Phones go on."""
+    found = act(config, data, lambda site: people.rename_user(site, user, new))
+    done(f"user {user} is {found['login']} ({found['address']}) now", as_json, user=user, **found)
+
+
+@app.command()
+def remove(
+    user: UserName,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+    data: DataFolder = None,
+) -> None:
+    """Remove a user, with all mail, calendars, contacts and devices, and everything else that is known."""
+    if not yes and not dry_run:
         typer.confirm(f"Remove {user} with everything?", abort=True, err=True)
-    act(config, data, lambda site: actions.remove_user(site, user))
-    done(f"user {user} removed", as_json, user=user)
+    rows = act(config, data, lambda site: people.remove_user(site, user, dry_run=dry_run))
+    word = "would be removed" if dry_run else "removed"
+    done(f"user {user} {word}: {sum(rows.values())} rows of {len(rows)} tables", as_json, user=user, rows=rows)
 
 
 def _stated(**fields: Any) -> dict[str, Any]:

@@ -220,6 +220,28 @@ class Admin:
 
         return await self._groupware.write(work)
 
+    async def rename_user(self, who: str, new: str) -> Account:
+        """Another login; with an address also that domain and that primary address, and the old one becomes an alias.
+        Raises NotThere, AlreadyThere, Invalid."""
+        address = _address(new) if "@" in new else ""
+        login, _, domain = new.partition("@") if not address else address.rpartition("@")
+
+        def work(tx: Writing) -> Account:
+            user_id = _user_id(tx.connection, who, self._groupware.domain)
+            before = _account(tx.connection, user_id)
+            row = {"login": folded(login), "domain": folded(domain) if address else before.domain}
+            there = select(UserRow.id).filter_by(**row).where(UserRow.id != user_id)
+            if not row["login"] or tx.connection.execute(there).first() is not None:
+                raise AlreadyThere(f"there is a user {login} in {row['domain']} already" if login else "an empty login")
+            if address and folded(address) not in _addresses(tx.connection, user_id):
+                _take_address(tx, address, user_id=user_id)
+            values = row | ({"address": address} if address else {})
+            tx.connection.execute(update(UserRow).where(UserRow.id == user_id).values(**values))
+            _index_user(tx, user_id)
+            return _account(tx.connection, user_id)
+
+        return await self._groupware.write(work)
+
     async def remove_user(self, who: str) -> None:
         """With all that the user has. Raises NotThere."""
         def work(tx: Writing) -> None:
