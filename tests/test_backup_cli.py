@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import sqlite3
 import subprocess
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +21,19 @@ from groupware.postgresql import Postgresql, binary
 from serving import DidNotStart, Server
 from typer.testing import CliRunner, Result
 
+import eas.db
 from eas import app, config
+from eas.app import backups
+from eas.backends.embedded import outbox
 from eas.cli import app as commands
+from eas.client import mail
 from eas.client.connection import Connection, Credentials, Identity
 from eas.client.device import DeviceState
+from eas.client.errors import Refusal
 from eas.client.phone import Phone
 from eas.client.sync import Report
 from eas.db.serving import SERVING
+from eas.engine.model import FolderType
 
 pytestmark = pytest.mark.long
 
@@ -196,3 +205,79 @@ def test_through_pipes(office: Site, tmp_path: Path) -> None:
     other = office.moved_to(tmp_path / "other")
     assert "ends in the middle" in other("restore", "-", stdin=octets[:-1], code=1).stderr
     assert other.json("user", "list") == []
+
+
+async def test_a_slow_line_does_not_end_the_transaction(
+    office: Site, tmp_path: Path, postgresql: Postgresql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL would end one in which nothing happens for some seconds."""
+    monkeypatch.setattr(eas.db, "IDLE_SECONDS", 0.2)
+    site = office.moved_to(tmp_path / "node", postgresql.new_database())
+
+    class Slow(io.BytesIO):
+        naps = 2
+
+        def _nap(self) -> None:
+            if self.naps:
+                self.naps -= 1
+                time.sleep(0.6)
+
+        def write(self, octets: Any) -> int:
+            self._nap()
+            return super().write(octets)
+
+        def read(self, size: int | None = -1) -> bytes:
+            self._nap()
+            return super().read(size)
+
+    made = Slow()
+    await backups.back_up(config.load(None, {}, office.settings), made)
+    settings = config.load(None, {}, site.settings)
+    put_back = await backups.restore(settings, Slow(made.getvalue()))
+    again = Slow()
+    assert (await backups.back_up(settings, again)).summary.rows == put_back.summary.rows
+
+
+@pytest.mark.parametrize("moved", [True, False])
+@pytest.mark.parametrize("relayed", [True, False])
+async def test_a_mail_that_may_have_gone_out_is_not_sent_again(
+    office: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, relayed: bool, moved: bool
+) -> None:
+    """The backup is made while a mail is being sent, the answer to the device is lost, and it asks again where the
+    backup was put back. Where nothing can have left the database, or nothing has happened since, it is sent there."""
+    relay = {"EAS_SMARTHOST__HOST": "smarthost.invalid"} if relayed else {}
+    monkeypatch.setattr(Site, "settings", property(lambda self, old=Site.settings.fget: old(self) | relay))
+    file = io.BytesIO()
+    deliver = outbox.deliver
+
+    async def delivered(*arguments: Any, **named: Any) -> Any:
+        if not file.getvalue():
+            await backups.back_up(config.load(None, {}, office.settings), file)
+        return await deliver(*arguments, **named)
+
+    monkeypatch.setattr(outbox, "deliver", delivered)
+    letter = mail.compose("anna@example.test", ["ben@example.test"], "On its way", "Hello", date=datetime.now(UTC))
+
+    async def send(site: Site) -> list[str]:
+        """The subjects in Ben's inbox afterwards."""
+        async with site.phone() as phone:
+            if not phone.state.folders:
+                await phone.set_up()
+            with suppress(Refusal):  # [MS-ASCMD] Common Status Codes 118: it was sent before
+                await mail.send(phone, letter, client_id="once")
+        async with site.phone("ben", "BEN" + site.data.name) as phone:
+            await phone.set_up()
+            inbox = phone.state.folder(FolderType.INBOX)
+            await phone.sync([inbox])
+            return [item.text("Email:Subject") for item in inbox.items.values()]
+
+    assert (await send(office)).count("On its way") == 1
+    restored = office.moved_to(tmp_path / "restored")
+    settings = config.load(None, {}, restored.settings)
+    await backups.restore(settings, io.BytesIO(file.getvalue()), moved=moved)
+    doubtful = relayed and not moved
+    assert (await send(restored)).count("On its way") == (0 if doubtful else 1)
+    listed = await asyncio.to_thread(restored.json, "doubtful")
+    told = [(one["subject"], one["user"], one["doubt"]) for one in listed]
+    expected = ("On its way", "anna@example.test", "under way when a backup was made")
+    assert told == ([expected] if doubtful else [])

@@ -80,7 +80,7 @@ async def back_up(
             return Contents(header=header, summary=dump(connection, Writer(out, header), told))
 
         with _in_words():
-            return await run.read(work)
+            return await run.read(_once(work))
 
 
 def examine(source: IO[bytes]) -> Contents:
@@ -119,13 +119,29 @@ async def restore(
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
         summary = fill(connection, reader, replace=replace, told=told)
         if not moved:
-            doubt(connection, header.at)
+            doubt(connection, header.at, relayed=bool(settings.smarthost.host))
             restored.prepare(connection)
         return Contents(header=header, summary=summary)
 
     async with _opened(settings) as (database, run):
         with _in_words(), alone(database):
-            return await run.write(work)
+            return await run.write(_once(work))
+
+
+def _once(work: Callable[[Connection], Contents]) -> Callable[[Connection], Contents]:
+    """A file is read and written once: what the database undid is not tried again. And it takes its time, while the
+    database may wait for a slow disk or line at the other end."""
+    begun: list[bool] = []
+
+    def unhurried(connection: Connection) -> Contents:
+        if begun:
+            raise BackupError("the database was lost, or undid what was done, in the middle")
+        begun.append(True)
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout TO 0")
+        return work(connection)
+
+    return unhurried
 
 
 _WORDS: Mapping[type[Exception], str] = {
