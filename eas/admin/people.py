@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, or_, select, update
-from sqlalchemy.exc import IntegrityError
 
 from eas.backends.embedded.prepare import folded
 from eas.backends.embedded.tables import AutoRepliedRow, GroupMemberRow
@@ -74,14 +73,13 @@ async def rename_user(site: Site, who: str, new: str) -> dict[str, Any]:
         account = await people.user(who)
         member = await site.groupware.read(lambda c: _member(c, account.id))
         login = _server_login(site, member[0], new) if member is not None else ""
+        if member is not None and await site.groupware.read(lambda c: _is_taken(c, account.id, member[0], login)):
+            raise Refused(f"{login} is somebody else on the servers of {member[0]}")
         renamed = await people.rename_user(account.id, new)
     if login:
-        try:
-            await site.groupware.write(lambda tx: tx.connection.execute(
-                update(MemberRow).where(MemberRow.user_id == account.id).values(login=folded(login))
-            ))
-        except IntegrityError as error:
-            raise Refused(f"{login} is somebody else") from error
+        await site.groupware.write(lambda tx: tx.connection.execute(
+            update(MemberRow).where(MemberRow.user_id == account.id).values(login=folded(login))
+        ))
     await _end_waits(site, account.id)
     return {"login": renamed.login, "domain": renamed.domain, "address": renamed.address}
 
@@ -91,6 +89,13 @@ def _member(connection: Connection, user_id: str) -> tuple[str, str] | None:
         select(MemberRow.tenant, MemberRow.login).where(MemberRow.user_id == user_id)
     ).one_or_none()
     return None if row is None else (row.tenant, row.login)
+
+
+def _is_taken(connection: Connection, user_id: str, backend: str, login: str) -> bool:
+    statement = select(MemberRow.user_id).where(
+        MemberRow.tenant == backend, MemberRow.login == folded(login), MemberRow.user_id != user_id
+    )
+    return connection.execute(statement).first() is not None
 
 
 def _server_login(site: Site, backend: str, new: str) -> str:

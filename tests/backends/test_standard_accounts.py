@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from groupware.radicale import Radicale
 from groupware.smtp import Sink
 
 from eas import app as composition
-from eas.admin import actions, elsewhere
+from eas.admin import actions, elsewhere, people
+from eas.admin.errors import Refused
 from eas.admin.site import Rings, Site
 from eas.backends.embedded.codec import millis
 from eas.backends.smtp.outbox import PossibleDouble
@@ -83,6 +85,31 @@ async def test_the_admin_sees_whose_servers_a_user_has_and_can_shut_out(
         assert await app.embedded.accounts.verify(login, "") is None
         await app.embedded.admin.change_user(login, enabled=False)
         assert await accounts.verify(login, password) is None
+
+
+async def test_somebody_who_was_renamed_on_the_servers_stays_the_same_user(
+    dovecot: Dovecot, mail_sink: Sink, tmp_path: Path
+) -> None:
+    (old, password), (new, other), (third, thirds) = dovecot.new_user(), dovecot.new_user(), dovecot.new_user()
+    async with composition.build(settings(tmp_path / "data", backend(dovecot, mail_sink))) as app:
+        accounts = app.elsewhere.accounts
+        assert accounts is not None
+        before = await accounts.verify(old, password)
+        assert before is not None
+        here = replace(site(app), tenants=app.elsewhere.tenants, domain=app.settings.domain)
+        with pytest.raises(Refused, match="not of the backend office"):
+            await people.rename_user(here, old, "somebody@elsewhere.example")
+        await people.rename_user(here, old, new)
+        after = await accounts.verify(new, other)
+        assert after is not None
+        assert (after.id, after.address) == (before.id, new)
+        assert old in after.addresses
+        # The servers are entered under the new name; and what is taken is taken.
+        assert {folder.type for folder in await accounts.open(after)[0].folders()} >= {FolderType.INBOX}
+        assert await accounts.verify(third, thirds) is not None
+        with pytest.raises(Refused):
+            await people.rename_user(here, new, third)
+        assert (await accounts.verify(new, other)) == after
 
 
 async def test_classes_come_from_the_servers_that_are_named_for_them(

@@ -32,8 +32,8 @@ PIECE = 256 << 10
 MAX_LINE = 32 << 20
 #: Octets of one value that is put together from pieces.
 MAX_VALUE = 512 << 20
-#: Little is gained above: nearly all there is are mails.
-LEVEL = 4
+#: Little is gained above: most of what there is are attachments.
+LEVEL = 1
 
 _GREATEST = 1 << 63
 
