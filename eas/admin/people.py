@@ -1,15 +1,17 @@
-"""Removing a user with all that is known, and giving one another name."""
+"""Removing a user with all that is known, giving one another name, moving one to other servers."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, or_, select, update
 
+from eas.backends.embedded import folders
+from eas.backends.embedded.groupware import Writing
 from eas.backends.embedded.prepare import folded
-from eas.backends.embedded.tables import AutoRepliedRow, GroupMemberRow
+from eas.backends.embedded.tables import AutoRepliedRow, GroupMemberRow, UserRow
 from eas.backends.standards.logins import named
-from eas.backends.standards.tables import MemberRow
+from eas.backends.standards.tables import KeptRow, MemberRow, PlaceRow
 from eas.db import Base
 
 from .actions import _end_waits, _people
@@ -82,6 +84,55 @@ async def rename_user(site: Site, who: str, new: str) -> dict[str, Any]:
         ))
     await _end_waits(site, account.id)
     return {"login": renamed.login, "domain": renamed.domain, "address": renamed.address}
+
+
+#: Names the gateway itself among the backends.
+OWN = "embedded"
+_ALL_TYPES = frozenset(type for _, type in folders.SPECIAL)
+
+
+async def move_user(site: Site, who: str, backend: str) -> dict[str, Any]:
+    """Groupware on another backend of the settings, or in the gateway itself (OWN). Devices, policies, wipes and rights
+    stay; the folders are other ones, which phones fetch by themselves. Nothing is copied from server to server."""
+    async with _people(site) as people:
+        account = await people.user(who)
+    member = await site.groupware.read(lambda c: _member(c, account.id))
+    before = member[0] if member is not None else OWN
+    if backend not in (OWN, *(tenant.name for tenant in site.tenants)):
+        raise Refused(f"no backend {backend}")
+    if backend == before:
+        raise Refused(f"{who} is of {backend} already")
+    login = _login_on(site, backend, account.address)
+    if await site.groupware.read(lambda c: _is_taken(c, account.id, backend, login)):
+        raise Refused(f"{login} is somebody else on the servers of {backend}")
+    await site.groupware.write(lambda tx: _move(tx, account.id, backend, login))
+    if OWN in (before, backend):
+        # Numbers of folders here and on servers have nothing to do with each other: all is fetched anew.
+        for device in await site.store.devices(account.id):
+            await site.store.forget(account.id, device.id)
+    await _end_waits(site, account.id)
+    return {"login": login, "address": account.address, "backend": backend, "before": before}
+
+
+def _login_on(site: Site, backend: str, address: str) -> str:
+    """What the servers are entered with. Raises Refused where who logs in with this address is of another backend."""
+    meant = named(address, site.tenants, site.domain)
+    if (meant.tenant.name if meant is not None else OWN) != backend:
+        raise Refused(f"{address} is of the backend {meant.tenant.name if meant is not None else OWN}, by its domain")
+    return meant.login if meant is not None else address
+
+
+def _move(tx: Writing, user_id: str, backend: str, login: str) -> None:
+    tx.one_at_a_time(user_id)
+    for table in (PlaceRow, KeptRow, MemberRow):
+        tx.connection.execute(delete(table).where(table.user_id == user_id))
+    if backend == OWN:
+        folders.ensure(tx, user_id, _ALL_TYPES)
+    else:
+        # Here nobody logs in with the old password any more.
+        tx.connection.execute(update(UserRow).where(UserRow.id == user_id).values(password=""))
+        tx.connection.execute(insert(MemberRow).values(user_id=user_id, tenant=backend, login=folded(login)))
+    tx.raise_hierarchy(user_id)
 
 
 def _member(connection: Connection, user_id: str) -> tuple[str, str] | None:

@@ -156,6 +156,20 @@ def rename(
 
 
 @app.command()
+def move(
+    user: UserName,
+    backend: Annotated[str, typer.Option(metavar="NAME", help="A backend of the settings, or embedded.")],
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+    data: DataFolder = None,
+) -> None:
+    """Let a user's groupware be on another backend from now on; mails and records stay where they are."""
+    found = act(config, data, lambda site: people.move_user(site, user, backend))
+    hint = "; give a password with eas user passwd" if backend == people.OWN else ""
+    done(f"user {user} is of {backend} now, not of {found['before']}{hint}", as_json, user=user, **found)
+
+
+@app.command()
 def remove(
     user: UserName,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
