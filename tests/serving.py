@@ -22,8 +22,8 @@ from urllib.request import urlopen
 START_SECONDS = 60.0
 #: Seconds that a server may take to end by itself once it was told to.
 STOP_SECONDS = 30.0
-#: Sockets that a server may hold in the measurement of waiting phones, with some to spare.
-OPEN_FILES = 12_000
+#: Files that a server may open, where it may: the measurement of waiting phones holds a socket for each.
+OPEN_FILES = 19_900
 
 HOST = "127.0.0.1"
 #: The command, as it is installed beside the interpreter that runs this.

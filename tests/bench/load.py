@@ -98,12 +98,17 @@ class BarePhone:
     gzip: bool = False
     #: Whether the last answer said that it is the last one on this connection.
     closing: bool = False
+    #: An address of this machine to connect from, where the ports of one would run out.
+    source: str = ""
     _reader: asyncio.StreamReader | None = None
     _writer: asyncio.StreamWriter | None = None
     _fixed: dict[str, bytes] = field(default_factory=dict)
 
     async def connect(self) -> None:
-        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 20)
+        local = (self.source, 0) if self.source else None
+        self._reader, self._writer = await asyncio.open_connection(
+            "127.0.0.1", self.port, limit=1 << 20, local_addr=local
+        )
 
     def close(self) -> None:
         if self._writer is not None:
@@ -129,9 +134,13 @@ class BarePhone:
             self._fixed[command] = known
         return known
 
+    def request(self, command: str, body: bytes = b"") -> bytes:
+        """As it goes over the line."""
+        return b"%s%d\r\n\r\n%s" % (self._head(command), len(body), body)
+
     def send(self, command: str, body: bytes = b"") -> None:
         assert self._writer is not None
-        self._writer.write(b"%s%d\r\n\r\n%s" % (self._head(command), len(body), body))
+        self._writer.write(self.request(command, body))
 
     async def receive(self) -> Answer:
         assert self._reader is not None
@@ -143,10 +152,16 @@ class BarePhone:
 
     async def post(self, command: str, body: bytes = b"") -> Answer:
         """Raises Failed for anything but 200."""
+        return await asyncio.wait_for(self.exchange(command, body), PATIENCE_SECONDS)
+
+    async def exchange(self, command: str, body: bytes = b"") -> Answer:
+        """As `post`, for as long as it takes."""
         if self._writer is None:
             await self.connect()
         self.send(command, body)
-        answer = await asyncio.wait_for(self.receive(), PATIENCE_SECONDS)
+        answer = await self.receive()
+        if self.closing:
+            self.close()
         if answer.status != 200:
             raise Failed(f"{command}: HTTP {answer.status} {answer.body[:200]!r}")
         return answer

@@ -17,12 +17,20 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from groupware.dovecot import Dovecot
+from groupware.dovecot import HOOK_TOKEN, Dovecot, Flavour
+from groupware.fronts import Haproxy
 from groupware.gateway import backend, toml
+from groupware.postgresql import Postgresql
 from groupware.radicale import Radicale
+from groupware.redis import RedisServer
 from groupware.slapd import Slapd
 from groupware.smtp import Sink
 from serving import Server
+
+__all__ = [
+    "HOOK_TOKEN", "Dovecot", "Flavour", "Haproxy", "Login", "Postgresql", "RedisServer", "Server", "Sink", "Standing",
+    "backend", "fill", "standing", "toml",
+]
 
 #: A user: login and password.
 Login = tuple[str, str]

@@ -72,6 +72,8 @@ class Dovecot(MailServer):
     relay_port: int = 0
     #: Of the gateway, of which nothing is known here.
     hook_port: int = field(default_factory=free_port)
+    #: Settings beside those below.
+    more: str = ""
     path: Path = field(default_factory=lambda: folder("dovecot"))
     child: Child | None = None
     narrow: Narrow | None = None
@@ -212,6 +214,7 @@ class Dovecot(MailServer):
                 lmtp=self.lmtp_port, sieve=self.sieve_port, submission=self.submission_port,
             ),
             _NAMESPACES[self.flavour],
+            self.more,
             self._hooks(),
             f"imap_capability = {CAPABILITIES[self.flavour]}" if self.flavour in CAPABILITIES else "",
             "" if os.geteuid() == 0 else _ROOTLESS.format(user=owner.pw_name, group=grp.getgrgid(owner.pw_gid).gr_name),

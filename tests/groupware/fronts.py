@@ -75,6 +75,8 @@ class Front:
 class Haproxy(Front):
     #: In plain text, for phones that speak no TLS.
     plain: bool = False
+    #: The limit of open files of a test machine allows so many connections, each of which is one to a gateway as well.
+    most: int = 2000
 
     def write(self) -> None:
         pair, pem = authority().good, self.path / "eas.pem"
@@ -82,8 +84,7 @@ class Haproxy(Front):
         shown = f"bind 127.0.0.1:{self.port}" + ("" if self.plain else f" ssl crt {pem} alpn http/1.1")
         text = changed((DEPLOY / "haproxy/haproxy.cfg").read_text(), {
             "bind :443 ssl crt /etc/haproxy/eas.pem alpn http/1.1": shown,
-            # The limit of open files of a test machine.
-            "maxconn 50000": "maxconn 2000",
+            "maxconn 50000": f"maxconn {self.most}",
         })
         lines = [line for line in text.splitlines() if not line.startswith("    server ")]
         lines += [f"    server node{port} 127.0.0.1:{port}" for port in self.nodes]
