@@ -48,8 +48,12 @@ class Call:
 
 
 def _is_late(error: BaseException) -> bool:
-    """Whether it came of waiting in vain."""
+    """Whether it came of waiting in vain. What is raised anew from what it led to makes a circle of causes."""
+    seen = set[int]()
     found: BaseException | None = error
-    while found is not None and not isinstance(found, TimeoutError):
+    while found is not None and id(found) not in seen:
+        if isinstance(found, TimeoutError):
+            return True
+        seen.add(id(found))
         found = found.__cause__ or found.__context__
-    return found is not None
+    return False
