@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from prometheus_client import REGISTRY
 
+from eas import measures
 from eas.backends.calls import Call
 
 
 def failures(reason: str) -> float:
-    return REGISTRY.get_sample_value("eas_backend_failures_total", {"backend": "dav", "reason": reason}) or 0.0
+    return measures.REGISTRY.get_sample_value("eas_backend_failures_total", {"backend": "dav", "reason": reason}) or 0.0
 
 
 def in_a_circle(first: Exception, second: Exception) -> Exception:
