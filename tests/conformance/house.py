@@ -27,7 +27,9 @@ async def open_house(data: Path, domain: str) -> AsyncIterator[House]:
     """Over a data folder in which anna and ben are."""
     settings = load(overrides={"data": data, "domain": domain, "limits.max_body_bytes": MAX_BODY}, environment={})
     async with build(settings) as app:
-        house = House(data=data, embedded=app.embedded, app=app, limits=Limits(max_body_bytes=MAX_BODY))
+        house = House(
+            data=data, embedded=app.embedded, database=app.database, app=app, limits=Limits(max_body_bytes=MAX_BODY)
+        )
         await house.know("anna", "ben")
         yield house
 
