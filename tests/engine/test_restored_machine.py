@@ -61,7 +61,10 @@ class Backups(SyncMachine):
             self.copy.close()
         self.copy = sqlite3.connect(":memory:")
         self.world.memory.raw.backup(self.copy)
-        self.names = deepcopy((self.added, self.deleted))
+        # What a device wants to add and has not been told of may be in the backup or not: if it is done in the lost
+        # time, it is lost with it.
+        asked = {mine.said["name"] for phone in self.phones for mine in phone.mine if mine.verb is Done.ADD}
+        self.names = deepcopy((self.added - asked, self.deleted))
         # One that begins after the backup is not in it.
         self.changed_since = any(phone.key == "0" for phone in self.phones)
         self.trace.append("=== backup")
