@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eas.engine.heartbeat import COUNTS, MOST, TELLS, Cuts, counts, grant, learn
@@ -117,7 +117,7 @@ def test_families(agent: str, tell: bool, longest: int) -> None:
 WAITS = st.lists(st.tuples(st.floats(0, 4000), st.booleans(), st.integers(0, 100_000)), max_size=60)
 
 
-@settings(deadline=None)
+@settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(waits=WAITS, low=st.integers(1, 900))
 def test_a_bound_is_below_what_was_cut_and_never_too_short(waits: list[tuple[float, bool, int]], low: int) -> None:
     cuts: tuple[float, ...] = ()
@@ -134,7 +134,7 @@ def test_a_bound_is_below_what_was_cut_and_never_too_short(waits: list[tuple[flo
             assert got.seconds in (3600, bound.seconds)
 
 
-@settings(deadline=None)
+@settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.floats(60, 3540), min_size=3, max_size=40))
 def test_who_cuts_at_any_age_is_hardly_ever_taken_for_a_proxy(ages: list[float]) -> None:
     """Only three in a row within the spread are."""

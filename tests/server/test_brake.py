@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eas.server import brake as braking
@@ -295,7 +295,7 @@ def states(steps: list[tuple[bytes, int, bool, bool, float, int]]) -> Iterator[t
             yield brake, name, pause, now
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], max_examples=60)
 @given(STEPS)
 def test_a_request_is_in_one_state(steps: list[tuple[bytes, int, bool, bool, float, int]]) -> None:
     """Free, held back, or sent away; bounded in each; what is sent away may come when it was told, and never later."""
@@ -316,7 +316,7 @@ def test_a_request_is_in_one_state(steps: list[tuple[bytes, int, bool, bool, flo
             assert found.braked == 0 or found.level > 0 or pause == Pause()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], max_examples=30)
 @given(STEPS, st.integers(1, FREE))
 def test_forty_in_a_while_are_free(steps: list[tuple[bytes, int, bool, bool, float, int]], more: int) -> None:
     """Whatever else there is: a request that was asked no more than so often is not touched."""
