@@ -6,7 +6,7 @@ refuses. That there is no such item, or that it has changed meanwhile, is an ans
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import monotonic
 
 from eas import measures
@@ -48,12 +48,15 @@ class Call:
 
 
 def _is_late(error: BaseException) -> bool:
-    """Whether it came of waiting in vain. What is raised anew from what it led to makes a circle of causes."""
+    """Whether it came of waiting in vain."""
+    return any(isinstance(cause, TimeoutError) for cause in causes(error))
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it came of, each once: what is raised anew from what it led to makes a circle."""
     seen = set[int]()
     found: BaseException | None = error
     while found is not None and id(found) not in seen:
-        if isinstance(found, TimeoutError):
-            return True
+        yield found
         seen.add(id(found))
         found = found.__cause__ or found.__context__
-    return False

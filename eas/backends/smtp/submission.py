@@ -18,7 +18,7 @@ from enum import StrEnum
 
 import aiosmtplib
 
-from eas.backends.calls import Call
+from eas.backends.calls import Call, causes
 from eas.backends.standards.tenant import Security, Server
 from eas.engine.errors import Refusal, Undeliverable
 from eas.engine.model import Secret
@@ -336,11 +336,8 @@ def _refused(step: Step, code: int, message: str) -> Failed:
 
 def _passing(error: Exception) -> bool:
     """Whether a connection may fare better soon. A bad certificate, or no STARTTLS, stays."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLError):
-            return False
-        cause = cause.__cause__
+    if any(isinstance(cause, ssl.SSLError) for cause in causes(error)):
+        return False
     lost = (
         aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError, aiosmtplib.SMTPConnectError, OSError,
     )
