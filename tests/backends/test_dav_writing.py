@@ -422,6 +422,24 @@ async def test_what_a_server_refuses_is_said_in_the_words_of_the_engine(
     assert (await feed.delta(None, ALL)).touched == {made.id: made.version}
 
 
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+async def test_a_write_of_unknown_outcome_is_looked_at(home: Home, status: int) -> None:
+    """Done after all; overtaken by another program; neither."""
+    feed, fails = home.feed("Contacts"), Refused(status, "no")
+    made = await feed.create(card("Old"), chosen("old"))
+    home.client.faults = {len(home.client.calls): ("after", fails)}
+    written = await feed.update(made.id, card("Old", "new@example.com"), made.version)
+    assert written.id == made.id
+    assert written.version != made.version
+    assert (await feed.delta(None, ALL)).touched == {made.id: written.version}
+    home.put("Contacts", "old.vcf", card("Old", "theirs@example.com"))
+    home.client.faults = {len(home.client.calls): ("before", fails)}
+    with pytest.raises(VersionConflict):
+        await feed.update(made.id, card("Old", "ours@example.com"), written.version)
+    home.client.faults = {}
+    assert b"theirs@" in (await home.files("Contacts"))["old.vcf"]
+
+
 async def test_too_large_is_refused_before_it_is_sent(home: Home) -> None:
     limit = home.account.ground.limits.record
     home.client.calls.clear()

@@ -109,11 +109,17 @@ class Shared:
 
     contents: Contents = field(default_factory=Contents)
     turns: WeakValueDictionary[int, Turn] = field(default_factory=WeakValueDictionary)
+    writes: WeakValueDictionary[tuple[int, str], asyncio.Lock] = field(default_factory=WeakValueDictionary)
     followed: OrderedDict[int, float] = field(default_factory=OrderedDict)
     faithful: OrderedDict[int, int] = field(default_factory=OrderedDict)
 
     def turn(self, number: int) -> Turn:
         return self.turns.setdefault(number, Turn())
+
+    def writing(self, number: int, name: str) -> asyncio.Lock:
+        """Held while an object of the place is written: there are servers that two of our own writes at one moment find
+        between looking at the condition and storing (Xandikos), so that both are told that they did it."""
+        return self.writes.setdefault((number, name), asyncio.Lock())
 
     def follows(self, number: int) -> None:
         _remember(self.followed, number, time.monotonic())

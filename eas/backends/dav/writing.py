@@ -39,6 +39,9 @@ _WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)
 _MAYBE_UID = frozenset((400, 403, 409, 412))
 #: And to a PUT where the object, or its whole collection, is gone.
 _MAYBE_GONE = frozenset((403, 404, 409, 410, 412))
+#: After these nobody knows whether a PUT was done: the object is looked at. Xandikos says 500 where another writer came
+#: between its look at the condition and its store.
+_UNKNOWN = frozenset((500, 502, 503, 504))
 #: How they answer to a MOVE that they do not do: then it is a PUT and a DELETE.
 _NO_MOVE = frozenset((400, 403, 405, 415, 501, 502))
 
@@ -113,29 +116,33 @@ class Writer:
             raise VersionConflict(str(id))
         if index.kept(known.name, known.etag) == content:
             return Written(id=id, version=known.version)
+        async with index.shared.writing(index.at.number, known.name):
+            return await self._exchange(known, content, conditional=if_version is not None)
+
+    async def _exchange(self, known: Known, content: bytes, *, conditional: bool) -> Written:
         etag = known.etag
         for _ in range(ATTEMPTS):
             try:
-                new = await self._put(index.href(known.name), content, etag)
+                new = await self._put(self.index.href(known.name), content, etag)
             except Refused as error:
-                if error.status not in _MAYBE_GONE:
+                if error.status not in _MAYBE_GONE and error.status not in _UNKNOWN:
                     raise
                 stored = await self._stored(known.name)
                 if stored is None:
                     await self._bury(known)
-                    raise ItemGone(str(id)) from error
-                if error.status != 412:
+                    raise ItemGone(str(known.id)) from error
+                as_read = tag(stored.etag) == tag(etag)
+                if error.status != 412 and (as_read or error.status not in _UNKNOWN):
                     raise
                 if same_meaning(stored.data, content):
-                    return await self._wrote(known.name, stored.data, stored.etag, was=(known.etag,), id=id)
+                    return await self._wrote(known.name, stored.data, stored.etag, was=(known.etag,), id=known.id)
+                if conditional and not as_read:
+                    raise VersionConflict(str(known.id)) from error
                 # Some servers keep to no condition of the very ETag that they tell.
-                as_read = tag(stored.etag) == tag(etag)
-                if if_version is not None and not as_read:
-                    raise VersionConflict(str(id)) from error
                 etag = "" if as_read else stored.etag
                 continue
-            return await self._wrote(known.name, content, new, was=(known.etag, etag), id=id)
-        raise VersionConflict(str(id))
+            return await self._wrote(known.name, content, new, was=(known.etag, etag), id=known.id)
+        raise VersionConflict(str(known.id))
 
     async def _wrote(
         self, name: str, content: bytes, etag: str, *, was: tuple[str, ...] = (), id: ItemId = 0
