@@ -12,6 +12,8 @@ from eas.backends.embedded.outbox import PostOffice
 from eas.backends.standards.tenant import Tenant
 from eas.store import SqlStateStore
 
+from .notices import Notices
+
 #: Says something to a running server (`eas.server.control`); False if none is running.
 Tell = Callable[[Mapping[str, Any]], bool]
 
@@ -37,6 +39,7 @@ class Site:
     groupware: Groupware
     rings: Rings
     tell: Tell
+    notices: Notices
     tenants: Sequence[Tenant] = ()
     domain: str = ""
 

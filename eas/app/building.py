@@ -18,6 +18,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from starlette.types import ASGIApp
 
+from eas.admin import notices
+from eas.admin.notices import Notices
 from eas.backends.crl import HttpRevocationLists
 from eas.backends.documents.libraries import Libraries, UserDocuments
 from eas.backends.embedded.backend import Embedded, open_embedded
@@ -80,6 +82,7 @@ class App:
     lmtp: LmtpServer
     measuring: Measuring
     serving: Serving
+    notices: Notices
     #: Called when the control socket is told to stop; `serve` puts the server's own way to stop here.
     on_stop: Callable[[], None] = lambda: None
     _doors: Doors | None = None
@@ -141,6 +144,7 @@ class App:
         if self._doors is not None:
             await self._doors.close(self.settings.stop.grace_seconds)
             self._doors = None
+        await self.notices.settle()
         await self.sharing.close()
         await self.elsewhere.close()
         await self.store.close()
@@ -167,8 +171,9 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
     if (link := sharing.link) is not None:
         readiness.others["redis"] = lambda: "ok" if link.connected else "away"
     domain = settings.domain or "localhost"
+    relay = _relay(settings)
     embedded = open_embedded(
-        shared, domain=domain, relay=_relay(settings), ring=elsewhere.rung(ring or bell.ring), now=clock.now,
+        shared, domain=domain, relay=relay, ring=elsewhere.rung(ring or bell.ring), now=clock.now,
         limits=GroupwareLimits(message=settings.lmtp.max_bytes),
     )
     groups = Groups(embedded.admin.groups_of, clock.monotonic)
@@ -193,6 +198,17 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
         elsewhere=elsewhere, sharing=sharing, readiness=readiness, asgi=routes.application(ports, _manner(settings)),
         lmtp=LmtpServer(embedded.office, limit=settings.lmtp.max_bytes, now=clock.now, hostname=domain),
         measuring=measuring, serving=Serving(database),
+        notices=Notices(
+            office=embedded.office, manner=_notices(settings), relay=relay, tenants=elsewhere.tenants, now=clock.now
+        ),
+    )
+
+
+def _notices(settings: Settings) -> notices.Manner:
+    told = settings.notices
+    return notices.Manner(
+        sender=told.sender, admins=told.admins, per_hour=told.per_hour, base_url=settings.public_url,
+        domain=settings.domain or "localhost",
     )
 
 
@@ -222,6 +238,7 @@ def _documents(settings: Settings) -> Callable[[User], UserDocuments] | None:
 def _manner(settings: Settings) -> Manner:
     bounds = settings.limits
     return Manner(
+        public_url=settings.public_url,
         trusted_proxies=tuple(_networks("trusted_proxies", settings.trusted_proxies)),
         trust_anchors=_anchors(settings.data / ANCHORS),
         readers=Readers(

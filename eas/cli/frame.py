@@ -62,7 +62,10 @@ def act(file: Path | None, data: Path | None, action: Action[T]) -> T:
     async def run() -> T:
         rings, herald = Rings(), app.Herald(settings)
         async with app.build(settings, rings) as parts:
-            done = await action(_site(parts, rings, herald))
+            site = _site(parts, rings, herald)
+            done = await action(site)
+            await site.notices.settle()
+            site.ring_all()
         if not await herald.say():
             typer.echo("eas: Redis is away: phones that wait hear of this when they ask again", err=True)
         return done
@@ -76,7 +79,7 @@ def _site(parts: app.App, rings: Rings, herald: app.Herald) -> Site:
     return Site(
         people=embedded.admin, store=parts.store, office=embedded.office, groupware=embedded.groupware, rings=rings,
         tell=lambda said: control.tell(socket, said) or herald.note(said),
-        tenants=parts.elsewhere.tenants, domain=parts.settings.domain,
+        notices=parts.notices, tenants=parts.elsewhere.tenants, domain=parts.settings.domain,
     )
 
 

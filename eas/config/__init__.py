@@ -31,12 +31,13 @@ from .kinds import (
     HostPort,
     Network,
     Part,
+    PublicUrl,
     ShareFolder,
     Url,
     Zone,
     guess,
 )
-from .nodes import Hooks, Keep, Metrics, Redis, Stop
+from .nodes import Hooks, Keep, Metrics, Notices, Redis, Stop
 
 PREFIX, NESTED = "EAS_", "__"
 
@@ -155,6 +156,10 @@ class Settings(Part):
     )
     domain: Domain = Field("", description="Domain of logins and addresses that name none.")
     time_zone: Zone = Field("UTC", description="Zone of users who have none of their own.")
+    public_url: PublicUrl = Field(
+        "", description="Where people and phones reach the gateway from outside; empty: as each request names it, and "
+        "links in mails are paths alone."
+    )
     trusted_proxies: tuple[Network, ...] = Field(
         (), description="Proxies whose `X-Forwarded-For` is believed. Nobody else's is."
     )
@@ -172,6 +177,7 @@ class Settings(Part):
     metrics: Metrics = Field(default_factory=Metrics, description="Figures for Prometheus.")
     stop: Stop = Field(default_factory=Stop, description="Coming to an end.")
     keep: Keep = Field(default_factory=Keep, description="How long things are kept.")
+    notices: Notices = Field(default_factory=Notices, description="Notices by mail.")
     backends: dict[str, Backend] = Field(
         default_factory=dict, description="Groupware on other servers, by a name of yours; without any, all is kept "
         "by the gateway itself."

@@ -109,6 +109,19 @@ def _server(value: str) -> str:
     return value.strip()
 
 
+def _mailbox(value: str) -> str:
+    local, _, domain = value.strip().rpartition("@")
+    if value.strip() and (not local or re.search(r"[\s<>,;:\x00-\x1f\x7f]", local) or not _domain(domain)):
+        raise ValueError
+    return value.strip()
+
+
+def _public_url(value: str) -> str:
+    if value and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
+        raise ValueError
+    return value.rstrip("/")
+
+
 HostPort = Annotated[str, AfterValidator(_host_port), Allowed("HOST:PORT, as 127.0.0.1:8080 or [::1]:8080")]
 Door = Annotated[
     str, AfterValidator(_door), Allowed("HOST:PORT, or the path of a Unix socket that begins with / or ./")
@@ -122,6 +135,11 @@ Zone = Annotated[str, AfterValidator(_zone), Allowed("the IANA name of a time zo
 Network = Annotated[str, AfterValidator(_network), Allowed("an address or a network, as 10.0.0.0/8")]
 Url = Annotated[str, AfterValidator(_url), Allowed(f"an SQLAlchemy URL ({', '.join(DRIVERS)})")]
 File = Annotated[Path, AfterValidator(_file), Allowed("the path of a file that can be read")]
+
+Mailbox = Annotated[str, AfterValidator(_mailbox), Allowed("a mail address, as it@example.org")]
+PublicUrl = Annotated[
+    str, AfterValidator(_public_url), Allowed("an http or https address, as https://mail.example.org")
+]
 
 ShareFolder = Annotated[str, AfterValidator(_share), Allowed("NAME=FOLDER with a whole path, as plans=/srv/plans")]
 Address = Annotated[str, AfterValidator(_server), Allowed("the http or https address of a WebDAV collection")]

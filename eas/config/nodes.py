@@ -1,4 +1,4 @@
-"""Settings of what several processes share, and of running them: Redis, hooks, metrics, stopping, keeping."""
+"""Settings of what several processes share, and of running them: Redis, hooks, metrics, stopping, keeping, notices."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from .kinds import Allowed, File, HostPort, Network, Part
+from .kinds import Allowed, File, HostPort, Mailbox, Network, Part
 
 
 def _redis(value: str) -> str:
@@ -83,3 +83,14 @@ class Keep(Part):
     intent_days: int = Field(
         7, ge=1, description="For so many days it is remembered what became of effects, lest a device ask again."
     )
+
+
+class Notices(Part):
+    sender: Mailbox = Field(
+        "", description="From whom notices come, and where it is reported that one could not be delivered; empty: "
+        "postmaster@ of `domain`, and nowhere."
+    )
+    admins: tuple[Mailbox, ...] = Field(
+        (), description="Who is told by mail of what staff has to know: wipes, phones in quarantine, blocks."
+    )
+    per_hour: int = Field(20, ge=1, le=1000, description="Most notices about one thing to one address in an hour.")

@@ -107,6 +107,12 @@ class PostOffice:
         reached = await self._groupware.read(lambda c: reach(c, [address], self._groupware.domain))
         return not reached.unknown and address not in reached.elsewhere and bool(reached.users or reached.elsewhere)
 
+    async def is_elsewhere(self, address: str) -> bool:
+        """Whether mail to an address leaves: it is of another domain, or its mailbox is on another server. Raises
+        Unavailable."""
+        reached = await self._groupware.read(lambda c: reach(c, [address], self._groupware.domain))
+        return address in reached.elsewhere
+
     async def take(self, sender: str, recipients: Sequence[str], raw: bytes) -> list[BackendError | None]:
         """Deliver a message that came from elsewhere; what went wrong for each recipient."""
         try:
