@@ -49,6 +49,8 @@ have nginx || missing+=(nginx-light)
 have caddy || missing+=(caddy)
 have redis-sentinel || missing+=(redis-sentinel)
 have prometheus || missing+=(prometheus)
+have chromium || missing+=(chromium)
+compgen -G '/usr/share/fonts/opentype/inter/*' >/dev/null || missing+=(fonts-inter)
 [ -e "$cyrus/complete" ] && unpacked=yes || unpacked=no
 if [ ${#missing[@]} = 0 ] && [ $unpacked = yes ]; then
     exit 0
