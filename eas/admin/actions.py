@@ -25,6 +25,7 @@ from eas.protocol.version import ACCOUNT_ONLY_WIPE, Version
 from eas.store import DEFAULT_POLICY, Assignee
 
 from . import policies as policy_files
+from .acting import Permission, action
 from .conduct import storm_as_data, storm_in_words, wait_in_words
 from .elsewhere import backends
 from .errors import Invalid, NotFound, Refused
@@ -51,6 +52,7 @@ async def _people(site: Site) -> AsyncIterator[embedded.Admin]:
 # Users --------------------------------------------------------------------------------------------------------------
 
 
+@action("user.add", Permission.RULE, about="address", secret=("password",))
 async def add_user(
     site: Site,
     address: str,
@@ -79,18 +81,21 @@ async def add_user(
     return account.login
 
 
+@action("user.list", Permission.SEE, http=("GET", "/users"))
 async def users(site: Site) -> list[dict[str, Any]]:
     known = await backends(site)
     async with _people(site) as people:
         return [_account(found, known) for found in await people.users()]
 
 
+@action("user.show", Permission.SEE, http=("GET", "/users/{who}"))
 async def user(site: Site, who: str) -> dict[str, Any]:
     known = await backends(site)
     async with _people(site) as people:
         return _account(await people.user(who), known)
 
 
+@action("user.set", Permission.RULE)
 async def set_user(
     site: Site,
     who: str,
@@ -123,11 +128,15 @@ async def set_user(
             await people.set_aliases(account.id, [*kept, *add_aliases])
     if profile.get("activesync") is False or profile.get("enabled") is False:
         await _end_waits(site, account.id)
+    if profile.get("enabled") is False:
+        await site.staff.end_sessions(user_id=account.id)
 
 
+@action("user.password", Permission.RULE, secret=("password",))
 async def set_password(site: Site, who: str, password: str) -> None:
     async with _people(site) as people:
         await people.set_password(who, password)
+        await site.staff.end_sessions(user_id=(await people.user(who)).id)
 
 
 def _account(found: embedded.Account, backend_of: Mapping[str, str]) -> dict[str, Any]:
@@ -173,20 +182,24 @@ def _file(path: Path) -> bytes:
 # Groups and rights --------------------------------------------------------------------------------------------------
 
 
+@action("group.add", Permission.RULE, about="address")
 async def add_group(site: Site, address: str, name: str, members: Sequence[str], hidden: bool = False) -> None:
     async with _people(site) as people:
         await people.add_group(address, name, members, hidden)
 
 
+@action("group.list", Permission.SEE, http=("GET", "/groups"))
 async def groups(site: Site) -> list[dict[str, Any]]:
     async with _people(site) as people:
         return [_group(found) for found in await people.groups()]
 
 
+@action("group.show", Permission.SEE, http=("GET", "/groups/{address}"), about="address")
 async def group(site: Site, address: str) -> dict[str, Any]:
     return _group(await _find_group(site, address))
 
 
+@action("group.set", Permission.RULE, about="address")
 async def set_group(
     site: Site, address: str, *, add: Sequence[str] = (), remove: Sequence[str] = ()
 ) -> None:
@@ -203,6 +216,7 @@ async def set_group(
         await people.set_members(found.id, [*kept, *add])
 
 
+@action("group.remove", Permission.RULE, http=("DELETE", "/groups/{address}"), about="address")
 async def remove_group(site: Site, address: str) -> None:
     found = await _find_group(site, address)
     async with _people(site) as people:
@@ -235,6 +249,7 @@ def _group(found: embedded.Group) -> dict[str, Any]:
     }
 
 
+@action("rights.list", Permission.CONTENT, http=("GET", "/users/{owner}/rights"), about="owner")
 async def rights(site: Site, owner: str) -> list[dict[str, Any]]:
     """What others may do with a user's folders."""
     async with _people(site) as people:
@@ -246,6 +261,7 @@ async def rights(site: Site, owner: str) -> list[dict[str, Any]]:
     ]
 
 
+@action("rights.grant", Permission.RULE, about="owner")
 async def grant(site: Site, owner: str, folder: str, grantee: str, right: Right | None) -> None:
     """None takes back what was said; NONE forbids even what colleagues may."""
     async with _people(site) as people:
@@ -277,6 +293,7 @@ def _folder_id(folders: Sequence[embedded.FolderInfo], name: str, owner: str) ->
 # Policies -----------------------------------------------------------------------------------------------------------
 
 
+@action("policy.list", Permission.SEE, http=("GET", "/policies"))
 async def policies(site: Site) -> list[dict[str, Any]]:
     """All, with those who have them in words."""
     assigned: dict[str, list[str]] = {}
@@ -290,6 +307,7 @@ async def policies(site: Site) -> list[dict[str, Any]]:
     ]
 
 
+@action("policy.show", Permission.SEE, http=("GET", "/policies/{name}"), about="")
 async def policy(site: Site, name: str) -> dict[str, Any]:
     """The policy of that name, else the one of that user or group."""
     known = {found.name: found for found in await site.store.policies()}
@@ -304,6 +322,7 @@ async def policy(site: Site, name: str) -> dict[str, Any]:
     raise NotFound(f"{name} has no policy of its own")
 
 
+@action("policy.set", Permission.RULE, about="whose")
 async def set_policy(site: Site, whose: str, file: Path) -> str:
     """Give a user or group, or everybody else (`default`), the policy in a file. The policy's name."""
     if whose == EVERYBODY:
@@ -317,6 +336,7 @@ async def set_policy(site: Site, whose: str, file: Path) -> str:
     return read.name
 
 
+@action("policy.clear", Permission.RULE, about="whose")
 async def clear_policy(site: Site, whose: str) -> None:
     if whose == EVERYBODY:
         if not await site.store.remove_policy(EVERYBODY):
@@ -326,6 +346,7 @@ async def clear_policy(site: Site, whose: str) -> None:
     await site.store.clear_policy(assignee, subject)
 
 
+@action("policy.remove", Permission.RULE, http=("DELETE", "/policies/{name}"), about="")
 async def remove_policy(site: Site, name: str) -> None:
     if not await site.store.remove_policy(name):
         raise NotFound(f"no policy {name} is stored")
@@ -346,6 +367,7 @@ async def _subject_of(site: Site, whose: str) -> tuple[Assignee, str]:
 # Devices ------------------------------------------------------------------------------------------------------------
 
 
+@action("device.list", Permission.SEE, http=("GET", "/devices"))
 async def devices(site: Site, who: str = "", *, storms: bool = False) -> list[dict[str, Any]]:
     """All, or one user's; with `storms` only those that repeat themselves without effect."""
     async with _people(site) as people:
@@ -356,6 +378,7 @@ async def devices(site: Site, who: str = "", *, storms: bool = False) -> list[di
     return [_device(one, names) for one in found]
 
 
+@action("device.show", Permission.SEE, http=("GET", "/users/{who}/devices/{device_id}"))
 async def device(site: Site, who: str, device_id: str) -> dict[str, Any]:
     """With the quirks that it is given, and the items that it got degraded."""
     user_id, found = await _find_device(site, who, device_id)
@@ -374,13 +397,14 @@ def _why(quirk: Quirk, found: Device) -> str:
     return next(row.does for row in TABLE if row.quirk is quirk and row.fits(found))
 
 
+@action("device.remove", Permission.WIPE, http=("DELETE", "/users/{who}/devices/{device_id}"))
 async def remove_device(site: Site, who: str, device_id: str) -> None:
-    """With the passwords that are its own."""
     user_id, _ = await _find_device(site, who, device_id)
     await site.store.remove_device(user_id, device_id)
     site.tell({"do": "end", "user": user_id, "device": device_id})
 
 
+@action("device.wipe", Permission.WIPE, http=("POST", "/users/{who}/devices/{device_id}/wipe"))
 async def wipe_device(site: Site, who: str, device_id: str, *, account_only: bool = False) -> None:
     """All of it, or what it has of this account. Raises Refused for a device that knows no wipe of the account."""
     user_id, found = await _find_device(site, who, device_id)
@@ -393,6 +417,7 @@ async def wipe_device(site: Site, who: str, device_id: str, *, account_only: boo
     site.tell({"do": "end", "user": user_id, "device": device_id})
 
 
+@action("device.cancel-wipe", Permission.WIPE, http=("DELETE", "/users/{who}/devices/{device_id}/wipe"))
 async def cancel_wipe(site: Site, who: str, device_id: str) -> None:
     user_id, found = await _find_device(site, who, device_id)
     if found.wipe in (Wipe.NONE, Wipe.DONE):
@@ -400,6 +425,7 @@ async def cancel_wipe(site: Site, who: str, device_id: str) -> None:
     await site.store.cancel_wipe(user_id, device_id)
 
 
+@action("device.recovery-password", Permission.WIPE, changes=True)
 async def recovery_password(site: Site, who: str, device_id: str) -> str:
     """With which a device can be unlocked whose own password was forgotten. [MS-ASCMD] DevicePassword"""
     _, found = await _find_device(site, who, device_id)
@@ -408,6 +434,7 @@ async def recovery_password(site: Site, who: str, device_id: str) -> str:
     return found.recovery_password
 
 
+@action("device.quirk", Permission.TEND, http=("PUT", "/users/{who}/devices/{device_id}/quirks/{name}"))
 async def set_quirk(site: Site, who: str, device_id: str, name: str, switched: bool | None) -> None:
     """Switch a quirk on or off for a device; None leaves it to the table again."""
     user_id, found = await _find_device(site, who, device_id)
@@ -422,10 +449,12 @@ async def set_quirk(site: Site, who: str, device_id: str, name: str, switched: b
     await site.store.alter_device(user_id, device_id, change)
 
 
+@action("device.block", Permission.TEND, http=("POST", "/users/{who}/devices/{device_id}/block"))
 async def block_device(site: Site, who: str, device_id: str) -> None:
     await _set_access(site, who, device_id, Access.BLOCKED)
 
 
+@action("device.allow", Permission.TEND, http=("POST", "/users/{who}/devices/{device_id}/allow"))
 async def allow_device(site: Site, who: str, device_id: str) -> None:
     await _set_access(site, who, device_id, Access.ALLOWED)
 
@@ -469,6 +498,7 @@ def _device(found: Device, names: Mapping[str, str]) -> dict[str, Any]:
 # Mail ---------------------------------------------------------------------------------------------------------------
 
 
+@action("mail.deliver", Permission.CONTENT, about="to", secret=("message",))
 async def deliver(site: Site, to: str, message: bytes, sender: str = "") -> bool:
     """Put a message into the inbox of a user, or of a group's members. Whether a running server was told."""
     if not message.strip():

@@ -17,3 +17,7 @@ class Refused(ActionError):
 
 class Invalid(ActionError):
     """What was given (a file, a value) cannot be used."""
+
+
+class Forbidden(ActionError):
+    """Who asked may not."""

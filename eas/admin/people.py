@@ -14,6 +14,7 @@ from eas.backends.standards.logins import named
 from eas.backends.standards.tables import KeptRow, MemberRow, PlaceRow
 from eas.db import Base
 
+from .acting import Permission, action
 from .actions import _end_waits, _people
 from .errors import Refused
 from .site import Site
@@ -22,6 +23,7 @@ from .site import Site
 _IDS = frozenset({"user_id", "owner", "principal", "entry", "subject", "member"})
 
 
+@action("user.remove", Permission.RULE)
 async def remove_user(site: Site, who: str, *, dry_run: bool = False) -> dict[str, int]:
     """With everything that is known; rows by table. What others have is theirs: mails, and cards of the user."""
     async with _people(site) as people:
@@ -68,6 +70,7 @@ def _remove(connection: Connection, user_id: str, addresses: list[str]) -> None:
         connection.execute(delete(table).where(_of(table, user_id, addresses)))
 
 
+@action("user.rename", Permission.RULE)
 async def rename_user(site: Site, who: str, new: str) -> dict[str, Any]:
     """Another login, and another address if `new` is one; the old address stays as an alias. All else hangs on an id
     that nobody sees, so phones that log in under the new name go on."""
@@ -91,6 +94,7 @@ OWN = "embedded"
 _ALL_TYPES = frozenset(type for _, type in folders.SPECIAL)
 
 
+@action("user.move", Permission.RULE)
 async def move_user(site: Site, who: str, backend: str) -> dict[str, Any]:
     """Groupware on another backend of the settings, or in the gateway itself (OWN). Devices, policies, wipes and rights
     stay; the folders are other ones, which phones fetch by themselves. Nothing is copied from server to server."""

@@ -11,7 +11,10 @@ from eas.backends.embedded.groupware import Groupware
 from eas.backends.embedded.outbox import PostOffice
 from eas.backends.standards.tenant import Tenant
 from eas.store import SqlStateStore
+from eas.store.audit import AuditLog
+from eas.store.staff import StaffStore
 
+from .acting import NOBODY, Caller
 from .notices import Notices
 
 #: Says something to a running server (`eas.server.control`); False if none is running.
@@ -31,10 +34,12 @@ class Rings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """`groupware` rings into `rings`, and so does what `people` and `office` do. `tenants` are the backends of the
-    settings, `domain` is meant where a login has none."""
+    settings, `domain` is meant where a login has none. `caller` is who acts."""
 
     people: Admin
     store: SqlStateStore
+    audit: AuditLog
+    staff: StaffStore
     office: PostOffice
     groupware: Groupware
     rings: Rings
@@ -42,6 +47,7 @@ class Site:
     notices: Notices
     tenants: Sequence[Tenant] = ()
     domain: str = ""
+    caller: Caller = NOBODY
 
     def ring_all(self) -> bool:
         """Tell a running server what has changed; False if there is none, and nobody waits."""

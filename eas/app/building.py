@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 
 from eas.admin import notices
 from eas.admin.notices import Notices
+from eas.admin.site import Rings, Site
 from eas.backends.crl import HttpRevocationLists
 from eas.backends.documents.libraries import Libraries, UserDocuments
 from eas.backends.embedded.backend import Embedded, open_embedded
@@ -45,6 +46,8 @@ from eas.server.control import SOCKET, ControlServer
 from eas.server.figures import Readers
 from eas.server.ports import Manner, Ports
 from eas.store import SqlStateStore
+from eas.store.audit import AuditLog
+from eas.store.staff import StaffStore
 
 from .doors import Doors, Sockets
 from .elsewhere import Elsewhere
@@ -53,6 +56,7 @@ from .hooks import hook_rules, join_hooks
 from .logins import site_logins
 from .looks import looks
 from .measuring import Measuring
+from .pages import join_pages, told
 from .readiness import Ready
 from .sharing import Sharing, share
 from .tenants import tenants_of
@@ -79,10 +83,11 @@ class App:
     sharing: Sharing
     readiness: Ready
     asgi: ASGIApp
+    #: What actions work on, without a caller.
+    site: Site
     lmtp: LmtpServer
     measuring: Measuring
     serving: Serving
-    notices: Notices
     #: Called when the control socket is told to stop; `serve` puts the server's own way to stop here.
     on_stop: Callable[[], None] = lambda: None
     _doors: Doors | None = None
@@ -144,7 +149,7 @@ class App:
         if self._doors is not None:
             await self._doors.close(self.settings.stop.grace_seconds)
             self._doors = None
-        await self.notices.settle()
+        await self.site.notices.settle()
         await self.sharing.close()
         await self.elsewhere.close()
         await self.store.close()
@@ -178,9 +183,9 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
     )
     groups = Groups(embedded.admin.groups_of, clock.monotonic)
     store = SqlStateStore(shared, groups.of, release=RELEASE)
-    site = site_logins(sharing.link, store.site_secret)
-    accounts = (
-        elsewhere.join(embedded, settings.domain, clock.monotonic, site) if elsewhere.tenants else embedded.accounts
+    remembered = site_logins(sharing.link, store.site_secret)
+    accounts = embedded.accounts if not elsewhere.tenants else elsewhere.join(
+        embedded, settings.domain, clock.monotonic, remembered
     )
     hooks = join_hooks(settings, elsewhere, embedded.groupware, sharing, clock.monotonic)
     measuring = Measuring(
@@ -190,18 +195,23 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
         accounts=Heard(accounts, groups.heard), store=store, bell=bell, clock=clock, leases=sharing.leases,
         entropy=SystemEntropy(),
         ready=readiness.can_answer, readiness=readiness.report, documents=_documents(settings),
-        figures=measuring.expose, hooks=hooks, logins=site.memory,
-        passwords=store.passwords,
+        figures=measuring.expose, hooks=hooks, logins=remembered.memory,
         revocation_lists=HttpRevocationLists(hosts=settings.certificates.crl_hosts, monotonic=clock.monotonic),
     )
-    return App(
-        settings=settings, database=database, transactions=shared, store=store, embedded=embedded,
-        elsewhere=elsewhere, sharing=sharing, readiness=readiness, asgi=routes.application(ports, _manner(settings)),
-        lmtp=LmtpServer(embedded.office, limit=settings.lmtp.max_bytes, now=clock.now, hostname=domain),
-        measuring=measuring, serving=Serving(database),
+    manner = _manner(settings)
+    site = Site(
+        people=embedded.admin, store=store, audit=AuditLog(shared), staff=StaffStore(shared), office=embedded.office,
+        groupware=embedded.groupware, rings=Rings(), tell=told(bell), tenants=elsewhere.tenants, domain=settings.domain,
         notices=Notices(
             office=embedded.office, manner=_notices(settings), relay=relay, tenants=elsewhere.tenants, now=clock.now
         ),
+    )
+    return App(
+        settings=settings, database=database, transactions=shared, store=store, embedded=embedded,
+        elsewhere=elsewhere, sharing=sharing, readiness=readiness, site=site,
+        asgi=routes.application(ports, manner, join_pages(settings, site, ports, manner, RELEASE)),
+        lmtp=LmtpServer(embedded.office, limit=settings.lmtp.max_bytes, now=clock.now, hostname=domain),
+        measuring=measuring, serving=Serving(database),
     )
 
 

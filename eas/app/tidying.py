@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -32,6 +33,7 @@ async def tidy(app: App, *, dry_run: bool = False) -> Tidied:
     if not dry_run:
         await app.embedded.tidy()
         await app.elsewhere.tidy()
+        await app.site.staff.end_sessions(before=datetime.now(UTC) - timedelta(hours=app.settings.pages.session_hours))
     return await app.store.tidy(kept(app.settings), dry_run=dry_run)
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
+import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -15,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from eas import app, config
+from eas.admin.acting import Caller, Face, Role
 from eas.admin.errors import ActionError
 from eas.admin.site import Rings, Site
 from eas.app.backups import BackupError
@@ -75,12 +79,19 @@ def act(file: Path | None, data: Path | None, action: Action[T]) -> T:
 
 def _site(parts: app.App, rings: Rings, herald: app.Herald) -> Site:
     """A server on this machine tells those on others itself."""
-    embedded, socket = parts.embedded, parts.settings.data / control.SOCKET
-    return Site(
-        people=embedded.admin, store=parts.store, office=embedded.office, groupware=embedded.groupware, rings=rings,
-        tell=lambda said: control.tell(socket, said) or herald.note(said),
-        notices=parts.notices, tenants=parts.elsewhere.tenants, domain=parts.settings.domain,
+    socket = parts.settings.data / control.SOCKET
+    return replace(
+        parts.site, rings=rings, tell=lambda said: control.tell(socket, said) or herald.note(said), caller=caller(),
     )
+
+
+def caller() -> Caller:
+    """Who may run this on the data folder may do everything."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # nobody has given the number a name
+        name = str(os.getuid())
+    return Caller(name=name, role=Role.ADMIN, face=Face.CLI)
 
 
 def carefully(work: Callable[[], T]) -> T:

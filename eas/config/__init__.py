@@ -37,7 +37,7 @@ from .kinds import (
     Zone,
     guess,
 )
-from .nodes import Hooks, Keep, Metrics, Notices, Redis, Stop
+from .nodes import Hooks, Keep, Metrics, Notices, Pages, Redis, Stop
 
 PREFIX, NESTED = "EAS_", "__"
 
@@ -175,6 +175,7 @@ class Settings(Part):
     redis: Redis = Field(default_factory=Redis, description="Several processes.")
     hooks: Hooks = Field(default_factory=Hooks, description="What a groupware tells.")
     metrics: Metrics = Field(default_factory=Metrics, description="Figures for Prometheus.")
+    pages: Pages = Field(default_factory=Pages, description="Pages in a browser.")
     stop: Stop = Field(default_factory=Stop, description="Coming to an end.")
     keep: Keep = Field(default_factory=Keep, description="How long things are kept.")
     notices: Notices = Field(default_factory=Notices, description="Notices by mail.")

@@ -60,6 +60,15 @@ class Metrics(Part):
     )
 
 
+class Pages(Part):
+    enabled: bool = Field(True, description="Whether there are pages for staff (/admin) and owners (/my), and the API.")
+    staff_networks: tuple[Network, ...] = Field(
+        (), description="Whence /admin and the API may be used; empty: from anywhere."
+    )
+    session_hours: int = Field(12, ge=1, le=720, description="So long a login to the pages lasts.")
+    idle_minutes: int = Field(60, ge=5, le=43200, description="Unused for so long, it ends before.")
+
+
 class Stop(Part):
     drain_seconds: int = Field(
         0, ge=0, le=600, description="When told to stop: for so long `/health/ready` says no while all else goes on, "

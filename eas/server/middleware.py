@@ -27,7 +27,10 @@ NOTE = "eas.note"
 #: refused have lines of their own.)
 QUIET = frozenset((health.PATH, health.LIVE, health.READY, FIGURES, *HOOKS))
 #: What a request is counted as that is no command: by its method, or by the first step of its path.
-OTHERS = {"OPTIONS": "Options", "autodiscover": "Autodiscover"}
+OTHERS = {
+    "OPTIONS": "Options", "autodiscover": "Autodiscover", "admin": "Pages", "my": "Pages", "static": "Pages",
+    "api": "API",
+}
 
 
 class Logged:

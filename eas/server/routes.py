@@ -15,12 +15,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from eas.engine.model import User
 from eas.protocol import http
-from eas.protocol import query as queries
 
 from . import autodiscover, dispatch, faults, figures, health
-from .auth import Doorkeeper, Keys
+from .auth import Doorkeeper
 from .brake import Brake
-from .certificates import BadCertificate, certified
 from .held import HeldBell
 from .hooks import PATHS as HOOK_PATHS
 from .hooks import HookDoor
@@ -42,8 +40,8 @@ Handler = Callable[[Scope, Receive, Mapping[str, str]], Awaitable[Reply | None]]
 log = structlog.get_logger("eas.server")
 
 
-def application(ports: Ports, manner: Manner) -> ASGIApp:
-    """The whole server."""
+def application(ports: Ports, manner: Manner, others: Mapping[str, ASGIApp] | None = None) -> ASGIApp:
+    """The whole server. `others` answer everything below a first step of a path ("admin")."""
     server, monitored = _Server(ports, manner), health.Health(ports)
     routes = [
         Route(ACTIVESYNC, _Endpoint({"POST": server.command, "OPTIONS": server.options, "GET": server.welcome})),
@@ -56,7 +54,20 @@ def application(ports: Ports, manner: Manner) -> ASGIApp:
         Route(figures.PATH, _Endpoint({"GET": server.figures})),
         *(Route(path, _Endpoint({"POST": server.hook, "PUT": server.hook}, otherwise=405)) for path in HOOK_PATHS),
     ]
-    return Logged(_Folded(Router(routes, redirect_slashes=False, default=_Endpoint({}, otherwise=404))))
+    own = _Folded(Router(routes, redirect_slashes=False, default=_Endpoint({}, otherwise=404)))
+    return Logged(_Beside(own, others or {}))
+
+
+class _Beside:
+    """Others' paths to them, as they were written."""
+
+    def __init__(self, app: ASGIApp, others: Mapping[str, ASGIApp]) -> None:
+        self._app = app
+        self._others = others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        step = scope["path"][1:].partition("/")[0] if scope["type"] == "http" else ""
+        await self._others.get(step, self._app)(scope, receive, send)
 
 
 class _Folded:
@@ -108,35 +119,15 @@ class _Server:
         self._ports = ports
         self._manner = manner
         self.hook = HookDoor(ports.hooks, manner.hooks, ports.clock, manner.trusted_proxies)
-        keys = Keys(passwords=ports.passwords, tokens=ports.tokens, ways=manner.ways)
-        self._doorkeeper = Doorkeeper(ports.accounts, ports.clock, manner.realm, site=ports.logins, keys=keys)
+        self._doorkeeper = Doorkeeper(ports.accounts, ports.clock, manner.realm, site=ports.logins)
         self._pacer = Pacer(Brake(manner.limits.free_repeats), ports.store, ports.clock)
 
     async def _admitted(self, scope: Scope, headers: Mapping[str, str]) -> User | Reply:
-        admitted = await self._recognised(scope, headers)
+        address = client_address(scope, headers, self._manner.trusted_proxies)
+        admitted = await self._doorkeeper.admit(headers, address)
         if isinstance(admitted, User):
             scope[NOTE].user = admitted.address
             structlog.contextvars.bind_contextvars(user=admitted.address)
-        return admitted
-
-    async def _recognised(self, scope: Scope, headers: Mapping[str, str]) -> User | Reply:
-        """By the certificate that a proxy has seen, by what the request itself shows, or by both."""
-        rules, trusted = self._manner.certificates, self._manner.trusted_proxies
-        named = ""
-        if rules is not None:
-            try:
-                named = certified(scope, headers, rules, trusted, self._ports.clock.now())
-            except BadCertificate as error:
-                log.warning("a certificate is not taken", reason=str(error))
-                return faults.http_only(403)
-            if not named and not rules.enough:
-                return faults.http_only(403)
-            if named and rules.enough and not headers.get("authorization"):
-                return await self._doorkeeper.vouched(named)
-        admitted = await self._doorkeeper.admit(headers, client_address(scope, headers, trusted))
-        if named and isinstance(admitted, User) and not admitted.is_called(named):
-            log.warning("a certificate of somebody else", user=admitted.address)
-            return faults.http_only(403)
         return admitted
 
     def _base_url(self, scope: Scope, headers: Mapping[str, str]) -> str:
@@ -146,9 +137,6 @@ class _Server:
         user = await self._admitted(scope, headers)
         if isinstance(user, Reply):
             return user
-        refused = await self._held(user, scope, headers)
-        if refused is not None:
-            return refused
         note, began = scope[NOTE], self._ports.clock.monotonic()
         body = await read_body(receive, headers, self._manner.limits.max_body_bytes)
         name = self._pacer.name(user.id, scope["query_string"], body)
@@ -163,16 +151,6 @@ class _Server:
             await self._pacer.after(name, user.id, reply, note)
         stated = {http.SERVER_ACTIVESYNC: self._manner.server, "Cache-Control": "private"}
         return reply.with_headers(stated)
-
-    async def _held(self, user: User, scope: Scope, headers: Mapping[str, str]) -> Reply | None:
-        """Whether the device may use the password that it came in with; None if so, or if no device is named."""
-        if user.device_password is None:
-            return None
-        try:
-            device_id = queries.complete(queries.parse(scope["query_string"]), headers).device_id
-        except queries.QueryError:
-            return None  # which is answered where the rest of the request is read
-        return await self._doorkeeper.held(user, device_id)
 
     async def options(self, scope: Scope, receive: Receive, headers: Mapping[str, str]) -> Reply:
         user = await self._admitted(scope, headers)

@@ -4,11 +4,8 @@
 stand by subject in devices, policies, states and intents, as functions of a connection; `tables` has the tables.
 """
 
-from .device_passwords import DevicePasswords
 from .policies import DEFAULT_POLICY, Assignee, Assignment
 from .sql import SqlStateStore, Tidied
 from .tidying import Keep
 
-__all__ = [
-    "DEFAULT_POLICY", "Assignee", "Assignment", "DevicePasswords", "Keep", "SqlStateStore", "Tidied",
-]
+__all__ = ["DEFAULT_POLICY", "Assignee", "Assignment", "Keep", "SqlStateStore", "Tidied"]

@@ -26,8 +26,7 @@ from eas.engine.model import Access, CollectionId, Device, Policy, Wipe
 from eas.engine.ports import DegradedItem, Intent, Owner, Step, StoredBody
 from eas.items.native import ItemId
 
-from . import degraded, device_passwords, devices, intents, policies, states
-from .device_passwords import DevicePasswords
+from . import degraded, devices, intents, policies, states
 from .devices import Seen
 from .policies import Assignee, Assignment
 from .secrets import site_secret
@@ -94,7 +93,6 @@ class SqlStateStore:
         self._now = now
         self._seen_seconds = seen_seconds
         self._release = release
-        self.passwords = DevicePasswords(run, now, lambda: site_secret(run, device_passwords.SECRET))
         self._seen: dict[tuple[str, str], Seen] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None
@@ -133,7 +131,6 @@ class SqlStateStore:
         def work(connection: Connection) -> bool:
             states.forget(connection, user_id, device_id, None)
             intents.forget_device(connection, user_id, device_id)
-            device_passwords.forget_device(connection, user_id, device_id)
             return devices.remove(connection, user_id, device_id)
 
         with _reachable():

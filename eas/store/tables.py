@@ -92,22 +92,6 @@ site_secret = Table(
     Column("value", LargeBinary, nullable=False),
 )
 
-#: Passwords for one device each, `eas.engine.model.DevicePassword`. `digest` is keyed.
-device_password = Table(
-    "device_password",
-    Base.metadata,
-    Column("id", Counted, primary_key=True),
-    Column("user_id", String, nullable=False, index=True),
-    Column("name", String, nullable=False),
-    Column("digest", LargeBinary, nullable=False, unique=True),
-    Column("device_id", String, nullable=False),
-    Column("created", Moment, nullable=False),
-    Column("expires", Moment),
-    Column("first_used", Moment),
-    Column("last_used", Moment),
-    sqlite_autoincrement=True,  # the number of one that was revoked must not mean another one
-)
-
 #: `eas.engine.model.Policy`, by its name.
 policy = Table(
     "policy",
@@ -196,4 +180,71 @@ intent = Table(
     UniqueConstraint("user_id", "device_id", "collection_id", "verb", "client_id", "server_id", "digest"),
     Index(None, "created"),
     sqlite_autoincrement=True,  # a settled id must not mean a later intent
+)
+
+#: What people did with the administration and what the server did by itself, in order; `eas.store.audit`. Rows name
+#: users as they were called at the time and stay when a user goes. `hash` is over the row and the one before it.
+audit_log = Table(
+    "audit_log",
+    Base.metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("face", String, nullable=False),
+    Column("address", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("about_user", String, nullable=False),
+    Column("about_device", String, nullable=False),
+    Column("details", Text, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("hash", String, nullable=False),
+    Index(None, "at"),
+    Index(None, "about_user", "about_device"),
+)
+
+#: The last row of the log: whoever appends raises it first, so that one chain comes of all processes.
+audit_head = Table(
+    "audit_head",
+    Base.metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", String, nullable=False),
+)
+
+#: Who may administer. `password` is an argon2 hash; "" where the name is a mailbox's, whose password is meant.
+staff = Table(
+    "staff",
+    Base.metadata,
+    Column("name", String, primary_key=True),
+    Column("role", String, nullable=False),
+    Column("password", String, nullable=False),
+    Column("created", Moment, nullable=False),
+)
+
+#: Who is logged in to the pages, by the hash of the token in the cookie. `user_id` is "" for staff without a mailbox.
+page_session = Table(
+    "page_session",
+    Base.metadata,
+    Column("token", String, primary_key=True),
+    Column("area", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("user_id", String, nullable=False, index=True),
+    Column("csrf", String, nullable=False),
+    Column("began", Moment, nullable=False),
+    Column("used", Moment, nullable=False),
+)
+
+#: With what programs use the API, by the hash of the token.
+api_token = Table(
+    "api_token",
+    Base.metadata,
+    Column("token", String, primary_key=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("label", String, nullable=False),
+    Column("staff", String, ForeignKey("staff.name", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created", Moment, nullable=False),
+    Column("used", Moment),
+    Column("until", Moment),
 )

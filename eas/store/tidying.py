@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, Select, delete, func, select
 
 from eas.engine.model import Access, Wipe
 
-from . import device_passwords, devices, intents, states
+from . import devices, intents, states
 from .tables import device, intent, sync_state
 
 
@@ -73,7 +73,6 @@ def _remove_devices(connection: Connection, rows: Sequence[Row[Any]]) -> None:
     for row in rows:
         states.forget(connection, row.user_id, row.id, None)
         intents.forget_device(connection, row.user_id, row.id)
-        device_passwords.forget_device(connection, row.user_id, row.id)
         devices.remove(connection, row.user_id, row.id)
 
 
