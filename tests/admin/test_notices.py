@@ -42,22 +42,22 @@ async def inbox(world: World, phone: Callable[..., Phone], login: str = "anna") 
 
 
 async def test_somebody_here_finds_it_in_the_inbox(world: World, phone: Callable[..., Phone]) -> None:
-    assert await world.app.notices.mail(f"anna@{DOMAIN}", "A phone was wiped", "Hello")
+    assert await world.app.site.notices.mail(f"anna@{DOMAIN}", "A phone was wiped", "Hello")
     assert await inbox(world, phone) == ["A phone was wiped"]
 
 
 async def test_what_is_sent_without_waiting_is_there_before_the_end(
     world: World, phone: Callable[..., Phone]
 ) -> None:
-    world.app.notices.tell([f"ben@{DOMAIN}", f"ben@{DOMAIN}", ""], "test", to="you")
-    await world.app.notices.settle()
+    world.app.site.notices.tell([f"ben@{DOMAIN}", f"ben@{DOMAIN}", ""], "test", to="you")
+    await world.app.site.notices.settle()
     assert await inbox(world, phone, "ben") == ["Test of notices"]
 
 
 @pytest.mark.parametrize("to", ["nobody@example.com", "not an address", "", "a@b@c", "x@example.net"])
 async def test_what_cannot_be_sent_disturbs_nobody(world: World, to: str) -> None:
     """Nobody of that name, no address at all, and no way out."""
-    assert not await world.app.notices.mail(to, "Subject", "Text")
+    assert not await world.app.site.notices.mail(to, "Subject", "Text")
 
 
 def settings(tmp_path: Path, **more: Any) -> Any:
@@ -69,7 +69,7 @@ async def over_smarthost(tmp_path: Path, sink: Sink, do: Callable[[Notices], Awa
     way = {"smarthost.host": "localhost", "smarthost.port": sink.port, "smarthost.security": "none"}
     told = {"notices.sender": "it@example.com", "notices.admins": ("boss@example.net",)}
     async with composition.build(settings(tmp_path, **way, **told)) as app:
-        return await do(app.notices)
+        return await do(app.site.notices)
 
 
 async def test_others_are_reached_over_the_smarthost(tmp_path: Path, mail_sink: Sink) -> None:
@@ -107,7 +107,7 @@ async def test_users_of_other_servers_are_reached_over_theirs(tmp_path: Path, ma
         "backends.corp.smtp.password": password,
     }
     async with composition.build(settings(tmp_path, **tenant)) as app:
-        assert await app.notices.mail("dora@corp.example", "Subject", "Text")
+        assert await app.site.notices.mail("dora@corp.example", "Subject", "Text")
     (taken,) = mail_sink.messages
     assert (taken.login, taken.recipients, taken.sender) == (login, ("dora@corp.example",), "")
 
