@@ -207,6 +207,7 @@ LEASE_SECONDS = Times(
 )
 LEASES_GIVEN_UP = Counts("leases_given_up", "Requests that did not wait any longer for one in another process.")
 NOTED_DEVICES = Levels("noted_devices", "Devices of which the last request is not written down yet.")
+ACTIVITY_DROPPED = Counts("activity_dropped", "Notes of what devices did for which there was no room in memory.")
 OPEN_EFFECTS = Levels(
     "open_effects", "Effects that were begun and of which nobody knows the end yet.", "livemax",
     kind=("change", "mail"),

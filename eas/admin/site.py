@@ -10,7 +10,7 @@ from eas.backends.embedded.admin import Admin
 from eas.backends.embedded.groupware import Groupware
 from eas.backends.embedded.outbox import PostOffice
 from eas.backends.standards.tenant import Tenant
-from eas.store import SqlStateStore
+from eas.store import ActivityStore, SqlStateStore
 from eas.store.audit import AuditLog
 from eas.store.staff import StaffStore
 
@@ -19,6 +19,8 @@ from .notices import Notices
 
 #: Says something to a running server (`eas.server.control`); False if none is running.
 Tell = Callable[[Mapping[str, Any]], bool]
+#: Asks a running server something, and gives its answer; None if none is running.
+Ask = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
 
 
 @dataclass(slots=True)
@@ -40,11 +42,13 @@ class Site:
     store: SqlStateStore
     audit: AuditLog
     staff: StaffStore
+    activity: ActivityStore
     office: PostOffice
     groupware: Groupware
     rings: Rings
     tell: Tell
     notices: Notices
+    ask: Ask = lambda said: None
     tenants: Sequence[Tenant] = ()
     domain: str = ""
     caller: Caller = NOBODY

@@ -44,11 +44,13 @@ from eas.push.watch import WatchedBell
 from eas.server import routes
 from eas.server.control import SOCKET, ControlServer
 from eas.server.figures import Readers
+from eas.server.live import Live
 from eas.server.ports import Manner, Ports
-from eas.store import SqlStateStore
+from eas.store import ActivityStore, SqlStateStore
 from eas.store.audit import AuditLog
 from eas.store.staff import StaffStore
 
+from .activity import Watch, node_name, whose_logins
 from .doors import Doors, Sockets
 from .elsewhere import Elsewhere
 from .groups import Groups, Heard
@@ -78,6 +80,8 @@ class App:
     database: Database
     transactions: Transactions
     store: SqlStateStore
+    activity: ActivityStore
+    watch: Watch
     embedded: Embedded
     elsewhere: Elsewhere
     sharing: Sharing
@@ -106,11 +110,12 @@ class App:
         await self._try_again()
         await self.sharing.start()
         if doors:
-            server = ControlServer(self.settings.data / SOCKET, self.bell, self._stop)
+            server = ControlServer(self.settings.data / SOCKET, self.bell, self._stop, self.watch)
             self._doors = Doors(control=server, lmtp=self.lmtp, lmtp_listen=self.settings.lmtp.listen)
             await self._doors.open(given)
             if given is None:
                 await self.resume()
+            self.activity.start(self.watch.look, tell=self.sharing.link is not None)
             self._tasks.add(asyncio.create_task(keep_tidying(self)))
             if self.measuring.shared:
                 self._tasks.add(asyncio.create_task(self.measuring.keep_writing()))
@@ -153,6 +158,7 @@ class App:
         await self.sharing.close()
         await self.elsewhere.close()
         await self.store.close()
+        await self.activity.close()
         await self.transactions.close()
         await self.serving.end()
         await self.database.close()
@@ -183,6 +189,13 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
     )
     groups = Groups(embedded.admin.groups_of, clock.monotonic)
     store = SqlStateStore(shared, groups.of, release=RELEASE)
+    node = node_name()
+    activity = ActivityStore(
+        shared, node=node, write_seconds=settings.activity.write_seconds,
+        whose=whose_logins(embedded, elsewhere.tenants, settings.domain),
+    )
+    live = Live(node)
+    watch = Watch(live, activity)
     remembered = site_logins(sharing.link, store.site_secret)
     accounts = embedded.accounts if not elsewhere.tenants else elsewhere.join(
         embedded, settings.domain, clock.monotonic, remembered
@@ -195,19 +208,21 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
         accounts=Heard(accounts, groups.heard), store=store, bell=bell, clock=clock, leases=sharing.leases,
         entropy=SystemEntropy(),
         ready=readiness.can_answer, readiness=readiness.report, documents=_documents(settings),
-        figures=measuring.expose, hooks=hooks, logins=remembered.memory,
+        figures=measuring.expose, activity=activity, live=live, hooks=hooks, logins=remembered.memory,
         revocation_lists=HttpRevocationLists(hosts=settings.certificates.crl_hosts, monotonic=clock.monotonic),
     )
     manner = _manner(settings)
     site = Site(
-        people=embedded.admin, store=store, audit=AuditLog(shared), staff=StaffStore(shared), office=embedded.office,
-        groupware=embedded.groupware, rings=Rings(), tell=told(bell), tenants=elsewhere.tenants, domain=settings.domain,
+        people=embedded.admin, store=store, activity=activity, ask=watch.ask, audit=AuditLog(shared),
+        staff=StaffStore(shared), office=embedded.office, groupware=embedded.groupware, rings=Rings(),
+        tell=told(bell), tenants=elsewhere.tenants, domain=settings.domain,
         notices=Notices(
             office=embedded.office, manner=_notices(settings), relay=relay, tenants=elsewhere.tenants, now=clock.now
         ),
     )
     return App(
-        settings=settings, database=database, transactions=shared, store=store, embedded=embedded,
+        settings=settings, database=database, transactions=shared, store=store, activity=activity, watch=watch,
+        embedded=embedded,
         elsewhere=elsewhere, sharing=sharing, readiness=readiness, site=site,
         asgi=routes.application(ports, manner, join_pages(settings, site, ports, manner, RELEASE)),
         lmtp=LmtpServer(embedded.office, limit=settings.lmtp.max_bytes, now=clock.now, hostname=domain),

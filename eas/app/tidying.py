@@ -24,7 +24,8 @@ EVERY_SECONDS = 3600.0
 def kept(settings: Settings) -> Keep:
     told = settings.keep
     return Keep(
-        device_days=told.unused_device_days, state_days=told.unused_state_days, intent_days=told.intent_days
+        device_days=told.unused_device_days, state_days=told.unused_state_days, intent_days=told.intent_days,
+        activity_days=told.activity_days,
     )
 
 
@@ -42,6 +43,6 @@ async def keep_tidying(app: App) -> None:
         await asyncio.sleep(EVERY_SECONDS * random.uniform(0.5, 1.5))
         try:
             tidied = await tidy(app)
-            log.info("tidied", devices=tidied.devices, states=tidied.states, intents=tidied.intents)
+            log.info("tidied", devices=tidied.devices, states=tidied.states, intents=tidied.intents, notes=tidied.notes)
         except Exception as error:
             log.error("tidying failed", exc_info=error)

@@ -82,6 +82,7 @@ def _site(parts: app.App, rings: Rings, herald: app.Herald) -> Site:
     socket = parts.settings.data / control.SOCKET
     return replace(
         parts.site, rings=rings, tell=lambda said: control.tell(socket, said) or herald.note(said), caller=caller(),
+        ask=lambda said: control.ask(socket, said),
     )
 
 

@@ -30,5 +30,8 @@ def tidy(
 
     found = carefully(lambda: asyncio.run(run()))
     word = "to be removed" if dry_run else "removed"
-    told = f"{word}: {found.devices} devices, {found.states} states of folders, {found.intents} notes of effects"
+    told = (
+        f"{word}: {found.devices} devices, {found.states} states of folders, {found.intents} notes of effects, "
+        f"{found.notes} notes of what devices did"
+    )
     done(told, as_json, **asdict(found))

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from eas.engine.activity import FolderNote
 from eas.engine.session import Session
 from eas.protocol.query import Query
 from eas.protocol.statuses import CommonStatus
@@ -49,11 +50,13 @@ Figure = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A response with the number of items that it carries, for the log, and with figures."""
+    """A response with the number of items that it carries, for the log, with figures, and with what became of each
+    folder that was asked for."""
 
     response: object | None
     items: int
     figures: Mapping[Figure, int] = field(default_factory=dict)
+    folders: tuple[FolderNote, ...] = ()
 
 
 #: What a handler gives: a message to be dumped under the command's root, None for an empty body, or one of the above.

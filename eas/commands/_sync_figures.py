@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from eas.engine.activity import FolderNote
 from eas.engine.apply import Done, ItemStatus
 from eas.engine.collection import CollectionAnswer
 
@@ -22,6 +23,18 @@ def figures(answers: Iterable[CollectionAnswer | CollectionResponse]) -> Mapping
         else:
             _add(found, answer)
     return found
+
+
+def notes(answers: Iterable[CollectionAnswer | CollectionResponse]) -> tuple[FolderNote, ...]:
+    """What became of each folder."""
+    return tuple([
+        FolderNote(answer.collection_id, int(answer.status))
+        if isinstance(answer, CollectionResponse)
+        else FolderNote(
+            answer.collection_id, 1, len(answer.said), len(answer.results), answer.more, answer.again, answer.begun
+        )
+        for answer in answers
+    ])
 
 
 def _add(found: Counter[Figure], answer: CollectionAnswer) -> None:

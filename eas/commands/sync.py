@@ -35,7 +35,7 @@ from eas.protocol.wbxml import Element
 
 from ._default_folders import default_folder
 from ._registry import CommonFault, Counted, command
-from ._sync_figures import figures
+from ._sync_figures import figures, notes
 from ._sync_messages import (
     AddCommand,
     Added,
@@ -89,7 +89,7 @@ class ProtocolError(Exception):
 
 
 @command("Sync", "AirSync:Sync", Request, malformed=Status.PROTOCOL_ERROR, when_empty=Request)
-async def sync(request: Request, session: Session) -> Counted | None:
+async def sync(request: Request, session: Session) -> Counted:
     session.bell.end(session.user.id, session.device.id)
     try:
         request, recalled = await _effective(request, session)
@@ -368,15 +368,16 @@ async def _wait(
     return answers
 
 
-def _response(answers: Sequence[CollectionAnswer | CollectionResponse], session: Session) -> Counted | None:
+def _response(answers: Sequence[CollectionAnswer | CollectionResponse], session: Session) -> Counted:
+    """The response is None for an empty answer."""
     empty = session.version in EMPTY_SYNC and Quirk.NO_EMPTY_ANSWERS not in session.quirks
     told = [a for a in answers if not empty or _told(a) or (isinstance(a, CollectionAnswer) and a.more)]
     if not told:
-        return None
+        return Counted(None, 0, folders=notes(answers))
     items = sum(len(a.said) for a in told if isinstance(a, CollectionAnswer))
     return Counted(Response(collections=tuple(
         a if isinstance(a, CollectionResponse) else _collection_response(a) for a in told
-    )), items, figures(told))
+    )), items, figures(told), notes(answers))
 
 
 def _collection_response(answer: CollectionAnswer) -> CollectionResponse:

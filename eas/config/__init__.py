@@ -37,7 +37,7 @@ from .kinds import (
     Zone,
     guess,
 )
-from .nodes import Hooks, Keep, Metrics, Notices, Pages, Redis, Stop
+from .nodes import Activity, Hooks, Keep, Metrics, Notices, Pages, Redis, Stop
 
 PREFIX, NESTED = "EAS_", "__"
 
@@ -177,6 +177,7 @@ class Settings(Part):
     metrics: Metrics = Field(default_factory=Metrics, description="Figures for Prometheus.")
     pages: Pages = Field(default_factory=Pages, description="Pages in a browser.")
     stop: Stop = Field(default_factory=Stop, description="Coming to an end.")
+    activity: Activity = Field(default_factory=Activity, description="What devices did.")
     keep: Keep = Field(default_factory=Keep, description="How long things are kept.")
     notices: Notices = Field(default_factory=Notices, description="Notices by mail.")
     backends: dict[str, Backend] = Field(

@@ -92,6 +92,16 @@ class Keep(Part):
     intent_days: int = Field(
         7, ge=1, description="For so many days it is remembered what became of effects, lest a device ask again."
     )
+    activity_days: int = Field(
+        90, ge=1, description="What devices did is kept for so many days: counts of days and hours, last events."
+    )
+
+
+class Activity(Part):
+    write_seconds: int = Field(
+        300, ge=5, le=3600, description="What a phone did is written down together once in so many seconds; sooner "
+        "where something goes wrong, or somebody looks."
+    )
 
 
 class Notices(Part):

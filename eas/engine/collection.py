@@ -41,6 +41,9 @@ ATTEMPTS = 6
 #: How long a listing that lacks most of the known items is doubted before it is believed.
 DOUBT = timedelta(minutes=1)
 
+#: What a device asks that has got what it was answered.
+_ONWARD = frozenset((Asked.START, Asked.NEXT))
+
 #: Ids looked at in one question while counting.
 COUNT_AT = 500
 
@@ -69,7 +72,8 @@ class CollectionRequest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionAnswer:
     """`news` False: nothing to say, the key stays. `results` carry the item's content for a Fetch. `begun`: the device
-    began, for the "first" time or "again". `degraded`: so many of what is said could not be converted whole."""
+    began, for the "first" time or "again". `degraded`: so many of what is said could not be converted whole. `again`:
+    it asked with a key after which it had been answered already."""
 
     collection_id: CollectionId
     item_class: str
@@ -80,6 +84,7 @@ class CollectionAnswer:
     news: bool = True
     begun: str = ""
     degraded: int = 0
+    again: bool = False
 
 
 def owner_of(session: Session, collection_id: CollectionId) -> Owner:
@@ -117,7 +122,7 @@ async def synchronise(session: Session, request: CollectionRequest) -> Collectio
             case _:
                 answer = await turn.decide(request)
         if answer is not None:
-            return answer
+            return answer if verdict.asked in _ONWARD else replace(answer, again=True)
     raise Contended
 
 

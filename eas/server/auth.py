@@ -39,6 +39,12 @@ class _Login:
     attempt: Attempt
 
 
+def login_of(headers: Mapping[str, str]) -> str:
+    """As it was stated; "" for none, and for one that nobody can have."""
+    credentials = basic_credentials(headers.get("authorization", ""))
+    return credentials[0] if credentials is not None and len(credentials[0]) <= MAX_CREDENTIAL else ""
+
+
 class Doorkeeper:
     """Lets users in. One for the whole server: it remembers who was right and who was not."""
 

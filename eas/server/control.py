@@ -8,6 +8,8 @@ one out:
     {"do": "end", "user": "anna", "device": "ABC"}             end the device's wait, so that its next request comes now
     {"do": "stop"}                                             end all waits and stop the server
     {"do": "ping"}                                             are you there?
+    {"do": "look"}                                             who is at it now; the answer has it as "look"
+    {"do": "note"}                                             write down now what devices did
 
 The answer is {"ok": true}, or {"ok": false, "error": "..."}. A wipe and a block are an `end` after the database has
 been told: the device's next request meets the gate.
@@ -20,12 +22,13 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
+from eas.engine.errors import Unavailable
 from eas.engine.ports import Bell
 
 log = structlog.get_logger("eas.control")
@@ -34,6 +37,8 @@ log = structlog.get_logger("eas.control")
 SOCKET = "control.sock"
 #: Bytes of a line; collections are the only thing of which there may be many.
 MAX_LINE = 64 * 1024
+#: Bytes of an answer: a look names a few hundred phones.
+MAX_ANSWER = 1024 * 1024
 #: Seconds that the command line waits for a server that does not answer.
 TIMEOUT = 5.0
 
@@ -42,10 +47,26 @@ class Rejected(ValueError):
     """A line that cannot be carried out; the text goes back to its sender."""
 
 
-class ControlServer:
-    """`stop` is called when somebody asks the server to stop."""
+class Watched(Protocol):
+    """What can be asked of a running server."""
 
-    def __init__(self, path: Path, bell: Bell, stop: Callable[[], None]) -> None:
+    def look(self) -> Mapping[str, Any]:
+        """Plain data."""
+        ...
+
+    async def note(self) -> None:
+        """Returns when what was gathered is written. Raises Unavailable."""
+        ...
+
+
+class ControlServer:
+    """`stop` is called when somebody asks the server to stop. `watched` None: there is nothing to look at."""
+
+    def __init__(
+        self, path: Path, bell: Bell, stop: Callable[[], None], watched: Watched | None = None
+    ) -> None:
+        self._watched = watched
+        self._asked: Mapping[str, Callable[[Watched], Awaitable[Mapping[str, Any]]]] = {"look": _look, "note": _note}
         self._path = path
         self._bell = bell
         self._stop = stop
@@ -74,7 +95,7 @@ class ControlServer:
         self._open.add(writer)
         try:
             while line := await reader.readline():
-                writer.write(json.dumps(self._answer(line)).encode() + b"\n")
+                writer.write(json.dumps(await self._answer(line)).encode() + b"\n")
                 await writer.drain()
         except (ValueError, ConnectionError):
             pass  # a line beyond the limit, or a sender that has gone
@@ -82,10 +103,14 @@ class ControlServer:
             self._open.discard(writer)
             writer.close()
 
-    def _answer(self, line: bytes) -> Mapping[str, Any]:
+    async def _answer(self, line: bytes) -> Mapping[str, Any]:
         try:
-            self._carry_out(json.loads(line))
-        except (Rejected, ValueError, RecursionError) as error:
+            said = json.loads(line)
+            asked = self._asked.get(str(said.get("do"))) if isinstance(said, dict) else None
+            if asked is not None and self._watched is not None:
+                return {"ok": True, **await asked(self._watched)}
+            self._carry_out(said)
+        except (Rejected, Unavailable, ValueError, RecursionError) as error:
             return {"ok": False, "error": str(error)}
         return {"ok": True}
 
@@ -105,6 +130,15 @@ class ControlServer:
         elif do != "ping":
             raise Rejected(f"unknown: {str(do)[:40]!r}")
         log.info("told", **{name: value for name, value in said.items() if name in ("do", "user", "device")})
+
+
+async def _look(watched: Watched) -> Mapping[str, Any]:
+    return {"look": watched.look()}
+
+
+async def _note(watched: Watched) -> Mapping[str, Any]:
+    await watched.note()
+    return {}
 
 
 def _text(said: Mapping[str, Any], name: str) -> str:
@@ -136,18 +170,23 @@ def open_socket(path: Path) -> socket.socket:
 
 def tell(path: Path, said: Mapping[str, Any]) -> bool:
     """Tell a running server, from the command line. False if none is running; raises Rejected if it refuses."""
+    return ask(path, said) is not None
+
+
+def ask(path: Path, said: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Its answer; None if no server is running. Raises Rejected."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(TIMEOUT)
         try:
             connection.connect(str(path))
             connection.sendall(json.dumps(said).encode() + b"\n")
             with connection.makefile("rb") as answers:
-                line = answers.readline(MAX_LINE)
+                line = answers.readline(MAX_ANSWER)
         except OSError:
-            return False
+            return None
     answer: Mapping[str, Any] = {}
     with contextlib.suppress(ValueError):
         answer = json.loads(line)
     if not answer.get("ok"):
         raise Rejected(str(answer.get("error", "no answer")))
-    return True
+    return answer

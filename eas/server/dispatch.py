@@ -32,6 +32,7 @@ from eas.protocol.wbxml import Element, Later
 
 from . import faults, streaming
 from .gate import refusal
+from .note import Note
 from .ports import Manner, Ports
 from .reply import Reply
 from .streaming import Streamed
@@ -51,24 +52,6 @@ FIGURES = {
 
 #: Versions before 2.5, which are in no list.
 LEGACY = frozenset(("1.0", "2.0", "2.1"))
-
-
-@dataclass(slots=True)
-class Note:
-    """What is known of a request, for its line in the log and for the figures; filled in as it becomes known. `waited`
-    in seconds; `rung_at` is when what it waited for was seen (by the monotonic clock, 0 for nothing). `gone`: the
-    client went while it waited. `anew`: the device begins a folder, or all of them, from the first key."""
-
-    user: str = ""
-    device: str = ""
-    command: str = ""
-    version: str = ""
-    status: str = ""
-    items: int | None = None
-    waited: float = 0.0
-    rung_at: float = 0.0
-    gone: bool = False
-    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,9 +255,7 @@ async def _admit(command: Command[Any], session: Session) -> None:
 
 def _reply(command: Command[Any], answered: Any, session: Session, note: Note) -> Reply:
     if isinstance(answered, Counted):
-        note.items = answered.items
-        for (name, *values), number in answered.figures.items():
-            FIGURES[name][tuple(values)].inc(number)
+        _counted(answered, note)
         answered = answered.response
     if answered is None:
         return Reply()
@@ -287,6 +268,16 @@ def _reply(command: Command[Any], answered: Any, session: Session, note: Note) -
     pieces = wbxml.encode_pieces(_document(command, answered, session, note))
     body = pieces[0] if len(pieces) == 1 and isinstance(pieces[0], bytes) else streaming.document(pieces)
     return Reply(body=body, content_type=http.WBXML)
+
+
+def _counted(answered: Counted, note: Note) -> None:
+    note.folders = answered.folders
+    if answered.response is not None:
+        note.items = answered.items
+    for (name, *values), number in answered.figures.items():
+        FIGURES[name][tuple(values)].inc(number)
+        if name == "items":
+            note.moved = (*note.moved, (values[0], values[1], number))
 
 
 def _multipart(parts: Sequence[bytes | Later]) -> bytes | Streamed:

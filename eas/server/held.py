@@ -18,7 +18,7 @@ from eas import measures
 from eas.engine.model import CollectionId
 from eas.engine.ports import Bell, Listening
 
-from .dispatch import Note
+from .note import Note
 
 
 class HeldBell:
@@ -33,6 +33,7 @@ class HeldBell:
         self._bell.ring(user_id, collections, by_device)
 
     def listen(self, user_id: str, device_id: str, collections: Collection[CollectionId]) -> Listening:
+        self._note.watched = len(collections) - 1  # beside the folders there is the list of them
         return HeldListening(self._bell.listen(user_id, device_id, collections), self._receive, self._note)
 
     def end(self, user_id: str, device_id: str) -> None:
@@ -59,7 +60,7 @@ class HeldListening:
     async def wait(self, timeout_seconds: float) -> frozenset[CollectionId]:
         began = monotonic()
         if self._watcher is None:
-            self._began = began
+            self._began = self._note.held_since = began
             self._watcher = asyncio.create_task(_disconnected(self._receive))
             self._watcher.add_done_callback(self._gone)
         command = self._note.command
@@ -108,8 +109,9 @@ class HeldListening:
     def _count(self) -> None:
         """Once, when nobody waits here any longer."""
         command, began = self._note.command, self._began
-        self._began = 0.0
-        measures.WAITS[command, self._reason()].inc()
+        self._began = self._note.held_since = 0.0
+        self._note.how = self._reason()
+        measures.WAITS[command, self._note.how].inc()
         measures.WAIT_SECONDS[command].observe(monotonic() - began)
 
     def _reason(self) -> str:

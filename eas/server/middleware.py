@@ -6,18 +6,23 @@ nothing of what was written or read. Within a request all other lines carry user
 
 from __future__ import annotations
 
-from time import monotonic
+from time import monotonic, time
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eas import measures
 from eas.commands.all import COMMANDS
+from eas.engine.activity import Event, is_fine
+from eas.protocol import query as queries
+from eas.protocol.query import QueryError
 
 from . import health
-from .dispatch import Note
 from .figures import PATH as FIGURES
 from .hooks import PATHS as HOOKS
+from .note import Note
+from .ports import Ports
+from .unkept import UNKEPT_IDS
 
 log = structlog.get_logger("eas.request")
 
@@ -36,8 +41,8 @@ OTHERS = {
 class Logged:
     """Writes the line of each request. An exception that nobody caught becomes a 500 here, and its traceback a line."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, ports: Ports) -> None:
+        self._app, self._activity, self._live = app, ports.activity, ports.live
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -48,6 +53,8 @@ class Logged:
         counted = _Counted(receive, send)
         quiet, began = scope["path"] in QUIET, monotonic()
         measures.REQUESTS_IN_FLIGHT[()] += not quiet
+        if not quiet:
+            self._live.enter(note, began)
         try:
             await self._app(scope, counted.receive, counted.send)
         except Exception as error:
@@ -60,6 +67,24 @@ class Logged:
                 now = monotonic()
                 _count(scope, note, counted, now - began, now)
                 _write(scope, note, counted, now - began)
+                self._keep(scope, note, counted, now - began, now)
+
+    def _keep(self, scope: Scope, note: Note, counted: _Counted, seconds: float, now: float) -> None:
+        """For those who look at it live, and for those who look later."""
+        fine = is_fine(note.command, counted.http or 200, note.status)
+        self._live.leave(note, now, fine=fine, size=counted.bytes_in + counted.bytes_out)
+        activity = self._activity
+        if activity is None:
+            return
+        at = time()
+        if note.login:
+            activity.refused(note.login, device_of(scope["query_string"]), at)
+        if note.command not in COMMANDS:
+            return
+        kept = note.device.lower() not in UNKEPT_IDS
+        activity.note(note.user_id if kept else "", note.device if kept else "", _event(note, counted, seconds, at))
+        if note.rung_at:
+            activity.pushed(max(0.0, now - note.rung_at), at)
 
 
 class _Counted:
@@ -79,6 +104,15 @@ class _Counted:
             self.http = message["status"]
         self.bytes_out += len(message.get("body", b""))
         await self._send(message)
+
+
+def _event(note: Note, counted: _Counted, seconds: float, at: float) -> Event:
+    # A client that went before it was answered has got nothing: that is no fault of either.
+    return Event(
+        at, note.command, note.version, counted.http or 200, note.status, note.items or 0,
+        sum([folder.taken for folder in note.folders]), counted.bytes_in, counted.bytes_out,
+        max(0.0, seconds - note.waited) * 1000, note.waited, note.how, "", note.folders, note.moved,
+    )
 
 
 async def _fail(send: Send) -> None:
@@ -110,3 +144,11 @@ def _write(scope: Scope, note: Note, counted: _Counted, seconds: float) -> None:
         "request", http=counted.http or None, **known, bytes_in=counted.bytes_in, bytes_out=counted.bytes_out,
         ms=round(seconds * 1000, 1),
     )
+
+
+def device_of(query: bytes) -> str:
+    """The device that a query names, "" where it cannot be told: for requests that were not let in."""
+    try:
+        return queries.parse(query).device_id
+    except QueryError:
+        return ""

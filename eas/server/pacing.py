@@ -11,9 +11,9 @@ from eas.engine.partnership import revise, stormed
 from eas.engine.ports import Clock, StateStore
 
 from .brake import EFFECTIVE, Brake, Outcome, Report, name_of
-from .dispatch import Note
 from .faults import TEXTS
 from .held import held_back
+from .note import Note
 from .reading import Gone
 from .reply import Reply, plain
 from .streaming import Streamed

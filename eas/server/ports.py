@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
 
+from eas.engine.activity import Event
 from eas.engine.heartbeat import Cuts
 from eas.engine.logins import LoginMemory
 from eas.engine.model import User
@@ -15,6 +16,7 @@ from eas.engine.session import Limits
 from eas.protocol.version import Version
 
 from .figures import Readers
+from .live import Live
 
 #: The versions that clients are offered, ascending: some take the last one of the list.
 OFFERED = tuple(Version)
@@ -31,6 +33,22 @@ class Hooks(Protocol):
         or removed. `domain` is that of a user without one, `backend` the only one that may be meant, if not "". Nothing
         is done yet when this returns; a user whom nobody knows is nothing special. False: there is no room to note it
         just now."""
+        ...
+
+
+class Activity(Protocol):
+    """Is told what devices did, at once and without waiting for anything; `eas.store.activity`."""
+
+    def note(self, user_id: str, device_id: str, event: Event) -> None:
+        """`user_id` and `device_id` "" for what is no partnership's."""
+        ...
+
+    def refused(self, login: str, device_id: str, at: float) -> None:
+        """Somebody with this login stated a wrong password; `device_id` "" where none was named."""
+        ...
+
+    def pushed(self, seconds: float, at: float) -> None:
+        """A phone that waited was answered so long after a change was seen."""
         ...
 
 
@@ -60,7 +78,8 @@ class Ports:
     """`ready` tells whether requests can be answered just now, `readiness` whether they should come here, for health
     checks. `documents` opens those of a user; None if there are none. `figures` gives what `/metrics` tells and its
     media type, by an Accept header; None: nothing is told. `hooks` None: no groupware has any. `logins`: what all
-    processes know of them; None where there is one."""
+    processes know of them; None where there is one. `activity` None: nobody keeps what devices did; `live` has who is
+    at it now."""
 
     accounts: Accounts
     store: StateStore
@@ -76,6 +95,8 @@ class Ports:
     cuts: Cuts = field(default_factory=Cuts)
     logins: LoginMemory | None = None
     hooks: Hooks | None = None
+    activity: Activity | None = None
+    live: Live = field(default_factory=Live)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

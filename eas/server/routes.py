@@ -17,7 +17,7 @@ from eas.engine.model import User
 from eas.protocol import http
 
 from . import autodiscover, dispatch, faults, figures, health
-from .auth import Doorkeeper
+from .auth import Doorkeeper, login_of
 from .brake import Brake
 from .held import HeldBell
 from .hooks import PATHS as HOOK_PATHS
@@ -55,7 +55,7 @@ def application(ports: Ports, manner: Manner, others: Mapping[str, ASGIApp] | No
         *(Route(path, _Endpoint({"POST": server.hook, "PUT": server.hook}, otherwise=405)) for path in HOOK_PATHS),
     ]
     own = _Folded(Router(routes, redirect_slashes=False, default=_Endpoint({}, otherwise=404)))
-    return Logged(_Beside(own, others or {}))
+    return Logged(_Beside(own, others or {}), ports)
 
 
 class _Beside:
@@ -128,6 +128,8 @@ class _Server:
         if isinstance(admitted, User):
             scope[NOTE].user = admitted.address
             structlog.contextvars.bind_contextvars(user=admitted.address)
+        elif admitted.http == 401:
+            scope[NOTE].login = login_of(headers)
         return admitted
 
     def _base_url(self, scope: Scope, headers: Mapping[str, str]) -> str:
@@ -138,6 +140,7 @@ class _Server:
         if isinstance(user, Reply):
             return user
         note, began = scope[NOTE], self._ports.clock.monotonic()
+        note.user_id = user.id
         body = await read_body(receive, headers, self._manner.limits.max_body_bytes)
         name = self._pacer.name(user.id, scope["query_string"], body)
         reply = await self._pacer.before(name, receive, note)

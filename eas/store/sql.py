@@ -26,7 +26,7 @@ from eas.engine.model import Access, CollectionId, Device, Policy, Wipe
 from eas.engine.ports import DegradedItem, Intent, Owner, Step, StoredBody
 from eas.items.native import ItemId
 
-from . import degraded, devices, intents, policies, states
+from . import activity_rows, degraded, devices, intents, policies, states
 from .devices import Seen
 from .policies import Assignee, Assignment
 from .secrets import site_secret
@@ -55,6 +55,7 @@ class Tidied:
     devices: int
     states: int
     intents: int
+    notes: int = 0
 
 
 async def no_groups(user_id: str) -> Sequence[str]:
@@ -131,6 +132,7 @@ class SqlStateStore:
         def work(connection: Connection) -> bool:
             states.forget(connection, user_id, device_id, None)
             intents.forget_device(connection, user_id, device_id)
+            activity_rows.forget(connection, user_id, device_id)
             return devices.remove(connection, user_id, device_id)
 
         with _reachable():
@@ -371,7 +373,7 @@ class SqlStateStore:
         Meant for once an hour or so; any number of processes may do it: one does, in small transactions. `dry_run`:
         nothing is dropped, only counted.
         """
-        found = dict.fromkeys(("devices", "states", "intents"), 0)
+        found = dict.fromkeys(("devices", "states", "intents", "notes"), 0)
         for step in cleanings(keep or Keep(intent_days=INTENT_DAYS), self._now()):
             with _reachable():
                 found[step.name] += await (self._run.read(step.count) if dry_run else self._carry_out(step))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, func, select
@@ -15,6 +16,8 @@ from sqlalchemy import Connection, Row, Select, delete, func, select
 from eas.engine.model import Access, Wipe
 
 from . import devices, intents, states
+from .activity_rows import orphans, remove_rows, surplus
+from .activity_tables import device_answer, device_day, device_event, login_failure, site_hour, site_live
 from .tables import device, intent, sync_state
 
 
@@ -25,6 +28,7 @@ class Keep:
     device_days: int = 0
     state_days: int = 0
     intent_days: int = 7
+    activity_days: int = 90
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +70,24 @@ def cleanings(keep: Keep, now: datetime) -> list[Cleaning]:
         found.append(Cleaning(name="states", found=known.where(unused), remove=_remove_states, some=100))
     for gone in intents.gone(now - timedelta(days=max(1, keep.intent_days))):
         found.append(Cleaning(name="intents", found=gone, remove=_remove_intents, some=500))
-    return found
+    return [*found, *_of_activity(now - timedelta(days=max(1, keep.activity_days)))]
+
+
+def _of_activity(before: datetime) -> list[Cleaning]:
+    """Notes of what devices did: of devices that are no more, beyond the last of a device, and old ones."""
+    day = before.date().isoformat()
+    event, answer, days, hour = device_event.c, device_answer.c, device_day.c, site_hour.c
+    of_numbers = select(event.number)
+    found = [(device_event, surplus()), (device_event, of_numbers.where(event.at < before))]
+    found += [(table, orphans(table)) for table in (device_event, device_answer, device_day, login_failure)]
+    found += [
+        (device_answer, select(*device_answer.primary_key.columns).where(answer.at < before)),
+        (device_day, select(*device_day.primary_key.columns).where(days.day < day)),
+        (login_failure, select(*login_failure.primary_key.columns).where(login_failure.c.last < before)),
+        (site_hour, select(*site_hour.primary_key.columns).where(hour.hour < day)),
+        (site_live, select(site_live.c.node).where(site_live.c.at < before)),
+    ]
+    return [Cleaning(name="notes", found=rows, remove=partial(remove_rows, table), some=500) for table, rows in found]
 
 
 def _remove_devices(connection: Connection, rows: Sequence[Row[Any]]) -> None:
