@@ -14,7 +14,7 @@ to. Mail, search and the like are in `eas.client.mail` and `eas.client.services`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -60,7 +60,8 @@ class Wiped(Exception):
 
 class Phone:
     """`state_path` is where the state is kept (None: in memory only). `acknowledge` is what the device says of a
-    policy: 1 applied, 2 in part, 3 not, 4 managed by others."""
+    policy: 1 applied, 2 in part, 3 not, 4 managed by others; `information` what it says of itself, by the names of
+    DeviceInformation."""
 
     def __init__(
         self,
@@ -70,12 +71,14 @@ class Phone:
         state_path: Path | None = None,
         manner: Manner | None = None,
         acknowledge: int = 1,
+        information: Mapping[str, str] = INFORMATION,
     ) -> None:
         self.state = state
         self.connection = connection
         self.state_path = state_path
         self.manner = manner or Manner()
         self.acknowledge = acknowledge
+        self.information = information
         #: The policy that the server handed out last, its elements; empty before provisioning.
         self.policy: tuple[Element, ...] = ()
         #: Told of every round of a Sync, for those who show progress.
@@ -166,7 +169,8 @@ class Phone:
         raise Wiped("the server had this device wiped")
 
     def _information(self) -> DeviceInformation:
-        stated = INFORMATION | ({"UserAgent": self.connection.identity.agent} if self.version >= Version.V12_1 else {})
+        agent = {"UserAgent": self.connection.identity.agent} if self.version >= Version.V12_1 else {}
+        stated = dict(self.information) | agent
         values = tuple(Element(f"Settings:{name}", text) for name, text in stated.items())
         return DeviceInformation(values=Element("Settings:Set", values))
 

@@ -27,6 +27,7 @@ from eas.engine.ports import DegradedItem, Intent, Owner, Step, StoredBody
 from eas.items.native import ItemId
 
 from . import activity_rows, degraded, devices, intents, policies, states
+from . import fleet as fleets
 from .devices import Seen
 from .policies import Assignee, Assignment
 from .secrets import site_secret
@@ -126,6 +127,11 @@ class SqlStateStore:
         with _reachable():
             found = await self._run.read(lambda c: devices.everyone(c, user_id))
         return [self._observed(device) for device in found]
+
+    async def fleet(self) -> Sequence[fleets.FleetRow]:
+        """All partnerships as far as lists need them; what was seen in the last seconds may be missing."""
+        with _reachable():
+            return await self._run.read(fleets.fleet)
 
     async def remove_device(self, user_id: str, device_id: str) -> bool:
         """With all that is kept of it, a wipe that was asked for included. False if there is none."""

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eas.admin.acting import Permission
 
-from . import api, home, login
+from . import api, deeds, devices, home, login
 from .ports import Frame
 from .rates import Rates
 from .sessions import ADMIN, MY, Area
@@ -26,7 +26,7 @@ from .visits import Page, route
 PREFIXES = ("admin", "my", "api", "static")
 
 #: The modules of each area, in the order of the menu; what each lists stands in its PAGES.
-MODULES: Mapping[Area, tuple[Any, ...]] = {ADMIN: (home,), MY: ()}
+MODULES: Mapping[Area, tuple[Any, ...]] = {ADMIN: (home, devices, deeds), MY: ()}
 
 #: No scripts, styles, frames or pictures but our own, and no form that goes elsewhere.
 POLICY = (

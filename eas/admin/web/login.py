@@ -10,10 +10,10 @@ from starlette.responses import RedirectResponse, Response
 from eas.admin.acting import Caller, Face, Role, record
 from eas.engine.model import User
 
-from . import rendering
 from .ports import Later
 from .sessions import ADMIN, Area, close_session, open_session, session_of
 from .visits import Page, Visit
+from .words import span
 
 WRONG = "That did not work: the name or the password is wrong."
 NOT_STAFF = "The password is right, but this login may not administer. Someone who may can add it: eas staff add."
@@ -98,7 +98,7 @@ def onward(visit: Visit) -> str:
 def _later(error: Later) -> str:
     return (
         "The login cannot be checked just now: too many wrong passwords came from here, or the mail server does not "
-        f"answer. Try again in {rendering.span(error.seconds) or 'a minute'}."
+        f"answer. Try again in {span(error.seconds)}."
     )
 
 

@@ -1,11 +1,15 @@
-"""How pages say times, numbers and states: filters of the templates. Pure; the moment of reading comes as an argument.
+"""How pages say times, numbers and states: filters of the templates. The moment of reading can be
+given; else it is now.
 
 Times come as ISO texts, as the actions give them, or as datetimes; an empty one is a dash.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
 
 from markupsafe import Markup
 
@@ -15,7 +19,7 @@ _MONTH, _YEAR = 86400 * 30.44, 86400 * 365.25
 NOTHING = "–"
 
 
-def moment(value: str | datetime | None) -> datetime | None:
+def parsed(value: str | datetime | None) -> datetime | None:
     """None for nothing; a text without a zone is UTC."""
     if not value:
         return None
@@ -23,12 +27,12 @@ def moment(value: str | datetime | None) -> datetime | None:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
-def ago(value: str | datetime | None, now: datetime) -> str:
+def ago(value: str | datetime | None, now: datetime | None = None) -> str:
     """"3 minutes ago", "in 2 hours", "just now"."""
-    at = moment(value)
+    at = parsed(value)
     if at is None:
         return "never"
-    seconds = (now - at).total_seconds()
+    seconds = ((now or datetime.now(UTC)) - at).total_seconds()
     said = span(abs(seconds))
     if abs(seconds) < 5:
         return "just now"
@@ -45,30 +49,30 @@ def span(seconds: float) -> str:
     return _counted(int(seconds // _YEAR), "year")
 
 
-def stamp(value: str | datetime | None) -> str:
+def moment(value: str | datetime | None) -> str:
     """To the second, in UTC, for those who compare."""
-    at = moment(value)
+    at = parsed(value)
     return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at is not None else NOTHING
 
 
-def when(value: str | datetime | None, now: datetime) -> Markup:
+def when(value: str | datetime | None, now: datetime | None = None) -> Markup:
     """How long ago, with the exact time where a mouse or a screen reader finds it."""
-    at = moment(value)
+    at = parsed(value)
     if at is None:
         return Markup('<span class="muted">never</span>')
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(at.isoformat(), stamp(at), ago(at, now))
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(at.isoformat(), moment(at), ago(at, now))
 
 
-def at(value: str | datetime | None, now: datetime) -> Markup:
+def at(value: str | datetime | None, now: datetime | None = None) -> Markup:
     """The time itself: of today without the day."""
-    found = moment(value)
+    found = parsed(value)
     if found is None:
         return Markup('<span class="muted">{}</span>').format(NOTHING)
-    said = f"{found:%H:%M:%S}" if found.date() == now.date() else f"{found:%Y-%m-%d %H:%M}"
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(found.isoformat(), stamp(found), said)
+    said = f"{found:%H:%M:%S}" if found.date() == (now or datetime.now(UTC)).date() else f"{found:%Y-%m-%d %H:%M}"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(found.isoformat(), moment(found), said)
 
 
-def octets(value: float | None) -> str:
+def size(value: float | None) -> str:
     """"1.4 MB": powers of a thousand."""
     if value is None:
         return NOTHING
@@ -92,3 +96,15 @@ def counted(value: int, one: str, many: str = "") -> str:
 
 def _counted(value: int, name: str) -> str:
     return f"{value} {name}{'' if value == 1 else 's'}"
+
+
+def segment(text: str) -> str:
+    """As a step of a path."""
+    return quote(text, safe="@")
+
+
+#: By the names that templates use.
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "ago": ago, "at": at, "counted": counted, "moment": moment, "number": number, "segment": segment, "size": size,
+    "span": span, "when": when,
+}

@@ -49,7 +49,7 @@ async def test_who_is_not_logged_in_is_asked_to_and_comes_to_the_page(world: Any
         assert "samesite=lax" in let_in.headers["set-cookie"].lower()
         page = await client.get("/admin")
         assert page.status_code == 200
-        assert "admin (admin)" in page.text
+        assert "Administrator" in page.text
 
 
 async def test_over_tls_the_cookie_is_bound_to_the_host(world: Any, site: Any) -> None:
@@ -68,7 +68,7 @@ async def test_wrong_passwords_and_mailboxes_of_no_staff_are_turned_away(world: 
         assert (await login(client, "anna@example.com", "anna-secret")).status_code == 403
         await staff.add(site, "anna@example.com", Role.HELPDESK)
         assert (await login(client, "anna@example.com", "anna-secret")).status_code == 303
-        assert "helpdesk" in (await client.get("/admin")).text
+        assert "Help desk" in (await client.get("/admin")).text
 
 
 async def test_a_name_of_staff_with_a_password_of_its_own_is_not_the_mailbox_of_that_name(

@@ -37,7 +37,7 @@ def test_of_today_the_day_is_left_away() -> None:
 
 @pytest.mark.parametrize(("value", "said"), [(0, "0 B"), (999, "999 B"), (1400, "1.4 kB"), (2e6, "2 MB"), (None, "–")])
 def test_sizes(value: float | None, said: str) -> None:
-    assert words.octets(value) == said
+    assert words.size(value) == said
 
 
 def test_counts() -> None:

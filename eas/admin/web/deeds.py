@@ -1,0 +1,139 @@
+"""What can be done with devices from a page: one of them, or many that were chosen in a list.
+
+Whatever cannot simply be undone asks on a page of its own before it is done, with what will happen to which devices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from starlette.responses import Response
+
+from eas.admin import actions
+from eas.admin.acting import Permission
+from eas.admin.devices import Found, chosen, everyone
+from eas.admin.errors import ActionError, Forbidden, Invalid
+from eas.admin.site import Site
+
+from .visits import Page, Visit
+from .words import counted
+
+#: Of errors of several devices so many are told, by name.
+ERRORS_TOLD = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """`label` is on the button, `will` says what happens to each device, `done` follows "1 device" and "3 devices".
+    `kind` is how the button looks. `asks`: only after it was said on a page what will happen."""
+
+    label: str
+    permission: Permission
+    run: Callable[[Site, str, str], Awaitable[Any]]
+    will: str
+    done: str
+    kind: str = ""
+    asks: bool = True
+
+
+#: By the word that a form sends, in the order of the menu.
+DEEDS: Mapping[str, Deed] = {
+    "allow": Deed(
+        label="Let in", permission=Permission.TEND, run=actions.allow_device, asks=False, done="let in",
+        will="The device is let in, whatever the rules say, from its next request on.",
+    ),
+    "block": Deed(
+        label="Block", permission=Permission.TEND, run=actions.block_device, kind="danger", done="blocked",
+        will="The device is let in no more, at once: a wait that it holds open ends now. What is on it stays on it; to "
+             "have that erased, wipe it. It can be let in again.",
+    ),
+    "wipe": Deed(
+        label="Wipe", permission=Permission.WIPE, run=actions.wipe_device, kind="danger", done="to be wiped",
+        will="At its next request the device is told to erase itself: everything on it, private things too, as if it "
+             "came from the factory. Until it has asked, this can be cancelled.",
+    ),
+    "wipe-account": Deed(
+        label="Wipe the account only", permission=Permission.WIPE, kind="danger", done="to erase the account",
+        run=partial(actions.wipe_device, account_only=True),
+        will="At its next request the device is told to erase what it has of this account, and nothing else. Devices "
+             "before EAS 16.1 know no such thing; for them it is refused.",
+    ),
+    "cancel-wipe": Deed(
+        label="Cancel the wipe", permission=Permission.WIPE, run=actions.cancel_wipe, asks=False,
+        done="spared", will="A wipe that has not been carried out is taken back.",
+    ),
+    "remove": Deed(
+        label="Remove", permission=Permission.WIPE, run=actions.remove_device, kind="danger", done="forgotten",
+        will="Everything that is known of the device is forgotten, a wipe that was asked for among it. The device "
+             "itself keeps what it has. If it comes back, it begins anew.",
+    ),
+}
+
+
+def deeds_for(visit: Visit) -> dict[str, Deed]:
+    return {name: deed for name, deed in DEEDS.items() if visit.may(deed.permission)}
+
+
+async def do(visit: Visit) -> Response:
+    """The form of a list or of a device's page, and that of the page which asks whether it is meant."""
+    name = visit.text("do")
+    if name not in DEEDS:
+        raise Invalid("Choose first what is to be done.")
+    deed, back = DEEDS[name], back_of(visit)
+    if not visit.may(deed.permission):
+        raise Forbidden("You may not do this: it takes another role.")
+    devices = await _meant(visit)
+    if not devices:
+        return visit.redirect(back, "No device was chosen; nothing was done.")
+    if deed.asks and visit.text("sure") != "1":
+        return visit.render("devices/confirm.html", deed=deed, name=name, devices=devices, back=back)
+    failures = await _each(visit.site, deed, devices)
+    count = len(devices) - len(failures)
+    said = [f"{counted(count, 'device')} {deed.done}."] if count else []
+    said += failures[:ERRORS_TOLD]
+    if len(failures) > ERRORS_TOLD:
+        said.append(f"{len(failures) - ERRORS_TOLD} more were refused as well.")
+    gone = name == "remove" and not failures
+    return visit.redirect("/admin/devices" if gone and back.startswith("/admin/devices/") else back, " ".join(said))
+
+
+async def _each(site: Site, deed: Deed, devices: Sequence[Found]) -> list[str]:
+    """What could not be done, in words."""
+    failures = []
+    for one in devices:
+        try:
+            await deed.run(site, one.address, one.device)
+        except ActionError as error:
+            failures.append(f"{one.device} of {one.user}: {error}.")
+    return failures
+
+
+async def _meant(visit: Visit) -> list[Found]:
+    """Those that were chosen, or all that the list's filters leave; in the order of users. What is gone meanwhile is
+    left out."""
+    everything = await everyone(visit.site)
+    if visit.text("all") == "1":
+        filters = {name: visit.text(name) for name in ("q", "state", "kind", "version")}
+        hits = chosen(everything, datetime.now(UTC), **filters)
+    else:
+        wanted = set(visit.texts("device"))
+        hits = [one for one in everything if name_of(one) in wanted]
+    return sorted(hits, key=lambda one: (one.user, one.device))
+
+
+def name_of(one: Found) -> str:
+    """As a form says which device is meant."""
+    return f"{one.address}/{one.device}"
+
+
+def back_of(visit: Visit, otherwise: str = "/admin/devices") -> str:
+    """Where the form came from: a page of ours, or else the list."""
+    back = visit.text("back")
+    return back if back.startswith("/admin") and not back.startswith("/admin//") and "\\" not in back else otherwise
+
+
+PAGES = (Page(path="/admin/devices/do", handler=do, permission=Permission.SEE, methods=("POST",)),)

@@ -1,0 +1,36 @@
+"""All partnerships at once, as far as lists and counts need them: narrow rows, read in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, select
+
+from .tables import device
+
+
+class FleetRow(NamedTuple):
+    """Of `eas.engine.model.Device`, with the names that it has there; `storm` as it is stored."""
+
+    user_id: str
+    id: str
+    type: str
+    agent: str
+    version: str
+    first_seen: datetime | None
+    last_seen: datetime | None
+    information: Mapping[str, str]
+    policy_key: str
+    access: str
+    wipe: str
+    storm: Mapping[str, Any] | None
+
+
+_ALL = select(*(device.c[name] for name in FleetRow._fields))
+
+
+def fleet(connection: Connection) -> Sequence[FleetRow]:
+    """In no order."""
+    return [FleetRow._make(row) for row in connection.execute(_ALL)]
