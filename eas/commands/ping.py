@@ -12,6 +12,7 @@ import structlog
 
 from eas.engine import errors
 from eas.engine.collection import open_folder
+from eas.engine.compliance import to_be_asked
 from eas.engine.model import CollectionId
 from eas.engine.partnership import revise
 from eas.engine.session import Session
@@ -62,6 +63,9 @@ async def ping(request: Request, session: Session) -> Response | Counted:
     if refused is not None:
         return refused
     collections = tuple(dict.fromkeys(id for id, _ in folders))
+    if to_be_asked(session.device, session.policy, session.version, session.quirks):
+        # A Ping has no policy key and passes the gate: the Sync that follows news does not.
+        return Response(status=Status.CHANGES, folders=collections[:1])
     try:
         await _remember(session, folders, heartbeat)
         del request, folders  # nothing of the request is kept while it waits

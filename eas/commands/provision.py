@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from hashlib import sha256
 
-from eas.engine.compliance import acknowledged, offer, offered
+from eas.engine.compliance import acknowledged, answered, offer, offered
 from eas.engine.model import Device, Policy, Wipe
 from eas.engine.partnership import PENDING, revise, wiped
 from eas.engine.quirks import Quirk
@@ -182,7 +182,8 @@ def _given(policy: Policy, key: str, session: Session) -> GivenPolicy:
     as_text = version in POLICY_AS_TEXT
     return GivenPolicy(
         policy_type=policy_type(version), status=PolicyStatus.SUCCESS, policy_key=key,
-        data=None if as_text else document(settings, version), text=text_document(settings) if as_text else None,
+        data=None if as_text else document(settings, version, policy.insist),
+        text=text_document(settings) if as_text else None,
     )
 
 
@@ -218,13 +219,20 @@ async def _acknowledged(asked: AskedPolicy, session: Session) -> Response:
     current, now = offer(policy, session.version, session.quirks), session.clock.now()
     if not _matches(asked, session.device, current):
         return _wrong_key(session)
-    _check_compliance(APPLIED[asked.status], policy)
+    applied = APPLIED[asked.status]
+    answer = answered(ANSWERS[applied], current) if applied in ANSWERS else ""
+    try:
+        _check_compliance(applied, policy)
+    except CommonFault:
+        await revise(session.store, session.device, lambda device: replace(device, policy_answer=answer))
+        raise
 
     def change(device: Device) -> Device:
         final = _final_key(device.offered_key)
         if not _matches(asked, device, current) or device.policy_key == final:
             return device
-        return replace(device, policy_key=final, policy_digest=acknowledged(policy, current, now))
+        digest = acknowledged(policy, current, now)
+        return replace(device, policy_key=final, policy_digest=digest, policy_answer=answer)
 
     device = await revise(session.store, session.device, change)
     if not _matches(asked, device, current):
@@ -235,6 +243,8 @@ async def _acknowledged(asked: AskedPolicy, session: Session) -> Response:
     return Response(status=Status.SUCCESS, policies=(given,))
 
 
+#: What is kept of an answer that is not all of it, for people (`eas.engine.compliance.answer_to`).
+ANSWERS = {Applied.PARTIALLY: "partly", Applied.NOT: "not", Applied.EXTERNALLY: "elsewhere"}
 #: By the number that a device states. R385
 APPLIED = {int(member): member for member in Applied}
 

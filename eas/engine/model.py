@@ -138,7 +138,9 @@ class Device:
     DeviceInformation by name. `ping_folders` are (collection id, class); `ping_heartbeat` in seconds, 0 for none.
     `remembered_sync` is the last whole Sync request as WBXML, b"" for none. `wipe_account_only` says which kind the
     wipe is. `quirks` are those switched on or off for this device, by name (eas.engine.quirks). `wait_bound` is None
-    where nothing cuts its waits, `storm` where it behaves. `row` is the version of the stored row.
+    where nothing cuts its waits, `storm` where it behaves. `policy_answer` is what it made of a policy that it did not
+    apply as a whole, and of which (eas.engine.compliance), "" else. `row` is the version of the stored row,
+    `policy_revision` the state of all policies when it was read, -1 where nobody looked.
     """
 
     user_id: str
@@ -165,12 +167,20 @@ class Device:
     quirks: Mapping[str, bool] = field(default_factory=dict)
     wait_bound: WaitBound | None = None
     storm: Storm | None = None
+    policy_answer: str = ""
+    policy_revision: int = field(default=-1, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """A provisioning document: settings by element name of EASProvisionDoc ([MS-ASPROV]), as text. `enforced`: a device
-    without its key is refused until it has provisioned; else the policy is only offered."""
+    without its key is refused until it has provisioned; else the policy is only offered.
+
+    As it is stored, `based_on` names the policy whose settings count where this one states none, and `inherits` the
+    flags that are that one's. As it is in force (`eas.engine.policybook`) both are empty, and `origins` says of each
+    setting and flag which policy states it. `insist`: settings that devices are told although their version or family
+    cannot take them.
+    """
 
     name: str = "default"
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -178,6 +188,10 @@ class Policy:
     allow_partial: bool = True
     allow_external: bool = True
     allow_password_recovery: bool = True
+    based_on: str = ""
+    inherits: tuple[str, ...] = ()
+    insist: tuple[str, ...] = ()
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,7 +58,7 @@ class Attachment:
 
 async def load_attachment(session: Session, reference: str) -> Attachment:
     """Raises ItemGone for any reference that leads nowhere, NotAllowed and TooLarge for what the policy keeps back."""
-    policy = await session.store.policy(session.user.id)
+    policy = session.policy
     if policy.settings.get("AttachmentsEnabled") == "0":
         raise NotAllowed("the policy allows no attachments")
     limit = _limit(policy)

@@ -353,7 +353,9 @@ class StateStore(Protocol):
         """Note a request; may be written later and together with others."""
         ...
 
-    async def policy(self, user_id: str) -> Policy: ...
+    async def policy(self, user_id: str, device: Device | None = None) -> Policy:
+        """The one in force for the device as it was read just now, or for a device of which nothing is known."""
+        ...
 
     async def load(self, owner: Owner) -> Held | None:
         """One small row."""

@@ -219,7 +219,7 @@ async def _session(
         documents=ports.documents(user) if ports.documents is not None else None,
         quirks=quirks_of(named), patience_seconds=patience_of(named), heartbeat=heartbeat_of(agent), cuts=ports.cuts,
         began=incoming.began, gone=lambda: note.gone,
-        policy=await store.policy(user.id), revocation_lists=ports.revocation_lists,
+        policy=await store.policy(user.id, device), revocation_lists=ports.revocation_lists,
     )
 
 

@@ -12,11 +12,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from eas.engine.compliance import holds, offer, refresh_due
+from eas.engine.compliance import holds, offer, refresh_due, strict, withheld
 from eas.engine.model import Access, Device, Policy, User, Wipe
 from eas.engine.partnership import PENDING
 from eas.engine.quirks import Quirk
-from eas.items.policy import beyond
 from eas.protocol.statuses import CommonStatus
 from eas.protocol.version import ACCOUNT_ONLY_WIPE, Version
 
@@ -66,13 +65,13 @@ def _unmet(
     quirks: Collection[Quirk],
 ) -> CommonStatus | None:
     """What a policy that must be met lacks, by the first of these."""
-    strict = policy.enforced and not policy.allow_partial
-    if strict and beyond(policy.settings, version):
+    whole = strict(policy)
+    if whole and withheld(policy, version, quirks):
         return CommonStatus.DEVICE_NOT_FULLY_PROVISIONABLE
     if not policy_key:
         # A key of 0 says that a device has yet to provision; none at all, that it cannot. Many leave it out until they
         # are asked, so only a strict policy takes them for such.
-        cannot = strict and policy_key is None
+        cannot = whole and policy_key is None
         return CommonStatus.LEGACY_DEVICE_ON_STRICT_POLICY if cannot else CommonStatus.DEVICE_NOT_PROVISIONED
     if device.policy_key != str(policy_key) or not holds(device, offer(policy, version, quirks)):
         return CommonStatus.INVALID_POLICY_KEY

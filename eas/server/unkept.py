@@ -40,8 +40,8 @@ class Unkept:
     async def seen(self, user_id: str, device_id: str, agent: str, version: str, at: datetime) -> None:
         pass
 
-    async def policy(self, user_id: str) -> Policy:
-        return await self._store.policy(user_id)
+    async def policy(self, user_id: str, device: Device | None = None) -> Policy:
+        return await self._store.policy(user_id, device)
 
     async def load(self, owner: Owner) -> Held | None:
         return None

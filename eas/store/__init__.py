@@ -4,8 +4,9 @@
 stand by subject in devices, policies, states and intents, as functions of a connection; `tables` has the tables.
 """
 
+from eas.engine.policybook import DEFAULT_POLICY, Assignee, Assignment
+
 from .activity import ActivityStore
-from .policies import DEFAULT_POLICY, Assignee, Assignment
 from .sql import SqlStateStore, Tidied
 from .tidying import Keep
 

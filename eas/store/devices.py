@@ -7,17 +7,19 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, case, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, case, delete, func, insert, or_, select, update
 
 from eas.engine.model import Access, Device, Storm, WaitBound, Wipe
 
-from .tables import device
+from .tables import device, policy_book
 
 #: By the names of the value's own fields, which are the columns'.
-_COLUMNS = {f.name: device.c[f.name] for f in fields(Device)}
+_COLUMNS = {f.name: device.c[f.name] for f in fields(Device) if f.name in device.c}
+#: Read along, so that the process knows for nothing whether the policies that it has in memory are those of now.
+_POLICIES = select(policy_book.c.revision).where(policy_book.c.id == 1).scalar_subquery()
 _THIS = (device.c.user_id == bindparam("user"), device.c.id == bindparam("device"))
 
-_ONE = select(*_COLUMNS.values()).where(*_THIS)
+_ONE = select(*_COLUMNS.values(), func.coalesce(_POLICIES, 0).label("policy_revision")).where(*_THIS)
 _ALL = select(*_COLUMNS.values()).order_by(device.c.user_id, device.c.id)
 _OF_USER = _ALL.where(device.c.user_id == bindparam("user"))
 _ADD = insert(device)
@@ -96,7 +98,7 @@ def _values(value: Device) -> dict[str, Any]:
     return values
 
 
-def _device(row: Row[Any]) -> Device:
+def _device(row: Row[*tuple[Any, ...]]) -> Device:
     values = dict(row._mapping)
     values.update(
         wipe=Wipe(row.wipe), access=Access(row.access),

@@ -1,72 +1,34 @@
-"""Which policy is whose. Functions of a connection inside a transaction.
+"""Policies, whose they are, and roll-outs under way. Functions of a connection inside a transaction.
 
-A user's own policy comes first, then that of the first of the user's groups that has one, then the policy named
-"default", which is built in until the admin stores another under that name: there is always one to hand out, since
-some clients take "no policy" for an error.
+Every change raises the revision of the book before anything is read, so that two changes never pass each other and what
+a change is checked against (`eas.engine.policybook.check`) is what stays.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    CompoundSelect,
-    Connection,
-    Row,
-    and_,
-    bindparam,
-    delete,
-    insert,
-    null,
-    or_,
-    select,
-    union_all,
-    update,
-)
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from eas.engine.model import Policy
+from eas.engine.policybook import (
+    DEFAULT_POLICY,
+    Assignee,
+    Assignment,
+    Book,
+    Override,
+    PolicyError,
+    Roll,
+    Step,
+    check,
+    children,
+)
 
-from .tables import policy, policy_assignment
+from .tables import policy, policy_assignment, policy_book, policy_override, policy_roll
 
-#: Asks for nothing; offered, not enforced.
-DEFAULT_POLICY = Policy()
-
-
-class Assignee(StrEnum):
-    USER = "user"
-    GROUP = "group"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
-    """`subject` is a user's id or a group's name, `policy` a policy's name."""
-
-    assignee: Assignee
-    subject: str
-    policy: str
-
-
-_ASSIGNED = policy_assignment.c
-
-
-def _candidates(condition: ColumnElement[bool]) -> CompoundSelect[Any]:
-    """Policies that are assigned so, and the default one."""
-    return union_all(
-        select(_ASSIGNED.assignee, _ASSIGNED.subject, *policy.c)
-        .join_from(policy_assignment, policy)
-        .where(condition),
-        select(null(), null(), *policy.c).where(policy.c.name == DEFAULT_POLICY.name),
-    )
-
-
-_OF_USER = and_(_ASSIGNED.assignee == "user", _ASSIGNED.subject == bindparam("user"))
-_OF_GROUPS = and_(_ASSIGNED.assignee == "group", _ASSIGNED.subject.in_(bindparam("groups", expanding=True)))
-#: A list as a parameter is put together anew each time, so who is in no group, as most, has a statement without.
-_CANDIDATES_ALONE, _CANDIDATES = _candidates(_OF_USER), _candidates(or_(_OF_USER, _OF_GROUPS))
+_ASSIGNED, _OVERRIDE, _ROLL = policy_assignment.c, policy_override.c, policy_roll.c
 _THIS = (_ASSIGNED.assignee == bindparam("kind"), _ASSIGNED.subject == bindparam("whose"))
 _STORED = policy.c.name == bindparam("stored")
 _REPLACE = update(policy).where(_STORED)
@@ -74,57 +36,145 @@ _ADD, _REMOVE = insert(policy), delete(policy).where(_STORED)
 _ALL = select(policy).order_by(policy.c.name)
 _ASSIGN, _RELEASE = insert(policy_assignment), delete(policy_assignment).where(*_THIS)
 _ASSIGNMENTS = select(policy_assignment).order_by(_ASSIGNED.assignee, _ASSIGNED.subject)
+_DEVICE = (_OVERRIDE.user_id == bindparam("user"), _OVERRIDE.device_id == bindparam("device"))
+_REVISION = select(policy_book.c.revision).where(policy_book.c.id == 1)
+_RAISE = update(policy_book).where(policy_book.c.id == 1).values(revision=policy_book.c.revision + 1)
+#: The columns of a policy that are tuples.
+_LISTS = ("inherits", "insist")
 
 
-def of_user(connection: Connection, user_id: str, groups: Sequence[str]) -> Policy:
-    """`groups`: the user's, the most important first."""
-    if groups:
-        rows = connection.execute(_CANDIDATES, {"user": user_id, "groups": list(groups)})
-    else:
-        rows = connection.execute(_CANDIDATES_ALONE, {"user": user_id})
-    found = {(row.assignee, row.subject): row for row in rows}
-    order = [(Assignee.USER.value, user_id), *[(Assignee.GROUP.value, name) for name in groups], (None, None)]
-    row = next((found[key] for key in order if key in found), None)
-    return DEFAULT_POLICY if row is None else _policy(row)
+def revision(connection: Connection) -> int:
+    return int(connection.execute(_REVISION).scalar() or 0)
+
+
+def raise_revision(connection: Connection) -> None:
+    """First of all in every change. Raises IntegrityError where two are the first change ever."""
+    if not connection.execute(_RAISE).rowcount:
+        connection.execute(insert(policy_book).values(id=1, revision=1))
+
+
+def book(connection: Connection) -> Book:
+    assigned = assignments(connection)
+    return Book(
+        revision=revision(connection), documents={one.name: one for one in _stored(connection)},
+        users={one.subject: one for one in assigned if one.assignee is Assignee.USER},
+        groups={one.subject: one for one in assigned if one.assignee is Assignee.GROUP},
+        devices={(one.user_id, one.device_id): one for one in overrides(connection)}, rolls=rolls(connection),
+    )
+
+
+# Documents ------------------------------------------------------------------------------------------------------------
+
+
+def _stored(connection: Connection) -> list[Policy]:
+    return [_policy(row._mapping) for row in connection.execute(_ALL)]
 
 
 def everything(connection: Connection) -> Sequence[Policy]:
-    """All stored ones, by name, and the built-in default if none is stored in its place."""
-    stored = [_policy(row) for row in connection.execute(_ALL)]
+    """All as they are stored, by name, and the built-in default if none is stored in its place."""
+    stored = _stored(connection)
     if all(found.name != DEFAULT_POLICY.name for found in stored):
         stored.append(DEFAULT_POLICY)
     return sorted(stored, key=lambda found: found.name)
 
 
 def save(connection: Connection, value: Policy) -> None:
-    """Add it, or replace the one of its name."""
-    values = {**_values(value), "settings": dict(value.settings)}
+    """Add it, or replace the one of its name. Raises PolicyError where it cannot be based on what it names."""
+    documents = {one.name: one for one in _stored(connection)}
+    check({**documents, value.name: value}, value.name)
+    values = as_row(value)
     if not connection.execute(_REPLACE.values(values), {"stored": value.name}).rowcount:
         connection.execute(_ADD, values)
 
 
 def remove(connection: Connection, name: str) -> bool:
-    """With its assignments."""
+    """With its assignments and its roll-out. Raises PolicyError where others are based on it."""
+    documents = {one.name: one for one in _stored(connection)}
+    held = children(documents, name)
+    if held and name != DEFAULT_POLICY.name:
+        raise PolicyError(f"{', '.join(held)} {'is' if len(held) == 1 else 'are'} based on {name}")
+    connection.execute(delete(policy_roll).where(_ROLL.policy == name))
     return connection.execute(_REMOVE, {"stored": name}).rowcount == 1
 
 
-def assign(connection: Connection, assignee: Assignee, subject: str, name: str | None) -> None:
+def as_row(value: Policy) -> dict[str, Any]:
+    values = {column.name: getattr(value, column.name) for column in policy.c}
+    return {**values, "settings": dict(value.settings), **{name: list(values[name]) for name in _LISTS}}
+
+
+def _policy(row: Any) -> Policy:
+    values = {column.name: row[column.name] for column in policy.c}
+    return Policy(**{**values, **{name: tuple(values[name]) for name in _LISTS}})
+
+
+# Whose they are -------------------------------------------------------------------------------------------------------
+
+
+def assign(connection: Connection, assignee: Assignee, subject: str, name: str | None, rank: int = 0) -> None:
     """Raises IntegrityError if there is no such policy."""
     connection.execute(_RELEASE, {"kind": assignee.value, "whose": subject})
     if name is not None:
-        connection.execute(_ASSIGN, {"assignee": assignee.value, "subject": subject, "policy": name})
+        values = {"assignee": assignee.value, "subject": subject, "policy": name, "rank": rank}
+        connection.execute(_ASSIGN, values)
 
 
 def assignments(connection: Connection) -> Sequence[Assignment]:
     return [
-        Assignment(assignee=Assignee(row.assignee), subject=row.subject, policy=row.policy)
+        Assignment(assignee=Assignee(row.assignee), subject=row.subject, policy=row.policy, rank=row.rank)
         for row in connection.execute(_ASSIGNMENTS)
     ]
 
 
-def _values(value: Policy) -> dict[str, Any]:
-    return {column.name: getattr(value, column.name) for column in policy.c}
+def overrides(connection: Connection) -> Sequence[Override]:
+    rows = connection.execute(select(policy_override).order_by(_OVERRIDE.user_id, _OVERRIDE.device_id))
+    return [
+        Override(user_id=row.user_id, device_id=row.device_id, policy=row.policy, until=row.until) for row in rows
+    ]
 
 
-def _policy(row: Row[Any]) -> Policy:
-    return Policy(**{column.name: getattr(row, column.name) for column in policy.c})
+def override(
+    connection: Connection, user_id: str, device_id: str, name: str | None, until: datetime | None = None
+) -> bool:
+    """Give one device a policy of its own, or (None) take it back: False if there was none. Raises IntegrityError if
+    there is no such policy."""
+    there = connection.execute(delete(policy_override).where(*_DEVICE), {"user": user_id, "device": device_id})
+    if name is not None:
+        values = {"user_id": user_id, "device_id": device_id, "policy": name, "until": until}
+        connection.execute(insert(policy_override), values)
+    return there.rowcount > 0
+
+
+# Roll-outs ------------------------------------------------------------------------------------------------------------
+
+
+def rolls(connection: Connection) -> Sequence[Roll]:
+    return [_roll(row) for row in connection.execute(select(policy_roll).order_by(_ROLL.policy))]
+
+
+def put_roll(connection: Connection, roll: Roll) -> None:
+    """Begin it, or replace the one of its policy."""
+    drop_roll(connection, roll.policy)
+    given = roll.assignment
+    connection.execute(insert(policy_roll), {
+        "policy": roll.policy, "candidate": None if roll.candidate is None else as_row(roll.candidate),
+        "assignee": given.assignee.value if given else "", "subject": given.subject if given else "",
+        "rank": given.rank if given else 0, "percent": roll.percent, "groups": list(roll.groups),
+        "steps": [[step.at.isoformat(), step.percent] for step in roll.steps], "paused": roll.paused,
+        "reason": roll.reason, "fail_percent": roll.fail_percent, "started": roll.started, "moved": roll.moved,
+    })
+
+
+def drop_roll(connection: Connection, name: str) -> bool:
+    return connection.execute(delete(policy_roll).where(_ROLL.policy == name)).rowcount == 1
+
+
+def _roll(row: Row[Any]) -> Roll:
+    given = Assignment(
+        assignee=Assignee(row.assignee), subject=row.subject, policy=row.policy, rank=row.rank
+    ) if row.subject else None
+    return Roll(
+        policy=row.policy, candidate=None if row.candidate is None else _policy(row.candidate), assignment=given,
+        percent=row.percent, groups=tuple(row.groups),
+        steps=tuple(Step(at=datetime.fromisoformat(at), percent=percent) for at, percent in row.steps),
+        paused=row.paused, reason=row.reason, fail_percent=row.fail_percent, started=row.started, moved=row.moved,
+    )

@@ -7,8 +7,7 @@ a race that was lost is an answer, not an error.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -17,24 +16,22 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from eas import measures
-from eas.db.failures import FAILURES, failure_of, reason
 from eas.db.serving import alone_at_tidying
 from eas.db.transactions import Transactions
 from eas.engine.errors import Contended, Unavailable
 from eas.engine.keys import Held
 from eas.engine.model import Access, CollectionId, Device, Policy, Wipe
+from eas.engine.policybook import Assignee, Assignment
 from eas.engine.ports import DegradedItem, Intent, Owner, Step, StoredBody
 from eas.items.native import ItemId
 
 from . import activity_rows, degraded, devices, intents, policies, states
 from . import fleet as fleets
 from .devices import Seen
-from .policies import Assignee, Assignment
+from .policy_store import Groups, PolicyStore
+from .reaching import reachable
 from .secrets import site_secret
 from .tidying import Cleaning, Keep, cleanings
-
-#: The names of a user's groups by the user's id, the most important first.
-Groups = Callable[[str], Awaitable[Sequence[str]]]
 
 #: How long notes of requests are gathered before they are written: a page that shows "last seen" may be this old.
 SEEN_SECONDS = 5.0
@@ -67,16 +64,6 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-@contextmanager
-def _reachable() -> Iterator[None]:
-    try:
-        yield
-    except FAILURES as error:
-        if failure_of(error) is None:
-            raise
-        raise Unavailable(f"database: {reason(error)}") from error
-
-
 class SqlStateStore:
     """`StateStore` of eas.engine.ports. Close it before the transactions, so that what is gathered gets written."""
 
@@ -95,6 +82,7 @@ class SqlStateStore:
         self._now = now
         self._seen_seconds = seen_seconds
         self._release = release
+        self.policing = PolicyStore(run, groups, now)
         self._seen: dict[tuple[str, str], Seen] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None
@@ -102,12 +90,12 @@ class SqlStateStore:
     # -- devices
 
     async def device(self, user_id: str, device_id: str) -> Device | None:
-        with _reachable():
+        with reachable():
             found = await self._run.look(lambda c: devices.one(c, user_id, device_id))
         return None if found is None else self._observed(found)
 
     async def add_device(self, device: Device) -> Device:
-        with _reachable():
+        with reachable():
             for _ in range(TRIES):
                 try:
                     await self._run.write(lambda c: devices.add(c, device))
@@ -119,18 +107,18 @@ class SqlStateStore:
 
     async def save_device(self, device: Device, *, lasting: bool = True) -> bool:
         """Agent, version and last seen are left as they are if a later request has been noted meanwhile."""
-        with _reachable():
+        with reachable():
             return await self._run.write(lambda c: devices.save(c, device), lasting=lasting)
 
     async def devices(self, user_id: str | None = None) -> Sequence[Device]:
         """All, or one user's, by user and id."""
-        with _reachable():
+        with reachable():
             found = await self._run.read(lambda c: devices.everyone(c, user_id))
         return [self._observed(device) for device in found]
 
     async def fleet(self) -> Sequence[fleets.FleetRow]:
         """All partnerships as far as lists need them; what was seen in the last seconds may be missing."""
-        with _reachable():
+        with reachable():
             return await self._run.read(fleets.fleet)
 
     async def remove_device(self, user_id: str, device_id: str) -> bool:
@@ -139,9 +127,10 @@ class SqlStateStore:
             states.forget(connection, user_id, device_id, None)
             intents.forget_device(connection, user_id, device_id)
             activity_rows.forget(connection, user_id, device_id)
+            policies.override(connection, user_id, device_id, None)
             return devices.remove(connection, user_id, device_id)
 
-        with _reachable():
+        with reachable():
             removed = await self._run.write(work)
         self._seen.pop((user_id, device_id), None)
         return removed
@@ -224,7 +213,7 @@ class SqlStateStore:
         if not noted:
             return
         try:
-            with _reachable():
+            with reachable():
                 await self._run.write(lambda c: devices.see(c, noted.items()), lasting=False)
         except BaseException:
             for key, seen in noted.items():
@@ -242,65 +231,42 @@ class SqlStateStore:
         except Unavailable as error:
             log.warning("requests could not be noted", reason=str(error), devices=len(self._seen))
 
-    # -- policies
+    # -- policies; `policing` has the rest
 
-    async def policy(self, user_id: str) -> Policy:
-        groups = await self._groups(user_id)
-        with _reachable():
-            return await self._run.look(lambda c: policies.of_user(c, user_id, groups))
+    async def policy(self, user_id: str, device: Device | None = None) -> Policy:
+        return await self.policing.of(user_id, device)
 
     async def policies(self) -> Sequence[Policy]:
-        """By name; the default one is always among them."""
-        with _reachable():
-            return await self._run.read(policies.everything)
+        return await self.policing.documents()
 
     async def assignments(self) -> Sequence[Assignment]:
-        with _reachable():
-            return await self._run.read(policies.assignments)
+        return await self.policing.assignments()
 
     async def save_policy(self, policy: Policy) -> None:
-        """Add it, or replace the one of its name for all who have it. The name "default" is for those who have none."""
-        await self._change_policies(lambda c: policies.save(c, policy))
+        await self.policing.save(policy)
 
-    async def set_policy(self, assignee: Assignee, subject: str, policy: Policy) -> None:
-        """Save the policy and give it to a user (by id) or a group (by name)."""
-        def work(connection: Connection) -> None:
-            policies.save(connection, policy)
-            policies.assign(connection, assignee, subject, policy.name)
-
-        await self._change_policies(work)
+    async def set_policy(self, assignee: Assignee, subject: str, policy: Policy, rank: int = 0) -> None:
+        await self.policing.give(assignee, subject, policy, rank)
 
     async def clear_policy(self, assignee: Assignee, subject: str) -> None:
-        """Take the assignment back; the policy stays."""
-        await self._change_policies(lambda c: policies.assign(c, assignee, subject, None))
+        await self.policing.assign(assignee, subject, None)
 
     async def remove_policy(self, name: str) -> bool:
-        """With its assignments. False if there is none of that name."""
-        with _reachable():
-            return await self._run.write(lambda c: policies.remove(c, name))
-
-    async def _change_policies(self, work: Callable[[Connection], None]) -> None:
-        with _reachable():
-            for _ in range(TRIES):
-                try:
-                    return await self._run.write(work)
-                except IntegrityError:
-                    continue  # somebody stored the same name at the same time: now it is there to be replaced
-        raise Contended("policies are changed by too many at once")
+        return await self.policing.remove(name)
 
     # -- collections
 
     async def load(self, owner: Owner) -> Held | None:
-        with _reachable():
+        with reachable():
             return await self._run.look(lambda c: states.load(c, owner))
 
     async def body(self, owner: Owner, key: str, base: int, listing: int) -> StoredBody:
-        with _reachable():
+        with reachable():
             return await self._run.read(lambda c: states.body(c, owner, key, base, listing))
 
     async def commit(self, owner: Owner, row: int, step: Step) -> bool:
         try:
-            with _reachable():
+            with reachable():
                 await self._run.write(lambda c: states.commit(c, owner, row, step, self._release, self._now()))
         except states.Lost:
             measures.LOST_RACES[()].inc()
@@ -309,28 +275,28 @@ class SqlStateStore:
 
     async def forget(self, user_id: str, device_id: str, collection_id: CollectionId | None = None) -> None:
         """The effects that were written down stay, so that a device that begins again doubles nothing."""
-        with _reachable():
+        with reachable():
             await self._run.write(lambda c: states.forget(c, user_id, device_id, collection_id))
 
     # -- items that could not be converted
 
     async def degraded(self, user_id: str | None = None, device_id: str | None = None) -> Sequence[DegradedItem]:
-        with _reachable():
+        with reachable():
             return await self._run.read(lambda c: degraded.everything(c, user_id, device_id))
 
     async def drop_degraded(self, owner: Owner, ids: Collection[ItemId]) -> None:
-        with _reachable():
+        with reachable():
             await self._run.write(lambda c: degraded.drop(c, owner, ids))
 
     # -- effects
 
     async def intents(self, owner: Owner) -> Sequence[Intent]:
         """Oldest first."""
-        with _reachable():
+        with reachable():
             return await self._run.read(lambda c: intents.of_owner(c, owner))
 
     async def intend(self, owner: Owner, intent: Intent, *, proven: str = "") -> Intent:
-        with _reachable():
+        with reachable():
             for _ in range(TRIES):
                 there = await self._run.look(lambda c: intents.same(c, owner, intent))
                 if there is not None and not (proven and there.settled_key == proven):
@@ -350,12 +316,12 @@ class SqlStateStore:
         raise Contended(f"{intent.verb} comes and goes")
 
     async def settle(self, owner: Owner, intent: Intent, result: str) -> None:
-        with _reachable():
+        with reachable():
             await self._run.write(lambda c: intents.settle(c, owner, intent.id, result))
 
     async def open_intents(self) -> int:
         """How many effects were begun, and nobody has told yet how they ended. Looks at all: not often."""
-        with _reachable():
+        with reachable():
             return await self._run.read(intents.count_open)
 
     @property
@@ -367,7 +333,7 @@ class SqlStateStore:
 
     async def site_secret(self, name: str) -> bytes:
         """The one of that name, which nobody sees who sees only Redis. Made by whoever asks first."""
-        with _reachable():
+        with reachable():
             return await site_secret(self._run, name)
 
     # -- clean-up
@@ -381,7 +347,7 @@ class SqlStateStore:
         """
         found = dict.fromkeys(("devices", "states", "intents", "notes"), 0)
         for step in cleanings(keep or Keep(intent_days=INTENT_DAYS), self._now()):
-            with _reachable():
+            with reachable():
                 found[step.name] += await (self._run.read(step.count) if dry_run else self._carry_out(step))
         return Tidied(**found)
 

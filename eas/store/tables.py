@@ -26,6 +26,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    text,
 )
 
 from eas.db import Base
@@ -81,6 +82,7 @@ device = Table(
     Column("quirks", JSON, nullable=False, server_default="{}"),
     Column("wait_bound", JSON(none_as_null=True)),
     Column("storm", JSON(none_as_null=True)),
+    Column("policy_answer", String, nullable=False, server_default=text("''")),
     UniqueConstraint("user_id", "id"),
 )
 
@@ -102,6 +104,9 @@ policy = Table(
     Column("allow_partial", Boolean, nullable=False),
     Column("allow_external", Boolean, nullable=False),
     Column("allow_password_recovery", Boolean, nullable=False),
+    Column("based_on", String, nullable=False, server_default=text("''")),
+    Column("inherits", JSON, nullable=False, server_default="[]"),
+    Column("insist", JSON, nullable=False, server_default="[]"),
 )
 
 #: Which policy is whose. `assignee` is "user" (then `subject` is the user's id) or "group" (its name).
@@ -111,7 +116,47 @@ policy_assignment = Table(
     Column("assignee", String, nullable=False),
     Column("subject", String, nullable=False),
     Column("policy", String, ForeignKey("policy.name", ondelete="CASCADE"), nullable=False, index=True),
+    Column("rank", Integer, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("assignee", "subject"),
+)
+
+#: A policy for one device alone, `eas.engine.policybook.Override`.
+policy_override = Table(
+    "policy_override",
+    Base.metadata,
+    Column("user_id", String, nullable=False),
+    Column("device_id", String, nullable=False),
+    Column("policy", String, ForeignKey("policy.name", ondelete="CASCADE"), nullable=False, index=True),
+    Column("until", Moment),
+    PrimaryKeyConstraint("user_id", "device_id"),
+)
+
+#: Changes of policies that come in stages, `eas.engine.policybook.Roll`. `candidate` is a row of `policy` as JSON, null
+#: where the document stays; `subject` is "" where no assignment is new.
+policy_roll = Table(
+    "policy_roll",
+    Base.metadata,
+    Column("policy", String, primary_key=True),
+    Column("candidate", JSON(none_as_null=True)),
+    Column("assignee", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("percent", Integer, nullable=False),
+    Column("groups", JSON, nullable=False),
+    Column("steps", JSON, nullable=False),
+    Column("paused", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("fail_percent", Integer),
+    Column("started", Moment, nullable=False),
+    Column("moved", Moment, nullable=False),
+)
+
+#: One row: how often anything of the policies was changed. Whoever has read them knows by it whether they still hold.
+policy_book = Table(
+    "policy_book",
+    Base.metadata,
+    Column("id", Integer, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
 )
 
 #: What one device holds of one collection. `row` is raised by every commit; `heads` is JSON of `eas.engine.keys.Held`.

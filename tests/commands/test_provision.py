@@ -296,6 +296,9 @@ async def test_symbian_is_told_only_what_it_can_meet(wire: Wires, world: Any) ->
     device.key = (await device.post("Provision", phase_2(device.key))).text("Policies", "Policy", "PolicyKey")
     assert (await device.post("FolderSync", FOLDER_SYNC)).status == "1"
     await enforce(world, settings=stated, allow_partial=False)
+    assert (await device.post("FolderSync", FOLDER_SYNC)).status == "139"
+    assert (await device.post("Provision", phase_1())).text(*document, "AllowBrowser") == "1"
+    await enforce(world, settings=stated, insist=("AllowBrowser",))
     assert (await device.post("Provision", phase_1())).text(*document, "AllowBrowser") == "0"
 
 

@@ -81,7 +81,10 @@ async def test_every_constraint_has_a_name(database: Database) -> None:
 async def test_a_second_migration_changes_nothing(database: Database) -> None:
     await migrate(database)
     async with database.write() as connection:
-        await connection.execute(text("INSERT INTO policy VALUES ('p', '{}', 0, 0, 0, 0)"))
+        await connection.execute(text(
+            "INSERT INTO policy (name, settings, enforced, allow_partial, allow_external, allow_password_recovery)"
+            " VALUES ('p', '{}', 0, 0, 0, 0)"
+        ))
     before = await _schema(database)
     await migrate(database)
     assert await _schema(database) == before

@@ -163,7 +163,10 @@ async def test_a_read_sees_one_state(database: Database) -> None:
     count = text("SELECT count(*) FROM policy")
     async with database.read() as reader:
         assert await reader.scalar(count) == 0
-        await run.write(lambda c: c.execute(text("INSERT INTO policy VALUES ('p', '{}', false, false, false, false)")))
+        await run.write(lambda c: c.execute(text(
+            "INSERT INTO policy (name, settings, enforced, allow_partial, allow_external, allow_password_recovery)"
+            " VALUES ('p', '{}', false, false, false, false)"
+        )))
         assert await reader.scalar(count) == 0
     async with database.read() as reader:
         assert await reader.scalar(count) == 1

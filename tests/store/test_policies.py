@@ -33,7 +33,7 @@ async def grouped(run: Transactions) -> AsyncIterator[SqlStateStore]:
 
 
 def test_every_field_has_its_column() -> None:
-    assert {f.name for f in fields(Policy)} == {column.name for column in table.c}
+    assert {f.name for f in fields(Policy)} - {"origins"} == {column.name for column in table.c}
 
 
 def test_policies_come_back_as_they_were() -> None:
