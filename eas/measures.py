@@ -137,7 +137,10 @@ RECEIVED_BYTES = Counts("received_bytes", "Bytes of requests, without headers.",
 SENT_BYTES = Counts("sent_bytes", "Bytes of answers, without headers.", command=())
 REFUSALS = Counts(
     "refusals", "Requests turned away before a command was carried out.",
-    reason=("no_login", "wrong_login", "throttled", "unavailable", "storm", "gate"),
+    reason=(
+        "no_login", "wrong_login", "token_over", "no_entrance", "certificate", "throttled", "unavailable", "storm",
+        "gate",
+    ),
 )
 
 # -- Waiting and push

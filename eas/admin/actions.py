@@ -399,6 +399,7 @@ def _why(quirk: Quirk, found: Device) -> str:
 
 @action("device.remove", Permission.WIPE, http=("DELETE", "/users/{who}/devices/{device_id}"))
 async def remove_device(site: Site, who: str, device_id: str) -> None:
+    """With the device passwords that it uses."""
     user_id, _ = await _find_device(site, who, device_id)
     await site.store.remove_device(user_id, device_id)
     site.tell({"do": "end", "user": user_id, "device": device_id})

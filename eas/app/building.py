@@ -209,6 +209,7 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
         entropy=SystemEntropy(),
         ready=readiness.can_answer, readiness=readiness.report, documents=_documents(settings),
         figures=measuring.expose, activity=activity, live=live, hooks=hooks, logins=remembered.memory,
+        passwords=store.passwords,
         revocation_lists=HttpRevocationLists(hosts=settings.certificates.crl_hosts, monotonic=clock.monotonic),
     )
     manner = _manner(settings)

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from eas.engine.model import User
+from eas.engine.model import Secret, User
 from eas.engine.ports import Accounts, Directory, Mailbox, Outbox
 
 GroupsOf = Callable[[str], Awaitable[Sequence[str]]]
@@ -51,7 +51,12 @@ class Heard:
     hear: Callable[[User], None]
 
     async def verify(self, login: str, password: str) -> User | None:
-        user = await self.accounts.verify(login, password)
+        return self._heard(await self.accounts.verify(login, password))
+
+    async def vouched(self, login: str, token: Secret | None = None) -> User | None:
+        return self._heard(await self.accounts.vouched(login, token))
+
+    def _heard(self, user: User | None) -> User | None:
         if user is not None:
             self.hear(user)
         return user

@@ -16,7 +16,7 @@ from eas.admin.web.application import PREFIXES, pages
 from eas.admin.web.ports import Enter, Frame, Later
 from eas.backends.embedded.passwords import Passwords
 from eas.config import Settings
-from eas.engine.model import User
+from eas.engine.model import Secret, User
 from eas.engine.ports import Accounts, Bell
 from eas.server.auth import Doorkeeper
 from eas.server.ports import Manner, Ports
@@ -83,6 +83,9 @@ class StaffAccounts:
         if not await self._passwords.verify(member.password, password):
             return None
         return User(id="", login=member.name, address=member.name, addresses=(member.name,), name=member.name)
+
+    async def vouched(self, login: str, token: Secret | None = None) -> User | None:
+        return await self._mailboxes.vouched(login, token)
 
     def open(self, user: User) -> Any:
         return self._mailboxes.open(user)

@@ -29,7 +29,7 @@ def _tenant(name: str, backend: Backend, settings: Settings) -> Tenant:
         check=backend.check, zone=backend.time_zone if "time_zone" in backend.model_fields_set else settings.time_zone,
         mail=Provider(backend.mail), calendar=Provider(backend.calendar), contacts=Provider(backend.contacts),
         tasks=Provider(backend.tasks), notes=Provider(backend.notes), directory=Provider(backend.directory),
-        poll_seconds=backend.poll_seconds, hooks=backend.changes == "hooks",
+        poll_seconds=backend.poll_seconds, hooks=backend.changes == "hooks", tokens=backend.tokens,
         imap=_imap(backend.imap) if backend.imap else None, smtp=_smtp(backend.smtp) if backend.smtp else None,
         dav=_dav(backend.dav) if backend.dav else None, ldap=_ldap(backend.ldap) if backend.ldap else None,
         sieve=_sieve(backend.sieve) if backend.sieve else None,

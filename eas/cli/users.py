@@ -10,9 +10,11 @@ import typer
 
 from eas.admin import actions, people
 
+from .device_passwords import app as device_passwords
 from .frame import AsJson, ConfigFile, DataFolder, act, done, put_list, put_one, read_password
 
 app = typer.Typer(help="Users: add, list, show, set, passwd, rename, remove.", no_args_is_help=True)
+app.add_typer(device_passwords, name="device-password")
 
 
 class Switch(StrEnum):

@@ -172,6 +172,10 @@ class Backend(Part):
         "watch", description="How changes are learned of while devices wait: the gateway watches the servers, or they "
         "call its hooks and it only looks now and then."
     )
+    tokens: bool = Field(
+        False, description="Whether the servers take the OAuth tokens of phones (OAUTHBEARER or XOAUTH2; DAV: Bearer), "
+        "where the gateway has no login of its own there."
+    )
     imap: Imap | None = Field(None, description="The IMAP server.")
     smtp: Smtp | None = Field(None, description="The submission server.")
     dav: Dav | None = Field(None, description="The CalDAV and CardDAV server.")

@@ -20,6 +20,27 @@ FORGET_WRONG, FORGET_RIGHT = 3600.0, 12 * 3600.0
 KNOWN_WRONG = 30.0
 
 
+class TokenRefused(Exception):
+    """A token that lets nobody in. `over`: it did once, so the device is to fetch a new one, and nobody is guessing."""
+
+    def __init__(self, text: str, *, over: bool = False) -> None:
+        super().__init__(text)
+        self.over = over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """Whom a token names, as a login, and until when (epoch seconds) it lets them in."""
+
+    login: str
+    until: float
+
+
+class NoEntrance(Exception):
+    """Somebody has been recognised, but the groupware's servers take nothing but the password of the mailbox. The text
+    names the servers."""
+
+
 class Standing(Enum):
     """What is known of a login and a password before anybody is asked. OPEN: nothing, and it may be tried."""
 

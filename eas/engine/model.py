@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from math import inf
 
 #: Names a collection in every command; at most 64 characters, stable over resyncs, the same for all devices of a user.
 CollectionId = str
@@ -20,6 +21,21 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DevicePassword:
+    """A password that one device logs in with in place of the mailbox's. `device_id` is "" until one has used it;
+    `expires` None for never."""
+
+    id: int
+    user_id: str
+    name: str
+    device_id: str
+    created: datetime
+    expires: datetime | None = None
+    first_used: datetime | None = None
+    last_used: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class User:
     """Somebody who has logged in. `id` is stable for ever; `address` is the primary one and stands first in
     `addresses`.
@@ -27,6 +43,9 @@ class User:
     `zone` is an IANA name, used where an item does not tell. `secret` is what other servers are entered with on the
     user's behalf; None where none is needed. `revision` counts the changes of the folders and groups that concern the
     user, as it stood when they came in: what a process has kept from before a greater one is old.
+
+    `until` is when what they came in with ends (epoch seconds), as tokens do; `device_password` is the one that they
+    came in with.
     """
 
     id: str
@@ -38,6 +57,12 @@ class User:
     activesync: bool = True
     secret: Secret | None = field(default=None, repr=False, compare=False)
     revision: int = field(default=0, compare=False)
+    until: float = field(default=inf, compare=False)
+    device_password: DevicePassword | None = field(default=None, compare=False)
+
+    def is_called(self, login: str) -> bool:
+        """Whether that is one of the user's names, without regard to case."""
+        return login.casefold() in {name.casefold() for name in (self.login, self.address, *self.addresses)}
 
 
 class FolderType(IntEnum):

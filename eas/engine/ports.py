@@ -21,7 +21,7 @@ from eas.items.freebusy import BusyPeriod
 from eas.items.native import Item, ItemId, MailFlags
 
 from .keys import Held
-from .model import CollectionId, Device, Folder, FolderType, OutOfOffice, Person, Policy, User
+from .model import CollectionId, Device, Folder, FolderType, OutOfOffice, Person, Policy, Secret, User
 
 #: Where a feed stands; opaque to the engine, equal only if nothing has happened in between.
 Token = str
@@ -471,6 +471,11 @@ class Accounts(Protocol):
 
     async def verify(self, login: str, password: str) -> User | None:
         """`login` in any of its forms; None for unknown names and wrong passwords alike."""
+        ...
+
+    async def vouched(self, login: str, token: Secret | None = None) -> User | None:
+        """Somebody who has been recognised in another way than by the password of the mailbox; `token` is what they
+        showed, if servers may be shown it as well. None for nobody. Raises NoEntrance, Unavailable."""
         ...
 
     def open(self, user: User) -> tuple[Mailbox, Directory, Outbox]: ...

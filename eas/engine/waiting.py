@@ -26,6 +26,8 @@ log = structlog.get_logger("eas.waiting")
 #: What could not be looked at, its server being away, is looked at again after so long. The device waits on: if it were
 #: answered it would come again at once.
 AWAY_SECONDS = 10.0
+#: So long after a token or a password has come to its end the wait of who came in with it is answered.
+AFTER_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,7 @@ def longest(session: Session) -> int:
 
 async def _wait(session: Session, collections: Collection[CollectionId], timeout_seconds: float) -> Waited:
     listening = session.bell.listen(session.user.id, session.device.id, (ROOT, *collections))
-    deadline = session.clock.monotonic() + timeout_seconds
+    deadline = session.clock.monotonic() + min(timeout_seconds, _admitted_for(session))
     look: frozenset[CollectionId] = frozenset((ROOT, *collections))
     begun = False
     try:
@@ -95,6 +97,13 @@ async def _wait(session: Session, collections: Collection[CollectionId], timeout
                 return Waited()
     finally:
         listening.close()
+
+
+def _admitted_for(session: Session) -> float:
+    """For how many seconds the device is let in with what it came in with. The wait is answered just after that, as if
+    its time were up: the next request is refused, so the device fetches a new token and waits with it. Were it answered
+    before, the device would come again and again with the old one."""
+    return max(0.0, session.user.until - session.clock.now().timestamp()) + AFTER_SECONDS
 
 
 async def _learn(session: Session, waited: Waited) -> None:

@@ -4,22 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
 
 from eas.engine.activity import Event
 from eas.engine.heartbeat import Cuts
-from eas.engine.logins import LoginMemory
-from eas.engine.model import User
+from eas.engine.logins import LoginMemory, Shown
+from eas.engine.model import DevicePassword, User
 from eas.engine.ports import Accounts, Bell, Clock, Documents, Entropy, Leases, RevocationLists, StateStore
 from eas.engine.session import Limits
 from eas.protocol.version import Version
 
+from .certificates import CertificateRules
 from .figures import Readers
 from .live import Live
 
 #: The versions that clients are offered, ascending: some take the last one of the list.
 OFFERED = tuple(Version)
+
+
+class Way(StrEnum):
+    """How somebody may come in with a device."""
+
+    PASSWORD = "password"
+    DEVICE_PASSWORD = "device-password"
+    TOKEN = "token"
+
+
+class DevicePasswords(Protocol):
+    """Passwords for one device each (`eas.store.device_passwords`). Everything may raise Unavailable."""
+
+    async def find(self, text: str) -> DevicePassword | None:
+        """The one that was typed; None for what is none, is over or was revoked."""
+        ...
+
+    async def hold(self, found: DevicePassword, device_id: str) -> bool:
+        """Whether this device may use it; the first one that does makes it its own."""
+        ...
+
+
+class Tokens(Protocol):
+    """Those of an identity provider (`eas.backends.oidc`)."""
+
+    async def verify(self, token: str) -> Shown:
+        """Raises TokenRefused, Unavailable."""
+        ...
+
+    def challenge(self) -> str:
+        """What tells a device where tokens come from, behind `Bearer realm="..."`; "" for nothing."""
+        ...
 
 
 class Hooks(Protocol):
@@ -79,7 +113,7 @@ class Ports:
     checks. `documents` opens those of a user; None if there are none. `figures` gives what `/metrics` tells and its
     media type, by an Accept header; None: nothing is told. `hooks` None: no groupware has any. `logins`: what all
     processes know of them; None where there is one. `activity` None: nobody keeps what devices did; `live` has who is
-    at it now."""
+    at it now. `passwords` and `tokens` None: there are none."""
 
     accounts: Accounts
     store: StateStore
@@ -97,13 +131,15 @@ class Ports:
     hooks: Hooks | None = None
     activity: Activity | None = None
     live: Live = field(default_factory=Live)
+    passwords: DevicePasswords | None = None
+    tokens: Tokens | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
     """`public_url` is where devices reach the server ("https://mail.example.com"), "" to go by the Host header.
     `trusted_proxies` are those whose X-Forwarded-* headers count. `trust_anchors` are for ValidateCert.
-    `readers` may read `/metrics`."""
+    `readers` may read `/metrics`. `ways`: how devices may log in; `certificates`: those that a proxy has seen."""
 
     realm: str = "ActiveSync"
     public_url: str = ""
@@ -113,6 +149,8 @@ class Manner:
     trust_anchors: tuple[bytes, ...] = ()
     readers: Readers = field(default_factory=Readers)
     hooks: HookRules = field(default_factory=HookRules)
+    ways: frozenset[Way] = frozenset({Way.PASSWORD, Way.DEVICE_PASSWORD})
+    certificates: CertificateRules | None = None
 
     @property
     def server(self) -> str:

@@ -29,12 +29,14 @@ NOT_COMPRESSED = ("image/", "audio/", "video/", "application/zip", "application/
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """`body` is Streamed where it is too large to be at hand."""
+    """`body` is Streamed where it is too large to be at hand. `challenges` are sent as WWW-Authenticate, a line each:
+    clients do not find theirs in a list."""
 
     http: int = 200
     body: bytes | Streamed = b""
     content_type: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    challenges: tuple[str, ...] = ()
 
     def with_headers(self, headers: Mapping[str, str]) -> Reply:
         """With these besides; its own win."""
@@ -77,6 +79,7 @@ async def send_reply(reply: Reply, scope: Scope, send: Send) -> None:
     if length:
         headers.append((b"content-type", reply.content_type.encode("latin-1")))
     headers += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
+    headers += [(b"www-authenticate", one.encode("latin-1")) for one in reply.challenges]
     await send({"type": "http.response.start", "status": reply.http, "headers": headers})
     if isinstance(body, Streamed):
         await _send_pieces(body, send)

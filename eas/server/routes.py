@@ -15,10 +15,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from eas.engine.model import User
 from eas.protocol import http
+from eas.protocol import query as queries
 
 from . import autodiscover, dispatch, faults, figures, health
-from .auth import Doorkeeper, login_of
+from .auth import Doorkeeper, Keys, login_of
 from .brake import Brake
+from .certificates import BadCertificate, certified
 from .held import HeldBell
 from .hooks import PATHS as HOOK_PATHS
 from .hooks import HookDoor
@@ -119,17 +121,37 @@ class _Server:
         self._ports = ports
         self._manner = manner
         self.hook = HookDoor(ports.hooks, manner.hooks, ports.clock, manner.trusted_proxies)
-        self._doorkeeper = Doorkeeper(ports.accounts, ports.clock, manner.realm, site=ports.logins)
+        keys = Keys(passwords=ports.passwords, tokens=ports.tokens, ways=manner.ways)
+        self._doorkeeper = Doorkeeper(ports.accounts, ports.clock, manner.realm, site=ports.logins, keys=keys)
         self._pacer = Pacer(Brake(manner.limits.free_repeats), ports.store, ports.clock)
 
     async def _admitted(self, scope: Scope, headers: Mapping[str, str]) -> User | Reply:
-        address = client_address(scope, headers, self._manner.trusted_proxies)
-        admitted = await self._doorkeeper.admit(headers, address)
+        admitted = await self._recognised(scope, headers)
         if isinstance(admitted, User):
             scope[NOTE].user = admitted.address
             structlog.contextvars.bind_contextvars(user=admitted.address)
         elif admitted.http == 401:
             scope[NOTE].login = login_of(headers)
+        return admitted
+
+    async def _recognised(self, scope: Scope, headers: Mapping[str, str]) -> User | Reply:
+        """By the certificate that a proxy has seen, by what the request itself shows, or by both."""
+        rules, trusted = self._manner.certificates, self._manner.trusted_proxies
+        named = ""
+        if rules is not None:
+            try:
+                named = certified(scope, headers, rules, trusted, self._ports.clock.now())
+            except BadCertificate as error:
+                log.warning("a certificate is not taken", reason=str(error))
+                return faults.http_only(403)
+            if not named and not rules.enough:
+                return faults.http_only(403)
+            if named and rules.enough and not headers.get("authorization"):
+                return await self._doorkeeper.vouched(named)
+        admitted = await self._doorkeeper.admit(headers, client_address(scope, headers, trusted))
+        if named and isinstance(admitted, User) and not admitted.is_called(named):
+            log.warning("a certificate of somebody else", user=admitted.address)
+            return faults.http_only(403)
         return admitted
 
     def _base_url(self, scope: Scope, headers: Mapping[str, str]) -> str:
@@ -139,6 +161,9 @@ class _Server:
         user = await self._admitted(scope, headers)
         if isinstance(user, Reply):
             return user
+        refused = await self._held(user, scope, headers)
+        if refused is not None:
+            return refused
         note, began = scope[NOTE], self._ports.clock.monotonic()
         note.user_id = user.id
         body = await read_body(receive, headers, self._manner.limits.max_body_bytes)
@@ -154,6 +179,16 @@ class _Server:
             await self._pacer.after(name, user.id, reply, note)
         stated = {http.SERVER_ACTIVESYNC: self._manner.server, "Cache-Control": "private"}
         return reply.with_headers(stated)
+
+    async def _held(self, user: User, scope: Scope, headers: Mapping[str, str]) -> Reply | None:
+        """Whether the device may use the password that it came in with; None if so, or if no device is named."""
+        if user.device_password is None:
+            return None
+        try:
+            device_id = queries.complete(queries.parse(scope["query_string"]), headers).device_id
+        except queries.QueryError:
+            return None  # which is answered where the rest of the request is read
+        return await self._doorkeeper.held(user, device_id)
 
     async def options(self, scope: Scope, receive: Receive, headers: Mapping[str, str]) -> Reply:
         user = await self._admitted(scope, headers)

@@ -7,7 +7,10 @@ stand by subject in devices, policies, states and intents, as functions of a con
 from eas.engine.policybook import DEFAULT_POLICY, Assignee, Assignment
 
 from .activity import ActivityStore
+from .device_passwords import DevicePasswords
 from .sql import SqlStateStore, Tidied
 from .tidying import Keep
 
-__all__ = ["DEFAULT_POLICY", "ActivityStore", "Assignee", "Assignment", "Keep", "SqlStateStore", "Tidied"]
+__all__ = [
+    "DEFAULT_POLICY", "ActivityStore", "Assignee", "Assignment", "DevicePasswords", "Keep", "SqlStateStore", "Tidied",
+]

@@ -25,8 +25,9 @@ from eas.engine.policybook import Assignee, Assignment
 from eas.engine.ports import DegradedItem, Intent, Owner, Step, StoredBody
 from eas.items.native import ItemId
 
-from . import activity_rows, degraded, devices, intents, policies, states
+from . import activity_rows, degraded, device_passwords, devices, intents, policies, states
 from . import fleet as fleets
+from .device_passwords import DevicePasswords
 from .devices import Seen
 from .policy_store import Groups, PolicyStore
 from .reaching import reachable
@@ -83,6 +84,7 @@ class SqlStateStore:
         self._seen_seconds = seen_seconds
         self._release = release
         self.policing = PolicyStore(run, groups, now)
+        self.passwords = DevicePasswords(run, now, lambda: site_secret(run, device_passwords.SECRET))
         self._seen: dict[tuple[str, str], Seen] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None
@@ -128,6 +130,7 @@ class SqlStateStore:
             intents.forget_device(connection, user_id, device_id)
             activity_rows.forget(connection, user_id, device_id)
             policies.override(connection, user_id, device_id, None)
+            device_passwords.forget_device(connection, user_id, device_id)
             return devices.remove(connection, user_id, device_id)
 
         with reachable():

@@ -94,6 +94,22 @@ site_secret = Table(
     Column("value", LargeBinary, nullable=False),
 )
 
+#: Passwords for one device each, `eas.engine.model.DevicePassword`. `digest` is keyed.
+device_password = Table(
+    "device_password",
+    Base.metadata,
+    Column("id", Counted, primary_key=True),
+    Column("user_id", String, nullable=False, index=True),
+    Column("name", String, nullable=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("device_id", String, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("expires", Moment),
+    Column("first_used", Moment),
+    Column("last_used", Moment),
+    sqlite_autoincrement=True,  # the number of one that was revoked must not mean another one
+)
+
 #: `eas.engine.model.Policy`, by its name.
 policy = Table(
     "policy",

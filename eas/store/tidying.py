@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, Select, delete, func, select
 
 from eas.engine.model import Access, Wipe
 
-from . import devices, intents, policies, states
+from . import device_passwords, devices, intents, policies, states
 from .activity_rows import orphans, remove_rows, surplus
 from .activity_tables import device_answer, device_day, device_event, login_failure, site_hour, site_live
 from .tables import device, intent, sync_state
@@ -95,6 +95,7 @@ def _remove_devices(connection: Connection, rows: Sequence[Row[Any]]) -> None:
         states.forget(connection, row.user_id, row.id, None)
         intents.forget_device(connection, row.user_id, row.id)
         policies.override(connection, row.user_id, row.id, None)
+        device_passwords.forget_device(connection, row.user_id, row.id)
         devices.remove(connection, row.user_id, row.id)
 
 

@@ -14,8 +14,9 @@ from groupware.smtp import Sink
 
 from eas import app as composition
 from eas.admin import actions, elsewhere, people
+from eas.admin.acting import SERVER
 from eas.admin.errors import Refused
-from eas.admin.site import Rings, Site
+from eas.admin.site import Site
 from eas.backends.embedded.codec import millis
 from eas.backends.smtp.outbox import PossibleDouble
 from eas.backends.standards.tables import KeptRow
@@ -28,10 +29,7 @@ def settings(data: Path, office: dict[str, Any], **more: Any) -> Any:
 
 
 def site(app: composition.App) -> Site:
-    return Site(
-        people=app.embedded.admin, store=app.store, office=app.embedded.office, groupware=app.embedded.groupware,
-        rings=Rings(), tell=lambda said: False,
-    )
+    return replace(app.site, caller=SERVER)
 
 
 async def test_every_form_of_a_login_is_one_user(dovecot: Dovecot, mail_sink: Sink, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, bindparam, select
 
-from eas.engine.model import User
+from eas.engine.model import Secret, User
 from eas.engine.ports import Directory, Mailbox, Outbox
 from eas.protocol.http import login
 
@@ -46,15 +46,22 @@ class EmbeddedAccounts:
         self._passwords = passwords or Passwords()
 
     async def verify(self, login: str, password: str) -> User | None:
-        def find(connection: Connection) -> tuple[AnyRow | None, tuple[str, ...]]:
-            row = find_login(connection, login, self._groupware.domain)
-            return row, addresses_of(connection, row.id, row.address) if row is not None else ()
-
-        row, addresses = await self._groupware.look(find)
+        row, addresses = await self._find(login)
         good = await self._passwords.verify(row.password if row is not None else None, password)
         if row is None or not good or not row.enabled:
             return None
         return _user(row, addresses)
+
+    async def vouched(self, login: str, token: Secret | None = None) -> User | None:
+        row, addresses = await self._find(login)
+        return _user(row, addresses) if row is not None and row.enabled else None
+
+    async def _find(self, login: str) -> tuple[AnyRow | None, tuple[str, ...]]:
+        def find(connection: Connection) -> tuple[AnyRow | None, tuple[str, ...]]:
+            row = find_login(connection, login, self._groupware.domain)
+            return row, addresses_of(connection, row.id, row.address) if row is not None else ()
+
+        return await self._groupware.look(find)
 
     def open(self, user: User) -> tuple[Mailbox, Directory, Outbox]:
         return EmbeddedMailbox(self._groupware, user), self._directory_of(user), self._outbox_of(user)

@@ -25,11 +25,12 @@ from eas.backends.embedded.accounts import EmbeddedAccounts, load_admitted
 from eas.backends.embedded.codec import millis
 from eas.backends.embedded.groupware import Groupware, Writing
 from eas.engine.errors import Unavailable
-from eas.engine.logins import Verdicts
+from eas.engine.logins import NoEntrance, Verdicts
 from eas.engine.model import FolderType, Secret, User
 from eas.engine.ports import Directory, Mailbox, Outbox
 
 from . import members
+from .entrance import closed_to, enters_by_itself, own_credentials
 from .logins import Named, named
 from .ports import Account
 from .tables import PutRow
@@ -57,6 +58,11 @@ class Servers(Protocol):
 
     async def check(self, account: Account) -> bool:
         """Whether the credentials are good. Raises Unavailable."""
+        ...
+
+    async def admits(self, account: Account) -> bool:
+        """Whether they let the gateway in for somebody who has no password to show: as the gateway enters for their
+        devices, by a master user or with a token. Raises Unavailable."""
         ...
 
     async def identities(self, account: Account) -> tuple[str, Sequence[str]] | None:
@@ -102,7 +108,20 @@ class StandardAccounts:
             return await self._embedded.verify(login, password)
         if not password:  # some servers take that for an anonymous login
             return None
-        user_id = await self._verified(who, Secret(password))
+        return await self._admitted(who, Secret(password))
+
+    async def vouched(self, login: str, token: Secret | None = None) -> User | None:
+        who = named(login, self._tenants, self._default_domain)
+        if who is None:
+            return await self._embedded.vouched(login, token)
+        closed = closed_to(who.tenant, token)
+        if closed:
+            raise NoEntrance(f"{', '.join(closed)} of {who.tenant.name}")
+        secret = token if token is not None and own_credentials(who.tenant) and who.tenant.tokens else Secret("")
+        return await self._admitted(who, secret)
+
+    async def _admitted(self, who: Named, secret: Secret) -> User | None:
+        user_id = await self._verified(who, secret)
         if user_id is None:
             return None
         found = await self._ground.look(lambda c: load_admitted(c, user_id))
@@ -110,9 +129,7 @@ class StandardAccounts:
             self.forget(user_id)
             return None
         user, enabled = found
-        if not enabled:
-            return None
-        return self._enter(replace(user, login=who.login, secret=Secret(password)), who)
+        return self._enter(replace(user, login=who.login, secret=secret), who) if enabled else None
 
     def present(self, user_id: str) -> Account | None:
         """Somebody who came in not long ago; None for others, and for users of the embedded groupware."""
@@ -149,7 +166,7 @@ class StandardAccounts:
     def _enter(self, user: User, who: Named) -> User:
         assert user.secret is not None
         account = Account(user=user, tenant=who.tenant, login=who.login, secret=user.secret, ground=self._ground)
-        if _enters_by_itself(who.tenant):  # then nobody's password is kept beyond the request
+        if enters_by_itself(who.tenant):  # then nobody's password is kept beyond the request
             account = replace(account, user=replace(user, secret=None), secret=Secret(""))
         now = self._monotonic()
         self._entered[user.id] = (now, account)
@@ -161,7 +178,8 @@ class StandardAccounts:
 
     async def _verified(self, who: Named, secret: Secret) -> str | None:
         """The user's id; None for wrong credentials. Those who ask the same at the same time ask the server once."""
-        asked = "\0".join((who.tenant.name, who.login, str(len(secret.value)), secret.value))
+        kind = "token" if secret.bearer else ""
+        asked = "\0".join((who.tenant.name, who.login, str(len(secret.value)), secret.value, kind))
         mark = hmac.digest(self._key, asked.encode("utf-8", "surrogatepass"), "sha256")
         verdict = self._good.get(mark)
         if verdict is not None and self._monotonic() < verdict.until:
@@ -196,7 +214,7 @@ class StandardAccounts:
             user=User(id="", login=who.login, address=who.address, addresses=(who.address,), name="", secret=secret),
             tenant=who.tenant, login=who.login, secret=secret, ground=self._ground,
         )
-        if not await self._servers.check(account):
+        if not await (self._servers.check(account) if _is_password(secret) else self._servers.admits(account)):
             return None
         user_id = await members.join(self._ground, who, self._servers.kept(who.tenant))
         await self._note_identities(user_id, account)
@@ -221,10 +239,8 @@ class StandardAccounts:
                 log.info("the other addresses of a user are noted later", user=user_id, reason=str(error.orig))
 
 
-def _enters_by_itself(tenant: Tenant) -> bool:
-    """Whether the gateway needs no credentials of a user to look at what the servers have."""
-    by_imap = tenant.imap is None or bool(tenant.imap.master_user)
-    return by_imap and (tenant.dav is None or bool(tenant.dav.login))
+def _is_password(secret: Secret) -> bool:
+    return bool(secret.value) and not secret.bearer
 
 
 def _tidy(tx: Writing) -> None:

@@ -102,6 +102,19 @@ class StandardServers:
                 with translated():
                     return await self._imap.check(account)
 
+    async def admits(self, account: Account) -> bool:
+        if account.tenant.imap is not None:
+            with translated():
+                try:
+                    async with self._connections.use(account):
+                        return True
+                except LoginRefused:
+                    return False
+        if account.tenant.dav is not None:
+            with dav_translated():
+                return await self._dav.of(account).check()
+        return True  # there is nobody to ask
+
     async def identities(self, account: Account) -> tuple[str, Sequence[str]] | None:
         addresses: list[str] = [account.user.address]
         name = ""

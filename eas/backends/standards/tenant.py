@@ -132,6 +132,7 @@ class Tenant:
     ldap, dav). `notes` may come from caldav (VJOURNAL) or imap (a folder of mails).
     `poll_seconds`: how often folders are looked at while a device waits, where their server tells nothing by itself.
     `hooks`: of changes in mail it tells by itself (`hooked`), so that no connection listens.
+    `tokens`: the servers take the tokens that devices log in with.
     """
 
     name: str
@@ -149,6 +150,7 @@ class Tenant:
     directory: Provider = Provider.NONE
     poll_seconds: float = 20.0
     hooks: bool = False
+    tokens: bool = False
     imap: ImapServer | None = None
     smtp: SmtpServer | None = None
     dav: DavServer | None = None
