@@ -29,6 +29,7 @@ PLACES: Mapping[str, str] = {
     "backup": "eas.cli.backup:backup",
     "tidy": "eas.cli.tidy:tidy",
     "restore": "eas.cli.backup:restore",
+    "import": "eas.cli.move_in:import_",
     "doctor": "eas.cli.doctor:doctor",
     "phone": "eas.client.phone_cli:app",
 }

@@ -344,6 +344,11 @@ class StateStore(Protocol):
         """The stored one, be it this or one that was there already."""
         ...
 
+    async def claim_device(self, user_id: str, device_id: str, type: str) -> Device | None:
+        """The partnership that was moved in from another server under another spelling of this id, or without a type;
+        it has them from now on. None if there is none."""
+        ...
+
     async def save_device(self, device: Device, *, lasting: bool = True) -> bool:
         """Replace the row if it still has version `device.row`; False if not. What is not `lasting` may be undone by a
         failure of the power, unless something else was stored after it."""

@@ -205,6 +205,8 @@ async def _session(
     if query.device_id.lower() in UNKEPT_IDS:
         store = Unkept(store)
     device = await store.device(user.id, query.device_id)
+    if device is None or (query.device_type and not device.type):  # one that was moved in, perhaps
+        device = await store.claim_device(user.id, query.device_id, query.device_type) or device
     if device is None:
         device = await _new_device(query, version, agent, user, store, now, manner.limits.max_devices)
     # Windows Phone 8 names itself in OPTIONS and seldom after; a device without a name is still the device it was.

@@ -34,6 +34,9 @@ class Unkept:
     async def add_device(self, device: Device) -> Device:
         return device
 
+    async def claim_device(self, user_id: str, device_id: str, type: str) -> Device | None:
+        return None
+
     async def save_device(self, device: Device, *, lasting: bool = True) -> bool:
         return True
 

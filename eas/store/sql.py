@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -106,6 +107,18 @@ class SqlStateStore:
                     if there := await self.device(device.user_id, device.id):
                         return there
         raise Contended(f"device {device.id} comes and goes")
+
+    async def add_devices(self, new: Sequence[Device]) -> Sequence[Device]:
+        """All in one transaction; those that were not there already."""
+        with reachable():
+            for _ in range(TRIES):
+                with suppress(IntegrityError):
+                    return await self._run.write(lambda c: devices.add_missing(c, new))
+        raise Contended("devices come while they are added")
+
+    async def claim_device(self, user_id: str, device_id: str, type: str) -> Device | None:
+        with reachable():
+            return await self._run.write(lambda c: devices.claim(c, user_id, device_id, type))
 
     async def save_device(self, device: Device, *, lasting: bool = True) -> bool:
         """Agent, version and last seen are left as they are if a later request has been noted meanwhile."""
