@@ -15,7 +15,9 @@ from eas.demo.model import COMPANY, DOMAIN, PASSWORD, ZONE, DemoMail, DemoRecord
 from eas.demo.office import build
 from eas.demo.people import LOG_INS
 from eas.engine.model import FolderType
+from eas.store.staff import Member
 
+from .acting import Role
 from .errors import Refused
 from .site import Site
 
@@ -45,6 +47,7 @@ async def fill(site: Site, data: Path, now: datetime) -> bool:
     for account in people:
         await site.people.remove_user(account.id)
     await _fill(site, build(now))
+    await site.staff.add_member(Member(name=LOG_INS[0], role=Role.ADMIN.value, created=now))
     _write(mark, {"done": True, "logins": LOG_INS, "domain": DOMAIN, "password": PASSWORD})
     site.ring_all()
     return True

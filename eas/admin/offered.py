@@ -1,5 +1,16 @@
 """The modules whose actions are offered over HTTP; to import this is to register them. New ones are added here."""
 
-from . import actions, devices, passwords, people, staff
+from __future__ import annotations
 
-__all__ = ["actions", "devices", "passwords", "people", "staff"]
+from importlib import import_module
+
+MODULES = (
+    "actions",
+    "devices",
+    "passwords",
+    "people",
+    "staff",
+)
+
+for _name in MODULES:
+    import_module(f"eas.admin.{_name}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from importlib import import_module
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,17 +16,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eas.admin.acting import Permission
 
-from . import api, deeds, devices, home, login
+from . import api, login
+from .areas import MODULES
 from .ports import Frame
 from .rates import Rates
-from .sessions import ADMIN, MY, Area
 from .visits import Page, route
 
 #: First steps of the paths that are answered here.
 PREFIXES = ("admin", "my", "api", "static")
-
-#: The modules of each area, in the order of the menu; what each lists stands in its PAGES.
-MODULES: Mapping[Area, tuple[Any, ...]] = {ADMIN: (home, devices, deeds), MY: ()}
 
 #: No scripts, styles, frames or pictures but our own, and no form that goes elsewhere.
 POLICY = (
@@ -41,7 +38,7 @@ HEADERS = {
 
 
 def pages(frame: Frame) -> ASGIApp:
-    listed = {area: [page for module in modules for page in module.PAGES] for area, modules in MODULES.items()}
+    listed = {area: _listed(names) for area, names in MODULES.items()}
     frame = replace(frame, menus={area.name: _menu(pages) for area, pages in listed.items()})
     routes: list[BaseRoute] = [
         *(route(page, area, frame) for area in listed for page in (*login.pages_of(area), *listed[area])),
@@ -49,6 +46,10 @@ def pages(frame: Frame) -> ASGIApp:
         Mount("/static", StaticFiles(packages=[("eas.admin.web", "static")])),
     ]
     return _Guarded(Router(routes, default=_nothing, redirect_slashes=True), frame)
+
+
+def _listed(names: Sequence[str]) -> list[Page]:
+    return [page for name in names for page in import_module(f"{__package__}.{name}").PAGES]
 
 
 def _menu(listed: Sequence[Page]) -> tuple[tuple[str, str, Permission], ...]:

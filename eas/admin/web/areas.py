@@ -1,0 +1,18 @@
+"""Which modules have the pages of each area, in the order of the menu. A module lists its pages in its PAGES."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .sessions import ADMIN, MY, Area
+
+ADMIN_MODULES = (
+    "home",
+    "devices",
+    "deeds",
+    "staff",
+)
+MY_MODULES: tuple[str, ...] = (
+)
+
+MODULES: Mapping[Area, tuple[str, ...]] = {ADMIN: ADMIN_MODULES, MY: MY_MODULES}
