@@ -18,8 +18,8 @@ from eas.demo.people import LOG_INS
 from .frame import AsJson, ConfigFile, DataFolder, Fault, act, carefully, done, leave, settings_of
 
 WHO = (
-    f"log in as {', '.join(LOG_INS[:-1])} or {LOG_INS[-1]} (at {DOMAIN}), password {PASSWORD}; {LOG_INS[0]} is admin at "
-    "/admin, everybody has /my"
+    f"log in as {', '.join(LOG_INS[:-1])} or {LOG_INS[-1]} (at {DOMAIN}), password {PASSWORD}; {LOG_INS[0]} is admin "
+    "at /admin, everybody has /my"
 )
 
 
