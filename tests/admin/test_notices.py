@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import DOMAIN, World
 from groupware.smtp import Sink, Stage
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +22,7 @@ from eas.client.phone import Phone
 from eas.config import load
 from eas.engine.model import FolderType
 
+DOMAIN = "example.com"
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
@@ -32,7 +32,7 @@ def read(octets: bytes) -> EmailMessage:
     return message
 
 
-async def inbox(world: World, phone: Callable[..., Phone], login: str = "anna") -> list[str]:
+async def inbox(world: Any, phone: Callable[..., Phone], login: str = "anna") -> list[str]:
     """The subjects that a user's phone finds in the inbox, in any order."""
     device = phone(login=login, device="READER")
     await device.set_up()
@@ -41,13 +41,13 @@ async def inbox(world: World, phone: Callable[..., Phone], login: str = "anna") 
     return sorted(item.text("Email:Subject") for item in device.state.folders[id].items.values())
 
 
-async def test_somebody_here_finds_it_in_the_inbox(world: World, phone: Callable[..., Phone]) -> None:
+async def test_somebody_here_finds_it_in_the_inbox(world: Any, phone: Callable[..., Phone]) -> None:
     assert await world.app.site.notices.mail(f"anna@{DOMAIN}", "A phone was wiped", "Hello")
     assert await inbox(world, phone) == ["A phone was wiped"]
 
 
 async def test_what_is_sent_without_waiting_is_there_before_the_end(
-    world: World, phone: Callable[..., Phone]
+    world: Any, phone: Callable[..., Phone]
 ) -> None:
     world.app.site.notices.tell([f"ben@{DOMAIN}", f"ben@{DOMAIN}", ""], "test", to="you")
     await world.app.site.notices.settle()
@@ -55,7 +55,7 @@ async def test_what_is_sent_without_waiting_is_there_before_the_end(
 
 
 @pytest.mark.parametrize("to", ["nobody@example.com", "not an address", "", "a@b@c", "x@example.net"])
-async def test_what_cannot_be_sent_disturbs_nobody(world: World, to: str) -> None:
+async def test_what_cannot_be_sent_disturbs_nobody(world: Any, to: str) -> None:
     """Nobody of that name, no address at all, and no way out."""
     assert not await world.app.site.notices.mail(to, "Subject", "Text")
 
@@ -129,7 +129,7 @@ def test_which_submission_server() -> None:
     assert chosen("x@c.example", own, mute) == ""
 
 
-async def test_no_more_than_so_many_an_hour(world: World) -> None:
+async def test_no_more_than_so_many_an_hour(world: Any) -> None:
     """About one thing to one address; the last says so. Other topics and addresses have their own count."""
     now = NOW
     sent: list[bytes] = []
