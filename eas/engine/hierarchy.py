@@ -9,7 +9,7 @@ or deletes is in its list with the answer, so that the next FolderSync does not 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
@@ -33,7 +33,7 @@ from .keys import (
     told_key,
 )
 from .model import CollectionId, FolderType
-from .ports import Chosen, Intent, Owner, Step
+from .ports import Chosen, Intent, Owner, Step, Token
 from .quirks import Quirk
 from .repair import MADE_UP, ancestors, lost_key
 from .repair_folders import Entries, Entry, certain, highest, presumed
@@ -82,13 +82,34 @@ def _parents_first(entries: Entries) -> list[CollectionId]:
 
 
 async def present_folders(session: Session) -> Entries:
-    """Those that this device is shown: of classes that its version knows."""
-    shown = {
+    """Those that this device is shown: of classes that its version knows, and not left out by its owner."""
+    shown = given({
         folder.id: Entry(folder.parent, folder.name, int(folder.type))
         for folder in await session.mailbox.folders()
         if shown_folder(folder, session.version)
-    }
+    }, session.device.left_out)
     return _first_of_a_kind(shown) if Quirk.ONE_FOLDER_OF_A_KIND in session.quirks else shown
+
+
+def given(entries: Entries, left_out: Collection[CollectionId]) -> Entries:
+    """Without the folders that a device is not to have, and all below them. Special ones every device has, wherever
+    they stand."""
+    kept = dict[CollectionId, Entry]()
+    for id in _parents_first(entries):
+        entry = entries[id]
+        if entry.type in SPECIAL:
+            kept[id] = entry if entry.parent in kept else replace(entry, parent=ROOT)
+        elif id not in left_out and (entry.parent in kept or entry.parent not in entries):
+            kept[id] = entry
+    return {id: kept[id] for id in entries if id in kept}
+
+
+async def _token(session: Session, *, fresh: bool = False) -> Token:
+    """Equal only while the device would be shown the same folders."""
+    token = await session.mailbox.hierarchy_token(fresh=fresh)
+    if not session.device.left_out:
+        return token
+    return f"{token}-{blake2b(' '.join(sorted(session.device.left_out)).encode(), digest_size=8).hexdigest()}"
 
 
 def _first_of_a_kind(entries: Entries) -> Entries:
@@ -101,7 +122,7 @@ async def folder_changes(session: Session, key: str) -> FolderChanges:
     """What a FolderSync with this key brings. Raises NotPrimed, StaleKey, Contended."""
     for _ in range(ATTEMPTS):
         state = await _State.load(session, key, "FolderSync")
-        token = await session.mailbox.hierarchy_token(fresh=True)
+        token = await _token(session, fresh=True)
         if state.verdict.asked is Asked.REPEAT:
             if state.base.parent != ZERO or state.base.token == token:
                 return changes_between(await state.entries_of_parent(), await state.entries(), state.base.key)
@@ -129,7 +150,7 @@ async def is_stale(session: Session) -> bool:
         return False
     if state.held.lost is not None:
         return True  # what the device knows shows only when it asks with its key
-    token = await session.mailbox.hierarchy_token()
+    token = await _token(session)
     if token == state.base.token:
         return False
     if await state.entries() != await present_folders(session):

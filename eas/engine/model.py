@@ -164,8 +164,9 @@ class Device:
     `remembered_sync` is the last whole Sync request as WBXML, b"" for none. `wipe_account_only` says which kind the
     wipe is. `quirks` are those switched on or off for this device, by name (eas.engine.quirks). `wait_bound` is None
     where nothing cuts its waits, `storm` where it behaves. `policy_answer` is what it made of a policy that it did not
-    apply as a whole, and of which (eas.engine.compliance), "" else. `row` is the version of the stored row,
-    `policy_revision` the state of all policies when it was read, -1 where nobody looked.
+    apply as a whole, and of which (eas.engine.compliance), "" else. `label` is what its owner calls it, `left_out` are
+    the folders that it is not to have, with all below them. `row` is the version of the stored row, `policy_revision`
+    the state of all policies when it was read, -1 where nobody looked.
     """
 
     user_id: str
@@ -192,6 +193,8 @@ class Device:
     quirks: Mapping[str, bool] = field(default_factory=dict)
     wait_bound: WaitBound | None = None
     storm: Storm | None = None
+    label: str = ""
+    left_out: tuple[CollectionId, ...] = ()
     policy_answer: str = ""
     policy_revision: int = field(default=-1, compare=False)
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from eas.items import kql
@@ -18,6 +19,7 @@ from eas.items.body import Wanted
 from eas.items.compose import Outgoing
 from eas.items.documents import Content, Document, Login
 from eas.items.freebusy import BusyPeriod
+from eas.items.mail_filters import Do, Field, Filter
 from eas.items.native import Item, ItemId, MailFlags
 
 from .keys import Held
@@ -224,6 +226,57 @@ class Mailbox(Protocol):
     async def out_of_office(self) -> OutOfOffice: ...
 
     async def set_out_of_office(self, value: OutOfOffice) -> None: ...
+
+    async def filters(self) -> Filters:
+        """Raises NotAllowed where nothing filters, Unavailable."""
+        ...
+
+
+class Beside(StrEnum):
+    """What runs of the filters that a user has here, and of a script that another program made."""
+
+    ONLY = "only"
+    BOTH = "both"
+    INSTEAD = "instead"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherScript:
+    """Filters that were made with another program, as they stand."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterState:
+    """A user's filters. `targets` are the folders that mail may go to: what an action names, and what people call it.
+    `fields` and `actions` are those that the server can do.
+
+    `other` is what was made elsewhere and runs beside them, or (INSTEAD) in their place; None for nothing. `others` are
+    the names of all such scripts, `both` whether one can run beside them. `intact`: nobody has changed ours by hand.
+    """
+
+    filters: tuple[Filter, ...] = ()
+    targets: Mapping[str, str] = field(default_factory=dict)
+    fields: tuple[Field, ...] = tuple(Field)
+    actions: tuple[Do, ...] = tuple(Do)
+    beside: Beside = Beside.ONLY
+    other: OtherScript | None = None
+    others: tuple[str, ...] = ()
+    both: bool = False
+    intact: bool = True
+
+
+class Filters(Protocol):
+    """Mail filters where they are kept. Both raise Unavailable, NotAllowed."""
+
+    async def read(self) -> FilterState: ...
+
+    async def write(self, filters: Sequence[Filter], beside: Beside = Beside.ONLY, other: str = "") -> None:
+        """`other` names the script that runs beside them or in their place. Raises NotAllowed for filters with faults,
+        or such that the server cannot do."""
+        ...
 
 
 class Directory(Protocol):

@@ -45,6 +45,14 @@ def parse(block: bytes) -> dict[bytes, bytes]:
     return found
 
 
+def every(block: bytes, name: bytes) -> list[bytes]:
+    """The unfolded values of all fields of a (lower-case) name, in their order."""
+    block = block[:MAX_BLOCK].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    lines = block.replace(b"\n ", b" ").replace(b"\n\t", b" ").split(b"\n", MAX_FIELDS)[:MAX_FIELDS]
+    pairs = (line.partition(b":") for line in lines)
+    return [value.strip() for found, colon, value in pairs if colon and found.rstrip().lower() == name]
+
+
 # --- Text -------------------------------------------------------------------------------------------------------------
 
 _WORD = re.compile(rb"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)\?=")

@@ -139,7 +139,7 @@ def _values(value: Device) -> dict[str, Any]:
     values = {name: getattr(value, name) for name in _COLUMNS}
     values.update(
         information=dict(value.information), quirks=dict(value.quirks), wipe=value.wipe.value,
-        access=value.access.value,
+        access=value.access.value, left_out=list(value.left_out),
         ping_folders=[list(folder) for folder in value.ping_folders],
         wait_bound=_plain(value.wait_bound), storm=_plain(value.storm),
     )
@@ -151,7 +151,7 @@ def _device(row: Row[*tuple[Any, ...]]) -> Device:
     values.update(
         wipe=Wipe(row.wipe), access=Access(row.access),
         ping_folders=tuple([(id, item_class) for id, item_class in row.ping_folders]),
-        remembered_sync=bytes(row.remembered_sync),
+        remembered_sync=bytes(row.remembered_sync), left_out=tuple(row.left_out),
         wait_bound=WaitBound(**_timed(row.wait_bound)) if row.wait_bound else None,
         storm=Storm(**_timed(row.storm)) if row.storm else None,
     )

@@ -83,6 +83,8 @@ device = Table(
     Column("wait_bound", JSON(none_as_null=True)),
     Column("storm", JSON(none_as_null=True)),
     Column("policy_answer", String, nullable=False, server_default=text("''")),
+    Column("label", String, nullable=False, server_default=text("''")),
+    Column("left_out", JSON, nullable=False, server_default="[]"),
     UniqueConstraint("user_id", "id"),
 )
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from groupware.cyrus import MASTER as CYRUS_MASTER
 from groupware.cyrus import MASTER_PASSWORD as CYRUS_MASTER_PASSWORD
 from groupware.cyrus import Cyrus
 from groupware.dovecot import MASTER, MASTER_PASSWORD, Dovecot
+from sievehome import Office, sieve_settings
 from sqlalchemy import insert
 from worlds import EmbeddedWorld, card, feed_of
 
@@ -24,9 +25,8 @@ from eas.backends.sieve import vacation as vacation_module
 from eas.backends.sieve.client import Script, SieveSession, connected, credentials_of
 from eas.backends.sieve.errors import LoginRefused, Lost, No
 from eas.backends.sieve.vacation import SieveVacation
-from eas.backends.standards.ports import Account
 from eas.backends.standards.tables import ObjectRow, PlaceRow
-from eas.backends.standards.tenant import Security, SieveServer, Tenant
+from eas.backends.standards.tenant import SieveServer, Tenant
 from eas.engine.errors import NotAllowed, Unavailable
 from eas.engine.model import Audience, FolderType, OofReply, OutOfOffice, Secret
 from eas.engine.ports import Chosen
@@ -41,68 +41,18 @@ USERS = b'require ["fileinto"];\r\n# my rules\r\nif header :contains "subject" "
 NAME = "eas-vacation"
 
 
-@dataclass
-class Office:
-    """A user at a real server."""
-
-    world: EmbeddedWorld
-    server: Dovecot | Cyrus
-    login: str
-    secret: Secret
-    settings: SieveServer
-
-    @property
-    def account(self) -> Account:
-        user = self.world.users["anna"]
-        return Account(
-            user=replace(user, address=self.login, addresses=(self.login, "anna@example.com")), login=self.login,
-            tenant=Tenant(name="t", domains=("example.com",), sieve=self.settings), secret=self.secret,
-            ground=self.world.embedded.groupware,
-        )
-
-    @property
-    def vacation(self) -> SieveVacation:
-        return SieveVacation(self.account)
-
-    def other(self) -> Any:
-        """Another client of the user's."""
-        return connected(self.settings, credentials_of(self.settings, self.login, self.secret))
-
-    async def scripts(self) -> dict[str, bytes]:
-        async with self.other() as session:
-            return {one.name: await session.get(one.name) for one in await session.list_scripts()}
-
-    async def active(self) -> str:
-        async with self.other() as session:
-            return next((one.name for one in await session.list_scripts() if one.active), "")
-
-    async def puts(self, name: str, content: bytes, *, active: bool = True) -> None:
-        async with self.other() as session:
-            await session.put(name, content)
-            if active:
-                await session.activate(name)
-
-
-def _settings(server: Dovecot | Cyrus, **more: Any) -> SieveServer:
-    values: dict[str, Any] = {
-        "host": "localhost", "port": server.sieve_port, "ca_file": server.ca_file, "security": Security.STARTTLS,
-        "timeout_seconds": 10.0,
-    }
-    return SieveServer(**values | more)
-
-
 @pytest.fixture(params=["dovecot", "cyrus"])
 async def office(request: pytest.FixtureRequest, embedded: EmbeddedWorld) -> AsyncIterator[Office]:
     server: Dovecot | Cyrus = request.getfixturevalue(request.param)
     login, password = server.new_user("anna")
-    yield Office(embedded, server, login, Secret(value=password), _settings(server))
+    yield Office(embedded, server, login, Secret(value=password), sieve_settings(server))
     await asyncio.sleep(0.05)
 
 
 @pytest.fixture
 async def pigeonhole(embedded: EmbeddedWorld, dovecot: Dovecot) -> AsyncIterator[Office]:
     login, password = dovecot.new_user("anna")
-    yield Office(embedded, dovecot, login, Secret(value=password), _settings(dovecot))
+    yield Office(embedded, dovecot, login, Secret(value=password), sieve_settings(dovecot))
     await asyncio.sleep(0.05)
 
 
@@ -162,7 +112,7 @@ async def test_the_master_user(office: Office) -> None:
     if isinstance(office.server, Cyrus):
         master = {"master_user": CYRUS_MASTER, "master_password": CYRUS_MASTER_PASSWORD}
     await office.puts("mine", USERS)
-    office.settings = _settings(office.server, **master)
+    office.settings = sieve_settings(office.server, **master)
     office.secret = Secret(value="nobody knows")
     assert await office.scripts() == {"mine": USERS}
 
@@ -178,7 +128,7 @@ async def test_tokens(pigeonhole: Office) -> None:
 
 @pytest.mark.parametrize("change", [{"ca_file": ""}, {"host": "127.0.0.1"}, {"port": 1}, {"ca_file": "/nowhere"}])
 async def test_whom_we_do_not_speak_to(pigeonhole: Office, change: dict[str, Any]) -> None:
-    pigeonhole.settings = _settings(pigeonhole.server, **change)
+    pigeonhole.settings = sieve_settings(pigeonhole.server, **change)
     with pytest.raises(Lost):
         await pigeonhole.active()
 

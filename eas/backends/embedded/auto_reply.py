@@ -108,7 +108,7 @@ class AutoReplies:
         self._groupware, self._send = groupware, send
 
     async def follow(self, arrived: Arrived) -> None:
-        if not arrived.sender:
+        if not arrived.sender or arrived.dropped:
             return
         now = self._groupware.now()
         found = await self._groupware.read(lambda c: _settings(c, arrived.user_id))

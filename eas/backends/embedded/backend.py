@@ -17,6 +17,7 @@ from .admin import Admin
 from .auto_reply import AutoReplies
 from .codec import millis
 from .directory import EmbeddedDirectory
+from .forwarding import Forwarding
 from .groupware import Groupware, Limits, Ring, Writing, silent, utc_now
 from .invitations import Invitations
 from .outbox import EmbeddedOutbox, PostOffice, Relay
@@ -51,7 +52,10 @@ def open_embedded(
     """Over a database whose tables are there. `domain` is meant where a login has none; `relay` is the way out."""
     groupware = Groupware(transactions=transactions, domain=domain, ring=ring, now=now, limits=limits or Limits())
     office = PostOffice(groupware, relay)
-    office.follow += [Invitations(groupware).follow, AutoReplies(groupware, office.send_reply).follow]
+    office.follow += [
+        Invitations(groupware).follow, AutoReplies(groupware, office.send_reply).follow,
+        Forwarding(groupware, office.send_on).follow,
+    ]
 
     def directory_of(user: User) -> EmbeddedDirectory:
         return EmbeddedDirectory(groupware, user)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from hashlib import sha256
 
 import structlog
 from sqlalchemy import delete, insert, select
 
-from eas.engine.errors import BackendError, FolderGone, NoSpace
+from eas.engine.errors import BackendError, FolderGone, NoSpace, Unavailable
 from eas.engine.model import FolderType
 from eas.items import headers
 from eas.items.native import ItemId, MailFlags
@@ -24,6 +25,7 @@ from . import items
 from .codec import millis
 from .conversations import redirected
 from .feed import prepared_message
+from .filtering import Destined, destined
 from .groupware import Groupware, Writing
 from .prepare import Prepared
 from .tables import DeliveredRow, FolderRow
@@ -36,17 +38,23 @@ _AT_ONCE = 16 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrived:
-    """A message that has come to somebody: into the inbox, or where its conversation always goes. `sender` is that of
-    the envelope, "" for the null sender. `item` None: it came earlier, and what follows is still owed."""
+    """A message that has come to somebody: into the inbox, where its conversation always goes, or where filters put it.
+    `sender` is that of the envelope, "" for the null sender. `item` None: it came earlier, and what follows is still
+    owed; or (`folder` 0) a filter has dropped it. `forward` are the addresses to which filters send it on."""
 
     user_id: str
     folder: int
     item: ItemId | None
     sender: str
     prepared: Prepared
+    forward: tuple[str, ...] = ()
+
+    @property
+    def dropped(self) -> bool:
+        return not self.folder
 
 
-#: What follows from an arrival.
+#: What follows from an arrival. What it raises is noted, and no more, but for Unavailable: then it is still owed.
 Follow = Callable[[Arrived], Awaitable[None]]
 
 
@@ -58,6 +66,8 @@ class Outcome:
     arrived: list[Arrived] = field(default_factory=list)
 
 
+#: So long after it was put there somebody is thought to be still forwarding a message; after that whoever did has died.
+_UNDER_WAY = timedelta(seconds=60)
 #: What tells messages apart beside their body; trace fields differ each time one comes, and Date where it was added.
 _TELLING = (b"from", b"to", b"cc", b"subject")
 
@@ -92,9 +102,11 @@ async def deliver(
         outcome.arrived += some.arrived
     for arrived in outcome.arrived:
         for step in follow:
-            await _carefully(step, arrived)
-    if outcome.arrived and tells_of_meeting(prepared):
-        done = [arrived.user_id for arrived in outcome.arrived]
+            if (error := await _carefully(step, arrived)) is not None and arrived.forward:
+                # Whoever brought the message brings it again: it is there already, but not sent on.
+                outcome.failed[arrived.user_id] = error
+    done = [one.user_id for one in outcome.arrived if _owes(one) and one.user_id not in outcome.failed]
+    if done:
         await groupware.write(partial(_paid, users=done, key=key))
     return outcome
 
@@ -104,21 +116,31 @@ def _batch(
 ) -> Outcome:
     outcome = Outcome()
     inboxes = _inboxes(tx, users)
-    into = inboxes | {
-        user_id: folder for user_id, folder in redirected(tx, users, prepared.conversation).items()
-        if user_id in inboxes
+    into = {user_id: Destined(folders={inbox: flags}) for user_id, inbox in inboxes.items()}
+    filtered = destined(tx, inboxes, prepared, flags)
+    into |= filtered | {
+        user_id: Destined(folders={folder: flags})
+        for user_id, folder in redirected(tx, users, prepared.conversation).items() if user_id in inboxes
     }
-    # In one order everywhere, so that two deliveries to the same people do not wait for each other.
-    for user_id, folder in sorted(into.items(), key=lambda pair: pair[1]):
+    # In one order everywhere, so that two deliveries to the same people do not wait for each other. The inbox is locked
+    # also where filters name other folders: they may have been changed since the same message came before.
+    named = {folder for user_id, one in into.items() for folder in (inboxes[user_id], *one.folders)}
+    for folder in sorted(named if filtered else {folder for one in into.values() for folder in one.folders}):
+        items.lock(tx, folder)
+    for user_id, destination in into.items():
         try:
-            item = _deliver(tx, user_id, folder, key, prepared, flags)
+            item = _deliver(tx, user_id, destination, key, prepared)
         except NoSpace as error:
             outcome.failed[user_id] = error
             continue
-        if item is not None or _is_noted(tx, user_id, _owed(key)):
-            outcome.arrived.append(
-                Arrived(user_id=user_id, folder=folder, item=item, sender=sender, prepared=prepared)
-            )
+        owed = _noted_at(tx, user_id, _owed(key)) if item is None else None
+        if owed is not None and destination.forward and owed > millis(tx.now - _UNDER_WAY):
+            outcome.failed[user_id] = Unavailable("the same message is being forwarded")
+        elif item is not None or owed is not None:
+            outcome.arrived.append(Arrived(
+                user_id=user_id, folder=next(iter(destination.folders), 0), item=item, sender=sender,
+                prepared=prepared, forward=destination.forward,
+            ))
     reached = outcome.failed.keys() | set(inboxes)
     outcome.failed |= {user_id: FolderGone("no inbox") for user_id in users if user_id not in reached}
     return outcome
@@ -132,17 +154,26 @@ def _inboxes(tx: Writing, users: Sequence[str]) -> dict[str, int]:
     return dict(rows.all())
 
 
-def _deliver(
-    tx: Writing, user_id: str, folder: int, key: str, prepared: Prepared, flags: MailFlags | None
-) -> ItemId | None:
+#: Of a message that a filter has dropped.
+_NOTHING: ItemId = 0
+
+
+def _deliver(tx: Writing, user_id: str, into: Destined, key: str, prepared: Prepared) -> ItemId | None:
     """None if it was delivered before. Raises NoSpace."""
-    items.lock(tx, folder)
-    if _is_noted(tx, user_id, key):
+    if _noted_at(tx, user_id, key) is not None:
         return None
-    written = items.create(tx, folder, prepared, None, flags)
-    for noted in (key, _owed(key)) if tells_of_meeting(prepared) else (key,):
+    item = _NOTHING
+    for folder, flags in into.folders.items():
+        try:
+            written = items.create(tx, folder, prepared, None, flags)
+        except NoSpace:
+            if not item:
+                raise
+            break  # of the copies one is there
+        item = item or written.id
+    for noted in (key, _owed(key)) if tells_of_meeting(prepared) or into.forward else (key,):
         tx.connection.execute(insert(DeliveredRow).values(user_id=user_id, key=noted, at=millis(tx.now)))
-    return written.id
+    return item
 
 
 def tells_of_meeting(prepared: Prepared) -> bool:
@@ -150,14 +181,18 @@ def tells_of_meeting(prepared: Prepared) -> bool:
     return prepared.structure is not None and b"text/calendar" in prepared.octets.lower()
 
 
+def _owes(arrived: Arrived) -> bool:
+    return bool(arrived.forward) or tells_of_meeting(arrived.prepared)
+
+
 def _owed(key: str) -> str:
     """What stands beside a delivery as long as what follows from it has not been done."""
     return "owed" + key[:-4]
 
 
-def _is_noted(tx: Writing, user_id: str, key: str) -> bool:
+def _noted_at(tx: Writing, user_id: str, key: str) -> int | None:
     noted = select(DeliveredRow.at).where(DeliveredRow.user_id == user_id, DeliveredRow.key == key)
-    return tx.connection.execute(noted).first() is not None
+    return tx.connection.execute(noted).scalar_one_or_none()
 
 
 def _paid(tx: Writing, users: Sequence[str], key: str) -> None:
@@ -166,9 +201,11 @@ def _paid(tx: Writing, users: Sequence[str], key: str) -> None:
     )
 
 
-async def _carefully(step: Follow, arrived: Arrived) -> None:
-    """The message is there; whatever it does to what follows, that stays so."""
+async def _carefully(step: Follow, arrived: Arrived) -> Unavailable | None:
+    """The message is there; whatever it does to what follows, that stays so. What may go better later is returned."""
     try:
         await step(arrived)
     except Exception as error:
         log.warning("what follows from a message failed", user=arrived.user_id, item=arrived.item, exc_info=error)
+        return error if isinstance(error, Unavailable) else None
+    return None

@@ -51,7 +51,7 @@ class Invitations:
 
     async def follow(self, arrived: Arrived) -> None:
         """Raises Unreadable for a calendar that cannot be understood, VersionConflict if others keep changing it."""
-        message = _calendar_of(arrived)
+        message = None if arrived.dropped else _calendar_of(arrived)
         if message is None:
             return
         user = await self._groupware.read(lambda c: load_user(c, arrived.user_id))

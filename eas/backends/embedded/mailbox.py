@@ -10,13 +10,14 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from eas.engine.errors import FolderGone, NotAllowed
 from eas.engine.model import CollectionId, Folder, FolderType, OutOfOffice, Right, User
-from eas.engine.ports import Chosen, Feed, Found, MailQuery, Token
+from eas.engine.ports import Chosen, Feed, Filters, Found, MailQuery, Token
 from eas.items.native import ItemId
 
 from . import conversations, folders
 from .access import all_seen, seen, seen_own
 from .codec import dump_out_of_office, load_out_of_office
 from .feed import EmbeddedFeed
+from .filtering import EmbeddedFilters
 from .groupware import Groupware, Writing
 from .searching import found, received
 from .tables import UserRow
@@ -99,3 +100,6 @@ class EmbeddedMailbox:
         await self._groupware.write(
             lambda tx: tx.connection.execute(statement.values(out_of_office=dump_out_of_office(value)))
         )
+
+    async def filters(self) -> Filters:
+        return EmbeddedFilters(self._groupware, self._user)

@@ -141,6 +141,17 @@ class PostOffice:
                 log.warning("members of a group were not reached", reason=str(error))
         return next((outcome.failed[user_id] for user_id in reached.users if user_id in outcome.failed), None)
 
+    async def send_on(self, sender: str, recipients: list[str], raw: bytes) -> None:
+        """A message that somebody here forwards. Those elsewhere come first, as they may be refused. Raises
+        Undeliverable, Unavailable."""
+        reached = await self._groupware.read(lambda c: reach(c, recipients, self._groupware.domain))
+        if reached.elsewhere:
+            if self._relay is None:
+                raise Undeliverable(Refusal.UNKNOWN_RECIPIENT, "no way to " + ", ".join(reached.elsewhere))
+            await self._relay.send(sender, list(reached.elsewhere), raw)
+        if reached.users:
+            await deliver(self._groupware, sender, list(reached.users), raw, self.follow)
+
     async def send_reply(self, sender: str, recipient: str, raw: bytes) -> None:
         """An automatic message, to wherever the recipient is. Raises Undeliverable, Unavailable."""
         reached = await self._groupware.read(lambda c: reach(c, [recipient], self._groupware.domain))

@@ -122,8 +122,17 @@ def searched_text(text: str) -> str:
     return _squeezed([text])
 
 
+def written(raw: bytes, root: Part | None) -> str:
+    """What people read of a message below its header, folded; the names of what is attached too."""
+    return _squeezed(_body_words(raw, root))
+
+
 def _mail_words(raw: bytes, fields: Mapping[bytes, bytes], root: Part | None) -> Iterator[str]:
     yield from _header_words(fields)
+    yield from _body_words(raw, root)
+
+
+def _body_words(raw: bytes, root: Part | None) -> Iterator[str]:
     if root is None:
         return
     plan = mime.layout(root)

@@ -263,6 +263,15 @@ class ConversationRuleRow(Base):
     )
 
 
+class FilterRow(Base):
+    """A user's mail filters, JSON of `eas.items.mail_filters`; none for users without."""
+
+    __tablename__ = "gw_filter"
+
+    user_id: Mapped[str] = mapped_column(ForeignKey("gw_user.id", ondelete="CASCADE"), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+
+
 class DeliveredRow(Base):
     """A message that was put into somebody's mailbox; `key` is a digest of the Message-ID (and of the envelope)."""
 

@@ -91,6 +91,19 @@ def walk(commands: tuple[Command, ...]) -> Iterator[Command]:
         yield from walk(command.block or ())
 
 
+def included(script: bytes) -> list[str]:
+    """The names of the user's own scripts that a script includes."""
+    try:
+        commands = list(walk(parse(script)))
+    except ScriptError:
+        return []
+    return [
+        command.arguments[-1].decode("utf-8", "replace") for command in commands
+        if command.name == "include" and Tag("global") not in command.arguments
+        and command.arguments and isinstance(command.arguments[-1], bytes)
+    ]
+
+
 class _Reading:
     def __init__(self, script: bytes) -> None:
         self._script = script

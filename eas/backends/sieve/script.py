@@ -271,6 +271,12 @@ def without_blocks(script: bytes) -> bytes:
     return _BLOCK.sub(b"", script)
 
 
+def with_blocks_of(before: bytes, script: bytes) -> bytes:
+    """A script that takes the place of another one, with our rules as they stood in that."""
+    found = [one[2] for one in _BLOCK.finditer(before)]
+    return _inserted(script, *found) if len(found) == 2 else script
+
+
 def has_block(script: bytes) -> bool:
     return _BLOCK.search(script) is not None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -29,27 +30,35 @@ from eas.engine.model import Audience, OofReply, OutOfOffice
 from . import reading, script
 from .client import Credentials, SieveSession, connected, credentials_of
 from .errors import No, translated
-from .grammar import ScriptError, parse
+from .grammar import ScriptError, included, parse
+from .script import without_blocks
 
 log = structlog.get_logger("eas.sieve")
 
 _KEPT = "out-of-office"
 #: Scripts of a user that are looked through for blocks of ours; servers allow some tens.
 _MAX_SCRIPTS = 100
+#: Scripts that another one includes, in which replies are looked for.
+_MAX_INCLUDED = 5
 #: Addresses of known people that are written into a script; where there are more, some of them count as strangers.
 MAX_KNOWN = 500
-_OFF = OutOfOffice()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Present:
     """The user's scripts: their names, the active one ("" for none), ours if there is one, and `users`, the active one
-    if it is not ours."""
+    if it is not ours. `included` are those that `users` runs as well."""
 
     names: tuple[str, ...]
     active: str
     own: bytes | None
     users: bytes | None
+    included: tuple[bytes, ...] = ()
+
+    @property
+    def others(self) -> tuple[bytes, ...]:
+        """What runs, and is not ours."""
+        return (self.users, *self.included) if self.users is not None else ()
 
     def in_force(self) -> OutOfOffice | None:
         """What our rules say, if they are run."""
@@ -98,6 +107,14 @@ class SieveVacation:
         if value.state:
             await self._account.ground.write(lambda tx: _keep(tx, user_id, value))
 
+    async def in_force(self, session: SieveSession) -> OutOfOffice | None:
+        """What our rules say, None if they are not run. Raises SieveError."""
+        return (await _look(session, self._server().script)).in_force()
+
+    async def again(self, session: SieveSession, value: OutOfOffice) -> None:
+        """Into whichever script is active now. Raises NotAllowed, SieveError."""
+        await self._apply(session, await _look(session, self._server().script), value)
+
     def _server(self) -> SieveServer:
         server = self._account.tenant.sieve
         if server is None:
@@ -132,7 +149,7 @@ class SieveVacation:
                 if not present.active:
                     await session.activate(self._server().script)
                 return
-            _examine(present.users, self._account.ground.now())
+            _examine(present, self._account.ground.now())
             if "include" in offered:
                 await self._put_own(session, value, whose)
                 changed = script.included(present.users, self._server().script)
@@ -161,9 +178,11 @@ async def _look(session: SieveSession, own: str) -> _Present:
     scripts = await session.list_scripts()
     names = tuple(one.name for one in scripts)
     active = next((one.name for one in scripts if one.active), "")
+    users = await session.get(active) if active not in ("", own) else None
+    called = included(without_blocks(users)) if users is not None else []
     return _Present(
-        names=names, active=active, own=await session.get(own) if own in names else None,
-        users=await session.get(active) if active not in ("", own) else None,
+        names=names, active=active, own=await session.get(own) if own in names else None, users=users,
+        included=tuple([await session.get(name) for name in called[:_MAX_INCLUDED] if name in names and name != own]),
     )
 
 
@@ -186,26 +205,24 @@ async def _remove(session: SieveSession, present: _Present, own: str) -> None:
         await session.delete(own)
 
 
-def _examine(users: bytes, now: datetime) -> None:
+def _examine(present: _Present, now: datetime) -> None:
     """A message is answered once: a second vacation makes the whole script fail. RFC 5230 4.7. Raises NotAllowed."""
-    if _others_replies(script.without_blocks(users), now):
+    if _others_replies(present, now):
         raise NotAllowed("the user's own filter script answers already")
 
 
-def _others_replies(users: bytes, now: datetime) -> list[reading.Reply]:
+def _others_replies(present: _Present, now: datetime) -> list[reading.Reply]:
     """What the user's own rules answer, unless that is over."""
-    try:
-        found = reading.replies(parse(users))
-    except ScriptError:
-        return []
+    found: list[reading.Reply] = []
+    for one in present.others:
+        with suppress(ScriptError):
+            found += reading.replies(parse(script.without_blocks(one)))
     return [one for one in found if one.end is None or one.end > now]
 
 
 def _of_others(present: _Present, now: datetime) -> OutOfOffice:
     """What the user set elsewhere, in a script that is not ours."""
-    if present.users is None:
-        return _OFF
-    return script.as_settings(_others_replies(script.without_blocks(present.users), now))
+    return script.as_settings(_others_replies(present, now))
 
 
 def _with_texts(value: OutOfOffice, kept: OutOfOffice) -> OutOfOffice:

@@ -11,9 +11,10 @@ from datetime import timedelta
 from eas.backends.dav.rows import stood
 from eas.backends.embedded.access import CLASS_OF_TYPE, USER_TYPES
 from eas.backends.embedded.mailbox import EmbeddedMailbox
+from eas.backends.sieve.filtering import SieveFilters
 from eas.engine.errors import FolderExists, FolderGone, NotAllowed
 from eas.engine.model import CollectionId, Folder, FolderType, OutOfOffice, Right
-from eas.engine.ports import Chosen, Feed, Found, MailQuery, Token
+from eas.engine.ports import Chosen, Feed, Filters, Found, MailQuery, Token
 from eas.items.markup import clean
 
 from . import registry
@@ -298,6 +299,24 @@ class CombinedMailbox:
             await self._embedded.set_out_of_office(value)
         else:
             raise NotAllowed("no server here answers automatically")
+
+    async def filters(self) -> Filters:
+        if self._mail is None:
+            return await self._embedded.filters()
+        server = self._account.tenant.sieve
+        if server is None:
+            raise NotAllowed("no filter server is set up")
+        return SieveFilters(self._account, server, _mail_folders(await self.snapshot(), self._mail.name))
+
+
+def _mail_folders(snapshot: Snapshot, source: str) -> dict[str, str]:
+    """The user's own, by their names on the server: with slashes between those above and below."""
+    found = {}
+    for one in snapshot.standing.values():
+        if one.numbered is not None and one.source == source and one.folder.own and one.folder.item_class == "Email":
+            path = [snapshot.standing[id].folder.name for id in reversed(_path(snapshot, one.folder.id))]
+            found[one.numbered.place.locator] = " / ".join(path)
+    return found
 
 
 #: Types that the embedded groupware keeps for every user, whatever class of items they are said to hold.
