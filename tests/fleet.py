@@ -10,12 +10,17 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import pi, sin
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, create_engine, insert
 
 from eas.backends.embedded.codec import millis
 from eas.backends.embedded.tables import AddressRow, UserRow
+from eas.engine.activity import Event, FolderNote, batch_of, hour_of
+from eas.store.activity_rows import NUMBERS, put_devices, put_hours
+from eas.store.activity_tables import device_day
 from eas.store.tables import device
 
 DOMAIN = "example.test"
@@ -223,3 +228,127 @@ def enter(connection: Connection, people: Sequence[dict[str, Any]], fleet: Seque
     connection.execute(insert(UserRow), list(people))
     connection.execute(insert(AddressRow), [{"address": one["address"], "user_id": one["id"]} for one in people])
     connection.execute(insert(device), [one.row for one in fleet])
+
+
+def fill(data: Path, count: int, now: datetime | None = None, events: int = 0) -> None:
+    """A data folder that has users already or not; so many phones for half as many people again."""
+    now = now or datetime.now(UTC)
+    people = users(max(1, count * 2 // 3))
+    fleet = phones(people, count, now)
+    engine = create_engine(f"sqlite:///{next(data.glob('*.db'))}")
+    try:
+        with engine.begin() as connection:
+            enter(connection, people, fleet)
+            if events:
+                live_through(connection, fleet, events, now)
+    finally:
+        engine.dispose()
+
+
+#: A phone's day in small: (command, how often of a hundred, seconds of waiting at most).
+DAY = (("Ping", 44, 3000), ("Sync", 46, 0), ("FolderSync", 4, 0), ("GetItemEstimate", 2, 0), ("ItemOperations", 4, 0))
+
+
+def lived(owner: Phone, count: int, now: datetime, chance: random.Random) -> list[Event]:
+    """So many requests of the last three days, oldest first; of one phone in thirty, some went wrong."""
+    last = owner.row["last_seen"].timestamp()
+    weights = [one[1] for one in DAY]
+    troubled = chance.random() < 1 / 30
+    made, at = [], last - 3 * 86400 * min(1.0, count / 100)
+    step = (last - at) / max(count, 1)
+    for _ in range(count):
+        at += step
+        command, _, most = chance.choices(DAY, weights)[0]
+        bad = troubled and chance.random() < 0.3
+        sent, waited = (
+            (chance.randrange(4), 0.0) if command == "Sync" else (0, chance.uniform(2, most) if most else 0.0)
+        )
+        http, status = (200, "1") if not bad else chance.choice(((503, ""), (200, "3"), (200, "142")))
+        if command == "Ping" and not bad:
+            status = chance.choice(("1", "2"))
+        notes = (FolderNote("2", 3 if bad else 1, sent, 0),) if command == "Sync" and http == 200 else ()
+        how = "" if command != "Ping" else "gone" if bad else "news" if status == "2" else "time"
+        items = (("Email", "to_device", sent),) if sent else ()
+        size = 180 + sent * chance.randrange(2000, 30000)
+        made.append(
+            Event(
+                at=at,
+                command=command,
+                version=owner.row["version"],
+                http=http,
+                status=status,
+                sent=sent,
+                taken=0,
+                bytes_in=chance.randrange(60, 400),
+                bytes_out=size,
+                ms=chance.uniform(1, 25),
+                waited=waited,
+                how=how,
+                node="",
+                folders=notes,
+                items=items,
+            )
+        )
+    return made
+
+
+def live_through(connection: Connection, fleet: Sequence[Phone], events: int, now: datetime, seed: int = 2) -> None:
+    """What they did, as the gateway writes it; and the counts of the hours, and of 60 days."""
+    chance = random.Random(seed)
+    each = events // max(len(fleet), 1)
+    for first in range(0, len(fleet), 100):
+        rows = []
+        for one in fleet[first : first + 100]:
+            done = lived(one, each, now, chance)
+            rows.append((one.user_id, one.id, done, batch_of(done)))
+        put_devices(connection, [row for row in rows if row[2]])
+    _older_days(connection, fleet, now, chance)
+    _hours(connection, len(fleet), now, chance)
+
+
+def _older_days(connection: Connection, fleet: Sequence[Phone], now: datetime, chance: random.Random) -> None:
+    """Counts of the two months before, when there were fewer."""
+    rows = [
+        {
+            "user_id": one.user_id,
+            "device_id": one.id,
+            "day": (now - timedelta(days=back)).date().isoformat(),
+            "version": one.row["version"],
+            **dict.fromkeys(NUMBERS, 0),
+            "requests": chance.randrange(60, 400),
+            "bytes_in": chance.randrange(20_000, 90_000),
+            "bytes_out": chance.randrange(100_000, 4_000_000),
+            "wakeups": chance.randrange(20, 90),
+            "waits": 60,
+            "waits_held": 55,
+            "waited_seconds": 70_000,
+            "email_out": chance.randrange(5, 80),
+        }
+        for one in fleet
+        for back in range(6, 60)
+        if one.row["first_seen"] < now - timedelta(days=back) < one.row["last_seen"] - timedelta(days=5)
+        and chance.random() < (0.72 if (now - timedelta(days=back)).weekday() > 4 else 0.97)
+    ]
+    if rows:
+        connection.execute(insert(device_day), rows)
+
+
+def _hours(connection: Connection, count: int, now: datetime, chance: random.Random) -> None:
+    found: dict[tuple[str, str, str], float] = {}
+    for back in range(1, 49):
+        at = now - timedelta(hours=back)
+        busy = (0.25 + 0.75 * max(0.0, sin((at.hour - 5) * pi / 16))) * (0.5 if at.weekday() > 4 else 1.0)
+        hour = hour_of(at.timestamp())
+        for command, weight, _ in DAY:
+            found[hour, "requests", command] = round(count * busy * weight / 5 * chance.uniform(0.85, 1.15))
+        found[hour, "errors", "Sync 503"] = round(
+            count * busy * (0.35 if back == 17 else 0.012) * chance.uniform(0.5, 1.5)
+        )
+        found[hour, "errors", "password"] = chance.randrange(0, 9)
+        for label, share in (("0.05", 61), ("0.1", 24), ("0.2", 9), ("0.5", 4), ("2.0", 2)):
+            found[hour, "push", label] = round(count * busy * share / 12 * chance.uniform(0.8, 1.2))
+        for how, share in (("news", 40), ("time", 50), ("replaced", 8), ("gone", 3)):
+            found[hour, "waits", how] = round(count * busy * share / 60)
+        found[hour, "held", ""] = round(count * (0.62 + 0.2 * busy * chance.uniform(0.9, 1.1)) * 60)
+        found[hour, "held_looks", ""] = 60
+    put_hours(connection, "", found)

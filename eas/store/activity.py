@@ -48,6 +48,8 @@ MINUTE = 60.0
 LIVE_SECONDS = 10.0
 #: How old that may be to be shown.
 LIVE_SHOWN = timedelta(seconds=45)
+#: How long the counts of days that are over are kept in memory.
+OVER_SECONDS = 3600.0
 
 R = TypeVar("R")
 Key = tuple[str, str]
@@ -61,6 +63,16 @@ class _Waiting:
 
     due: float
     events: list[Event] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Over:
+    """What was counted of days that are over, from `since` to the one before `until`; `at` in epoch seconds."""
+
+    at: float
+    since: str
+    until: str
+    found: list[tuple[str, str, str, str, int]]
 
 
 class ActivityStore:
@@ -79,6 +91,7 @@ class ActivityStore:
         self._failures: dict[tuple[str, str], Failure] = {}
         self._task: asyncio.Task[None] | None = None
         self._writing = asyncio.Lock()
+        self._over: _Over | None = None
 
     # -- being told, by the server
 
@@ -270,8 +283,16 @@ class ActivityStore:
         return await self._read(lambda c: rows.hours(c, hour_of(self._now() - count * 3600)))
 
     async def seen_by_day(self, count: int) -> list[tuple[str, str, str, str, int]]:
-        """(day, version, device type, agent, devices) of the last so many days."""
-        return await self._read(lambda c: rows.seen_by_day(c, day_of(self._now() - count * 86400)))
+        """(day, version, device type, agent, devices) of the last so many days. What is over is counted once an hour: a
+        device that was removed meanwhile is in it."""
+        now = self._now()
+        since, open_day = day_of(now - count * 86400), day_of(now - 86400)
+        kept = self._over
+        if kept is None or kept.since > since or kept.until != open_day or now - kept.at > OVER_SECONDS:
+            found = await self._read(lambda c: rows.seen_by_day(c, since, open_day))
+            kept = self._over = _Over(at=now, since=since, until=open_day, found=found)
+        newer = await self._read(lambda c: rows.seen_by_day(c, open_day))
+        return [*(row for row in kept.found if row[0] >= since), *newer]
 
     async def looks(self) -> list[dict[str, Any]]:
         """How the processes of a site look, as each has told last (eas.server.live)."""

@@ -283,12 +283,12 @@ def hours(connection: Connection, since: str) -> list[tuple[str, str, str, float
     return [(row.hour, row.name, row.label, float(row.value)) for row in connection.execute(statement)]
 
 
-def seen_by_day(connection: Connection, since: str) -> list[tuple[str, str, str, str, int]]:
-    """(day, version, device type, agent, number of devices) from a day on."""
+def seen_by_day(connection: Connection, since: str, until: str = "") -> list[tuple[str, str, str, str, int]]:
+    """(day, version, device type, agent, number of devices) from a day on, to the one before `until`."""
     statement = (
         select(device_day.c.day, device_day.c.version, device.c.type, device.c.agent, func.count().label("seen"))
         .join(device, and_(device.c.user_id == device_day.c.user_id, device.c.id == device_day.c.device_id))
-        .where(device_day.c.day >= since)
+        .where(device_day.c.day >= since, device_day.c.day < until if until else true())
         .group_by(device_day.c.day, device_day.c.version, device.c.type, device.c.agent)
     )
     return [(row.day, row.version, row.type, row.agent, row.seen) for row in connection.execute(statement)]

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from fleet import fill
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request
 from serving import EAS, Server
 
@@ -190,7 +191,7 @@ def begun(phone: Phone) -> bool:
 # The browser --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class Watched:
     """A tab, and what it did that it should not: requests to others, complaints in its console, errors of scripts."""
 
@@ -266,3 +267,13 @@ async def log_in(watched: Watched, area: str, name: str, password: str) -> None:
     await watched.page.get_by_label("Password", exact=True).fill(password)
     await watched.page.get_by_role("button", name="Log in", exact=True).click()
     await watched.page.wait_for_url(lambda url: "/login" not in url)
+
+
+def filled(folder: Path, count: int = 240, settings: Mapping[str, str] = MappingProxyType({})) -> Server:
+    """The same with a company's phones beside those of the office, which nobody holds in their hands."""
+    data = folder / "data"
+    eas("demo", data=data)
+    for name, role in STAFF.items():
+        eas("staff", "add", name, "--role", role, "--password-stdin", data=data, stdin=f"{STAFF_PASSWORD}\n")
+    fill(data, count, events=count * 60)
+    return Server(data=data, settings=settings).start()
