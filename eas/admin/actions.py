@@ -18,10 +18,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from eas.backends.embedded import admin as embedded
 from eas.engine.errors import BackendError
-from eas.engine.model import Access, Device, FolderType, Right, Wipe
+from eas.engine.model import Access, Device, FolderType, Right
 from eas.engine.partnership import storm_of
 from eas.engine.quirks import TABLE, Quirk, quirks_of
-from eas.protocol.version import ACCOUNT_ONLY_WIPE, Version
 from eas.store import DEFAULT_POLICY, Assignee
 
 from . import policies as policy_files
@@ -403,27 +402,6 @@ async def remove_device(site: Site, who: str, device_id: str) -> None:
     user_id, _ = await _find_device(site, who, device_id)
     await site.store.remove_device(user_id, device_id)
     site.tell({"do": "end", "user": user_id, "device": device_id})
-
-
-@action("device.wipe", Permission.WIPE, http=("POST", "/users/{who}/devices/{device_id}/wipe"))
-async def wipe_device(site: Site, who: str, device_id: str, *, account_only: bool = False) -> None:
-    """All of it, or what it has of this account. Raises Refused for a device that knows no wipe of the account."""
-    user_id, found = await _find_device(site, who, device_id)
-    if account_only and not any(version.text == found.version for version in Version if version in ACCOUNT_ONLY_WIPE):
-        raise Refused(
-            f"{device_id} speaks {found.version}: only devices that speak {ACCOUNT_ONLY_WIPE.since.text} can wipe the "
-            "account alone; any other can be wiped whole, or blocked"
-        )
-    await site.store.request_wipe(user_id, device_id, account_only=account_only)
-    site.tell({"do": "end", "user": user_id, "device": device_id})
-
-
-@action("device.cancel-wipe", Permission.WIPE, http=("DELETE", "/users/{who}/devices/{device_id}/wipe"))
-async def cancel_wipe(site: Site, who: str, device_id: str) -> None:
-    user_id, found = await _find_device(site, who, device_id)
-    if found.wipe in (Wipe.NONE, Wipe.DONE):
-        raise Refused(f"no wipe of {device_id} is pending")
-    await site.store.cancel_wipe(user_id, device_id)
 
 
 @action("device.recovery-password", Permission.WIPE, changes=True)

@@ -11,6 +11,7 @@ MODULES = (
     "passwords",
     "people",
     "staff",
+    "wiping",
 )
 
 for _name in MODULES:

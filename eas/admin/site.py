@@ -10,6 +10,7 @@ from eas.backends.embedded.admin import Admin
 from eas.backends.embedded.groupware import Groupware
 from eas.backends.embedded.outbox import PostOffice
 from eas.backends.standards.tenant import Tenant
+from eas.engine.wipes import Rules
 from eas.store import ActivityStore, SqlStateStore
 from eas.store.audit import AuditLog
 from eas.store.staff import StaffStore
@@ -51,6 +52,7 @@ class Site:
     ask: Ask = lambda said: None
     tenants: Sequence[Tenant] = ()
     domain: str = ""
+    wiping: Rules = field(default_factory=Rules)
     caller: Caller = NOBODY
 
     def ring_all(self) -> bool:

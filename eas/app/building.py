@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib.metadata import version
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -20,6 +21,7 @@ from starlette.types import ASGIApp
 
 from eas.admin import notices
 from eas.admin.notices import Notices
+from eas.admin.own_deeds import WipeTurned
 from eas.admin.site import Rings, Site
 from eas.backends.crl import HttpRevocationLists
 from eas.backends.documents.libraries import Libraries, UserDocuments
@@ -37,6 +39,7 @@ from eas.engine.again import after_upgrade
 from eas.engine.errors import Contended, Unavailable
 from eas.engine.model import User
 from eas.engine.session import Limits
+from eas.engine.wipes import Rules
 from eas.items.documents import parse_link
 from eas.push.clock import SystemClock
 from eas.push.entropy import SystemEntropy
@@ -204,6 +207,15 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
     measuring = Measuring(
         RELEASE, looks(database, shared, store, elsewhere, sharing.link, settings.database_connections)
     )
+    manner = _manner(settings)
+    site = Site(
+        people=embedded.admin, store=store, activity=activity, ask=watch.ask, audit=AuditLog(shared),
+        staff=StaffStore(shared), office=embedded.office, groupware=embedded.groupware, rings=Rings(),
+        tell=told(bell), tenants=elsewhere.tenants, domain=settings.domain, wiping=_wiping(settings),
+        notices=Notices(
+            office=embedded.office, manner=_notices(settings), relay=relay, tenants=elsewhere.tenants, now=clock.now
+        ),
+    )
     ports = Ports(
         accounts=Heard(accounts, groups.heard), store=store, bell=bell, clock=clock, leases=sharing.leases,
         entropy=SystemEntropy(),
@@ -211,15 +223,7 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
         figures=measuring.expose, activity=activity, live=live, hooks=hooks, logins=remembered.memory,
         passwords=store.passwords,
         revocation_lists=HttpRevocationLists(hosts=settings.certificates.crl_hosts, monotonic=clock.monotonic),
-    )
-    manner = _manner(settings)
-    site = Site(
-        people=embedded.admin, store=store, activity=activity, ask=watch.ask, audit=AuditLog(shared),
-        staff=StaffStore(shared), office=embedded.office, groupware=embedded.groupware, rings=Rings(),
-        tell=told(bell), tenants=elsewhere.tenants, domain=settings.domain,
-        notices=Notices(
-            office=embedded.office, manner=_notices(settings), relay=relay, tenants=elsewhere.tenants, now=clock.now
-        ),
+        wipe_turned=WipeTurned(site),
     )
     return App(
         settings=settings, database=database, transactions=shared, store=store, activity=activity, watch=watch,
@@ -229,6 +233,11 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
         lmtp=LmtpServer(embedded.office, limit=settings.lmtp.max_bytes, now=clock.now, hostname=domain),
         measuring=measuring, serving=Serving(database),
     )
+
+
+def _wiping(settings: Settings) -> Rules:
+    asked = settings.wipe
+    return Rules(two_persons=asked.two_persons, approval=timedelta(hours=asked.approval_hours))
 
 
 def _notices(settings: Settings) -> notices.Manner:

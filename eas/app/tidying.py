@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from eas.admin.own_deeds import expire_wipes
 from eas.config import Settings
 from eas.store import Keep, Tidied
 
@@ -34,6 +35,7 @@ async def tidy(app: App, *, dry_run: bool = False) -> Tidied:
     if not dry_run:
         await app.embedded.tidy()
         await app.elsewhere.tidy()
+        await expire_wipes(app.site)
         await app.site.staff.end_sessions(before=datetime.now(UTC) - timedelta(hours=app.settings.pages.session_hours))
     return await app.store.tidy(kept(app.settings), dry_run=dry_run)
 

@@ -23,6 +23,7 @@ PLACES: Mapping[str, str] = {
     "rights": "eas.cli.rights:app",
     "policy": "eas.cli.policies:app",
     "device": "eas.cli.devices:app",
+    "wipe": "eas.cli.wipes:app",
     "staff": "eas.cli.staff:app",
     "deliver": "eas.cli.mail:deliver",
     "doubtful": "eas.cli.mail:doubtful",

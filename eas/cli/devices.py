@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from functools import partial
 from typing import Annotated, Any
 
 import typer
 
-from eas.admin import actions
+from eas.admin import actions, wiping
 from eas.admin.site import Site
 
 from .frame import AsJson, ConfigFile, DataFolder, act, done, put_list, put_one
@@ -48,7 +47,7 @@ def show(
 def remove(
     user: UserName, device: DeviceName, as_json: AsJson = False, config: ConfigFile = None, data: DataFolder = None
 ) -> None:
-    """Forget a device; if it comes back, it begins anew."""
+    """Forget a device; if it comes back, it begins anew, and a wipe that it has not carried out still awaits it."""
     _do(actions.remove_device, "removed", user, device, as_json, config, data)
 
 
@@ -57,13 +56,19 @@ def wipe(
     user: UserName,
     device: DeviceName,
     account_only: Annotated[bool, typer.Option("--account-only", help="Only what it has of this account.")] = False,
+    note: Annotated[str, typer.Option("--note", help="Why; it stands in the mails and with the wipe.")] = "",
     as_json: AsJson = False,
     config: ConfigFile = None,
     data: DataFolder = None,
 ) -> None:
     """Have a device erase itself at its next request."""
+    order = act(
+        config, data, lambda site: wiping.wipe_device(site, user, device, account_only=account_only, note=note)
+    )
     word = "wipe of the account requested" if account_only else "wipe requested"
-    _do(partial(actions.wipe_device, account_only=account_only), word, user, device, as_json, config, data)
+    if order["state"] == "waiting":
+        word = f"{word}; it waits for somebody else: eas wipe approve {user} {device}"
+    done(f"{device} of {user}: {word}", as_json, **order)
 
 
 @app.command("cancel-wipe")
@@ -71,7 +76,15 @@ def cancel_wipe(
     user: UserName, device: DeviceName, as_json: AsJson = False, config: ConfigFile = None, data: DataFolder = None
 ) -> None:
     """Take back a wipe that has not been carried out."""
-    _do(actions.cancel_wipe, "wipe cancelled", user, device, as_json, config, data)
+    _do(wiping.cancel_wipe, "wipe cancelled", user, device, as_json, config, data)
+
+
+@app.command()
+def readmit(
+    user: UserName, device: DeviceName, as_json: AsJson = False, config: ConfigFile = None, data: DataFolder = None
+) -> None:
+    """Let a device that was wiped set up the account again."""
+    _do(wiping.readmit_device, "allowed again", user, device, as_json, config, data)
 
 
 @app.command()

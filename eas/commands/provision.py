@@ -2,8 +2,8 @@
 
 Phase 1 hands out the policy with a temporary key, phase 2 acknowledges it with that key and earns the final one, which
 the device sends from then on. A wipe that was requested takes the place of the policy until the device says that it is
-done; what it held of the account is forgotten then, and it has to provision anew. There is always a policy to hand out:
-clients are known to which Status 2 ("no policy") is an error.
+done; what it held of the account is forgotten then, and it is let in no more before somebody says so. There is always a
+policy to hand out: clients are known to which Status 2 ("no policy") is an error.
 
 [MS-ASPROV] Provision Command R481-R508, R534, R650-R666; Status (Policy) R374-R389; Status (Provision) R390-R396;
 [MS-ASCMD] Downloading Policy Settings R4987-R5028.
@@ -146,6 +146,8 @@ async def provision(request: Request, session: Session) -> Response:
         return await _wipe_reported(request.remote_wipe, session, account_only=False)
     if session.device.wipe in PENDING:
         return await _wipe(session)
+    if session.device.wipe is Wipe.DONE:
+        raise CommonFault(CommonStatus.DEVICE_IS_BLOCKED_FOR_THIS_USER, "the device was wiped")
     if not request.policies:
         # What a device without a pending wipe gets for an empty request. R493
         return Response(status=Status.SUCCESS)
@@ -286,7 +288,10 @@ async def _wipe(session: Session) -> Response:
             return device
         return replace(device, wipe=Wipe.SENT, wipe_at=session.clock.now())
 
-    return _directive(await revise(session.store, session.device, change), Status.SUCCESS)
+    device = await revise(session.store, session.device, change)
+    if device.wipe is Wipe.SENT and session.device.wipe is not Wipe.SENT:
+        await session.wipe_turned(session.user, device)
+    return _directive(device, Status.SUCCESS)
 
 
 def _directive(device: Device, status: Status) -> Response:
@@ -311,9 +316,11 @@ async def _wipe_reported(report: WipeReport, session: Session, *, account_only: 
         return wiped(device, now) if done else replace(device, wipe=Wipe.FAILED, wipe_at=now)
 
     device = await revise(session.store, session.device, change)
-    if device.wipe in PENDING:
-        return _directive(device, Status.PROTOCOL_ERROR)
     if device.wipe is Wipe.DONE and device.wipe_at == now:
         # Whoever has this device next begins anew with everything.
         await session.store.forget(session.user.id, device.id)
+    if device.wipe in (Wipe.DONE, Wipe.FAILED) and device.wipe_at == now:
+        await session.wipe_turned(session.user, device)
+    if device.wipe in PENDING:
+        return _directive(device, Status.PROTOCOL_ERROR)
     return Response(status=Status.SUCCESS)

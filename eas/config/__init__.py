@@ -37,7 +37,7 @@ from .kinds import (
     Zone,
     guess,
 )
-from .nodes import Activity, Hooks, Keep, Metrics, Notices, Pages, Redis, Stop
+from .nodes import Activity, Hooks, Keep, Metrics, Notices, Pages, Redis, Stop, Wipe
 
 PREFIX, NESTED = "EAS_", "__"
 
@@ -180,6 +180,7 @@ class Settings(Part):
     activity: Activity = Field(default_factory=Activity, description="What devices did.")
     keep: Keep = Field(default_factory=Keep, description="How long things are kept.")
     notices: Notices = Field(default_factory=Notices, description="Notices by mail.")
+    wipe: Wipe = Field(default_factory=Wipe, description="Remote wipes.")
     backends: dict[str, Backend] = Field(
         default_factory=dict, description="Groupware on other servers, by a name of yours; without any, all is kept "
         "by the gateway itself."

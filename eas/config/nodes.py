@@ -104,6 +104,14 @@ class Activity(Part):
     )
 
 
+class Wipe(Part):
+    two_persons: bool = Field(
+        False, description="What one of the staff wants to have wiped waits until another one agrees; owners wipe "
+        "their own phones at once."
+    )
+    approval_hours: int = Field(24, ge=1, le=720, description="For so long it waits; then it is dropped.")
+
+
 class Notices(Part):
     sender: Mailbox = Field(
         "", description="From whom notices come, and where it is reported that one could not be delivered; empty: "

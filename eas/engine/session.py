@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from eas.items.native import Viewer
@@ -29,6 +29,10 @@ class Limits:
     max_devices: int = 0
     #: So often a device may repeat a request without effect before it is slowed down (eas.server.brake); 0: for ever.
     free_repeats: int = 40
+
+
+async def nobody_is_told(user: User, device: Device) -> None:
+    """Where nobody wants to hear of wipes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +67,8 @@ class Session:
     revocation_lists: RevocationLists | None = None
     #: None where no documents are opened to devices.
     documents: Documents | None = None
+    #: Is told when the device was told of a wipe, or has said what became of it. Never raises.
+    wipe_turned: Callable[[User, Device], Awaitable[None]] = nobody_is_told
 
     @property
     def viewer(self) -> Viewer:

@@ -222,6 +222,7 @@ async def _session(
         quirks=quirks_of(named), patience_seconds=patience_of(named), heartbeat=heartbeat_of(agent), cuts=ports.cuts,
         began=incoming.began, gone=lambda: note.gone,
         policy=await store.policy(user.id, device), revocation_lists=ports.revocation_lists,
+        wipe_turned=ports.wipe_turned,
     )
 
 

@@ -2,9 +2,9 @@
 
 In Exchange's order: a pending wipe outranks everything but the command that carries it out; then whether the user may
 use ActiveSync at all; then the policy; then what was said of this device. A policy that is only offered refuses nobody,
-so that clients which never provision work until the administrator wants otherwise; a device that was wiped has to
-provision anew all the same. [MS-ASPROV] Provision Command R483-R487, R693; [MS-ASCMD] Common Status Codes R4869, R4876,
-R5280, R4904-R4912.
+so that clients which never provision work until the administrator wants otherwise. A device that has said that it is
+wiped is let in no more before somebody says so: whoever has it now may not be who had it. [MS-ASPROV] Provision Command
+R483-R487, R693; [MS-ASCMD] Common Status Codes R4869, R4876, R5280, R4904-R4912.
 """
 
 from __future__ import annotations
@@ -38,9 +38,12 @@ def refusal(
     """Why the command is refused, or None. `policy_key` is what the device states, None if it states nothing."""
     if device.wipe in PENDING:
         return _wiping(command, device, version)
+    if device.wipe is Wipe.DONE:
+        # Its report may come again, if our answer was lost: what else it asks for the command itself refuses.
+        return None if command == PROVISION else CommonStatus.DEVICE_IS_BLOCKED_FOR_THIS_USER
     if not user.activesync:
         return CommonStatus.USER_DISABLED_FOR_SYNC
-    if gated and (policy.enforced or _was_wiped(device)):
+    if gated and policy.enforced:
         unmet = _unmet(device, policy, policy_key, version, now, quirks)
         if unmet is not None:
             return unmet
@@ -53,11 +56,6 @@ def _wiping(command: str, device: Device, version: Version) -> CommonStatus | No
     if device.wipe_account_only and version not in ACCOUNT_ONLY_WIPE:
         return CommonStatus.DEVICE_IS_BLOCKED_FOR_THIS_USER
     return None if command == PROVISION else CommonStatus.REMOTE_WIPE_REQUESTED
-
-
-def _was_wiped(device: Device) -> bool:
-    """And has not provisioned since."""
-    return device.wipe is Wipe.DONE and not device.policy_key
 
 
 def _unmet(

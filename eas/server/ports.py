@@ -11,9 +11,9 @@ from typing import Protocol
 from eas.engine.activity import Event
 from eas.engine.heartbeat import Cuts
 from eas.engine.logins import LoginMemory, Shown
-from eas.engine.model import DevicePassword, User
+from eas.engine.model import Device, DevicePassword, User
 from eas.engine.ports import Accounts, Bell, Clock, Documents, Entropy, Leases, RevocationLists, StateStore
-from eas.engine.session import Limits
+from eas.engine.session import Limits, nobody_is_told
 from eas.protocol.version import Version
 
 from .certificates import CertificateRules
@@ -113,7 +113,7 @@ class Ports:
     checks. `documents` opens those of a user; None if there are none. `figures` gives what `/metrics` tells and its
     media type, by an Accept header; None: nothing is told. `hooks` None: no groupware has any. `logins`: what all
     processes know of them; None where there is one. `activity` None: nobody keeps what devices did; `live` has who is
-    at it now. `passwords` and `tokens` None: there are none."""
+    at it now. `passwords` and `tokens` None: there are none. `wipe_turned` is told how a wipe goes (`Session`)."""
 
     accounts: Accounts
     store: StateStore
@@ -133,6 +133,7 @@ class Ports:
     live: Live = field(default_factory=Live)
     passwords: DevicePasswords | None = None
     tokens: Tokens | None = None
+    wipe_turned: Callable[[User, Device], Awaitable[None]] = nobody_is_told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -64,9 +64,10 @@ def everyone(connection: Connection, user_id: str | None) -> Sequence[Device]:
     return [_device(row) for row in rows]
 
 
-def add(connection: Connection, new: Device) -> None:
+def add(connection: Connection, new: Device) -> Device:
     """Raises IntegrityError if there is one of that name."""
     connection.execute(_ADD, {**_values(new), "row": 1})
+    return replace(new, row=1)
 
 
 def add_missing(connection: Connection, new: Sequence[Device]) -> Sequence[Device]:

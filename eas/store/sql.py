@@ -21,12 +21,13 @@ from eas.db.serving import alone_at_tidying
 from eas.db.transactions import Transactions
 from eas.engine.errors import Contended, Unavailable
 from eas.engine.keys import Held
-from eas.engine.model import Access, CollectionId, Device, Policy, Wipe
+from eas.engine.model import Access, CollectionId, Device, Policy
 from eas.engine.policybook import Assignee, Assignment
 from eas.engine.ports import DegradedItem, Intent, Owner, Step, StoredBody
+from eas.engine.wipes import Turn
 from eas.items.native import ItemId
 
-from . import activity_rows, degraded, device_passwords, devices, intents, policies, states
+from . import activity_rows, degraded, device_passwords, devices, intents, policies, states, wipes
 from . import fleet as fleets
 from .device_passwords import DevicePasswords
 from .devices import Seen
@@ -86,6 +87,7 @@ class SqlStateStore:
         self._release = release
         self.policing = PolicyStore(run, groups, now)
         self.passwords = DevicePasswords(run, now, lambda: site_secret(run, device_passwords.SECRET))
+        self.wipes = wipes.WipeStore(run, now)
         self._seen: dict[tuple[str, str], Seen] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None
@@ -101,8 +103,7 @@ class SqlStateStore:
         with reachable():
             for _ in range(TRIES):
                 try:
-                    await self._run.write(lambda c: devices.add(c, device))
-                    return replace(device, row=1)
+                    return await self._run.write(lambda c: devices.add(c, wipes.inherited(c, device)))
                 except IntegrityError:
                     if there := await self.device(device.user_id, device.id):
                         return there
@@ -123,7 +124,7 @@ class SqlStateStore:
     async def save_device(self, device: Device, *, lasting: bool = True) -> bool:
         """Agent, version and last seen are left as they are if a later request has been noted meanwhile."""
         with reachable():
-            return await self._run.write(lambda c: devices.save(c, device), lasting=lasting)
+            return await self._run.write(lambda c: wipes.saved(c, device), lasting=lasting)
 
     async def devices(self, user_id: str | None = None) -> Sequence[Device]:
         """All, or one user's, by user and id."""
@@ -137,13 +138,16 @@ class SqlStateStore:
             return await self._run.read(fleets.fleet)
 
     async def remove_device(self, user_id: str, device_id: str) -> bool:
-        """With all that is kept of it, a wipe that was asked for included. False if there is none."""
+        """With all that is kept of it, but for a wipe: one that is not carried out yet is, if it comes back, and one
+        that was wiped is still kept out. False if there is none."""
         def work(connection: Connection) -> bool:
+            due = wipes.left_behind(connection, user_id, device_id, self._now())
             states.forget(connection, user_id, device_id, None)
             intents.forget_device(connection, user_id, device_id)
             activity_rows.forget(connection, user_id, device_id)
             policies.override(connection, user_id, device_id, None)
-            device_passwords.forget_device(connection, user_id, device_id)
+            if not due:  # else it has to come in once more
+                device_passwords.forget_device(connection, user_id, device_id)
             return devices.remove(connection, user_id, device_id)
 
         with reachable():
@@ -174,20 +178,18 @@ class SqlStateStore:
     ) -> Device | None:
         """Have the device, or what it has of the account, wiped at its next request. A wipe of the same kind that is
         under way goes on as it is."""
-        def change(device: Device) -> Device:
-            same = device.wipe_account_only is account_only
-            if same and device.wipe in (Wipe.REQUESTED, Wipe.SENT):
-                return device
-            return replace(device, wipe=Wipe.REQUESTED, wipe_at=self._now(), wipe_account_only=account_only)
-
-        return await self.alter_device(user_id, device_id, change)
+        if await self.device(user_id, device_id) is None:
+            return None
+        with reachable():
+            await self.wipes.ask(wipes.wanted(user_id, device_id, account_only, self._now()))
+        return await self.device(user_id, device_id)
 
     async def cancel_wipe(self, user_id: str, device_id: str) -> Device | None:
         """Also lets a device in again whose wipe is done or has failed."""
-        def change(device: Device) -> Device:
-            return replace(device, wipe=Wipe.NONE, wipe_at=None, wipe_account_only=False)
-
-        return await self.alter_device(user_id, device_id, change)
+        with reachable():
+            for turn in (Turn.CANCEL, Turn.READMIT):
+                await self.wipes.release(user_id, device_id, turn, "")
+        return await self.device(user_id, device_id)
 
     async def set_access(self, user_id: str, device_id: str, access: Access) -> Device | None:
         return await self.alter_device(user_id, device_id, lambda d: replace(d, access=access))

@@ -311,3 +311,27 @@ api_token = Table(
     Column("used", Moment),
     Column("until", Moment),
 )
+
+#: Wishes to have a device wiped, `eas.engine.wipes.Order`; the newest of a device counts. They outlive the device's
+#: row, so that a device which comes back after it was removed is still wiped, or still kept out.
+wipe_order = Table(
+    "wipe_order",
+    Base.metadata,
+    Column("id", Counted, primary_key=True),
+    Column("user_id", String, nullable=False),
+    Column("device_id", String, nullable=False),
+    Column("account_only", Boolean, nullable=False),
+    Column("stage", String, nullable=False, index=True),
+    Column("asked_by", String, nullable=False),
+    Column("asked_role", String, nullable=False),
+    Column("asked", Moment, nullable=False),
+    Column("note", String, nullable=False),
+    Column("expires", Moment),
+    Column("decided_by", String, nullable=False),
+    Column("decided", Moment),
+    Column("sent", Moment),
+    Column("ended_by", String, nullable=False),
+    Column("ended", Moment),
+    Index(None, "user_id", "device_id"),
+    sqlite_autoincrement=True,  # the number of an order must not mean a later one
+)

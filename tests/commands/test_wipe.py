@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -98,8 +99,59 @@ async def test_a_wipe_reaches_a_blocked_device(wire: Wires, world: Any) -> None:
     assert (await device.post("Provision", e("Provision:Provision"))).find("RemoteWipe") is not None
 
 
-async def test_a_wiped_device_begins_anew(wire: Wires, world: Any) -> None:
-    """It has to provision, even where the policy is only offered, and nothing counts that it knew before."""
+@pytest.mark.parametrize(
+    ("version", "http", "status"),
+    [("2.5", 403, None), ("12.0", 403, None), ("12.1", 403, None), ("14.0", 200, "129"), ("16.1", 200, "129")],
+)
+async def test_a_wiped_device_is_told_so_whatever_it_asks_for(
+    wire: Wires, world: Any, version: str, http: int, status: str | None
+) -> None:
+    """[MS-ASCMD] R4875, R4876. Its report may come again, for the answer may have been lost."""
+    device = wire(version=version)
+    await device.post("FolderSync", FOLDER_SYNC)
+    await world.store.request_wipe(world.ids["anna"], device.device)
+    assert (await device.post("Provision", e("Provision:Provision"))).find("RemoteWipe") is not None
+    for _ in range(2):
+        assert (await device.post("Provision", WIPED)).status == "1"
+    asked: dict[str, Any] = {
+        "FolderSync": FOLDER_SYNC, "Ping": b"", "Sync": b"", "Provision": e("Provision:Provision"),
+        "Settings": e("Settings:Settings"), "GetItemEstimate": e("GetItemEstimate:GetItemEstimate"),
+    }
+    for command in asked if version != "2.5" else ("FolderSync", "Ping", "Sync", "Provision"):
+        got = await device.post(command, asked[command])
+        assert (got.http, command) == (http, command)
+        assert status is None or got.status == status
+    await world.store.cancel_wipe(world.ids["anna"], device.device)
+    assert (await device.post("FolderSync", FOLDER_SYNC)).http == 200
+
+
+@pytest.mark.parametrize("reported", [False, True])
+async def test_a_device_that_is_set_up_again_does_not_escape(wire: Wires, world: Any, reported: bool) -> None:
+    """Its partnership was removed and comes back under the same id: the wipe is still due, or it is still kept out."""
+    device = wire()
+    await device.post("FolderSync", FOLDER_SYNC)
+    await world.store.request_wipe(world.ids["anna"], device.device)
+    if reported:
+        await device.post("Provision", WIPED)
+    assert await world.store.remove_device(world.ids["anna"], device.device)
+    assert (await device.post("FolderSync", FOLDER_SYNC)).status == ("129" if reported else "140")
+    if not reported:
+        assert (await device.post("Provision", e("Provision:Provision"))).find("RemoteWipe") is not None
+        await device.post("Provision", WIPED)
+        assert (await device.post("FolderSync", FOLDER_SYNC)).status == "129"
+
+
+async def test_a_wipe_that_no_order_tells_of_outlives_the_device_as_well(wire: Wires, world: Any) -> None:
+    """As an import leaves it, or an older release."""
+    device = wire()
+    await device.post("FolderSync", FOLDER_SYNC)
+    await world.store.alter_device(world.ids["anna"], device.device, lambda d: replace(d, wipe=Wipe.REQUESTED))
+    await world.store.remove_device(world.ids["anna"], device.device)
+    assert (await device.post("FolderSync", FOLDER_SYNC)).status == "140"
+
+
+async def test_a_wiped_device_begins_anew_once_it_is_let_in(wire: Wires, world: Any) -> None:
+    """Nothing counts that it knew before."""
     device = wire()
     folders = await device.post("FolderSync", FOLDER_SYNC)
     inbox = next(
@@ -109,10 +161,9 @@ async def test_a_wiped_device_begins_anew(wire: Wires, world: Any) -> None:
     key = (await device.post("Sync", sync("0", inbox))).text("Collections", "Collection", "SyncKey")
     await world.store.request_wipe(world.ids["anna"], device.device)
     assert (await device.post("Provision", WIPED)).status == "1"
-    assert (await device.post("FolderSync", FOLDER_SYNC)).status == "142"
-    device.key = "4711"
-    assert (await device.post("FolderSync", FOLDER_SYNC)).status == "144"
-    device.key = (await provisioned(device)).text("Policies", "Policy", "PolicyKey")
+    await world.store.cancel_wipe(world.ids["anna"], device.device)
+    stored = await world.device()
+    assert (stored.wipe, stored.policy_key) == (Wipe.NONE, "")
     old = e("FolderHierarchy:FolderSync", e("SyncKey", folders.text("SyncKey")))
     assert (await device.post("FolderSync", old)).status == "9"
     assert (await device.post("Sync", sync(key, inbox))).text("Collections", "Collection", "Status") == "3"
@@ -146,7 +197,7 @@ async def test_a_wipe_of_the_account_is_told_and_its_end_recorded(wire: Wires, w
     assert done.status == "1"
     assert [child.tag for child in done.root.elements] == ["Provision:Status"]
     assert (await world.device()).wipe is Wipe.DONE
-    assert (await device.post("Provision", e("Provision:Provision"))).find("AccountOnlyRemoteWipe") is None
+    assert (await device.post("Provision", e("Provision:Provision"))).status == "129"
 
 
 async def test_a_failed_wipe_of_the_account_is_asked_for_again(wire: Wires, world: Any) -> None:

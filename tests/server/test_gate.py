@@ -90,6 +90,11 @@ def test_a_pending_wipe_outranks_everything_and_lets_nothing_pass_but_its_own_co
         assert ask("Provision", False, device=device, user=user, policy=policy) is None
 
 
-@pytest.mark.parametrize("wipe", [Wipe.NONE, Wipe.DONE])
-def test_a_wipe_that_is_over_refuses_nothing(wipe: Wipe) -> None:
-    assert ask(device=replace(DEVICE, wipe=wipe)) is None
+def test_a_device_that_was_wiped_is_let_in_no_more() -> None:
+    """But for the report of the wipe, which may come again."""
+    for access, enforced in itertools.product(Access, (True, False)):
+        device, policy = replace(DEVICE, wipe=Wipe.DONE, access=access), replace(POLICY, enforced=enforced)
+        for command in ("Sync", "Ping", "FolderSync", "SendMail", "Settings"):
+            assert ask(command=command, device=device, policy=policy) is CommonStatus.DEVICE_IS_BLOCKED_FOR_THIS_USER
+        assert ask(command="Provision", gated=False, device=device, policy=policy) is None
+    assert ask(device=replace(DEVICE, wipe=Wipe.NONE)) is None

@@ -205,7 +205,7 @@ async def test_what_requests_ask_for_is_found_by_an_index(store: SqlStateStore, 
         (lambda: store.settle(OWNER, intent, "18"), 1),
         (lambda: store.commit(OWNER, 1, swap), 7),
         (lambda: store.forget("ann", "phone"), 1),
-        (lambda: store.remove_device("ann", "phone"), 9),
+        (lambda: store.remove_device("ann", "phone"), 10),
     ]
     for work, most in asked:
         statements = await _statements(database.engine.sync_engine, work)

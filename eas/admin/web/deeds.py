@@ -13,7 +13,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from eas.admin import actions
+from eas.admin import actions, wiping
 from eas.admin.acting import Permission
 from eas.admin.devices import Found, chosen, everyone
 from eas.admin.errors import ActionError, Forbidden, Invalid
@@ -52,24 +52,25 @@ DEEDS: Mapping[str, Deed] = {
              "have that erased, wipe it. It can be let in again.",
     ),
     "wipe": Deed(
-        label="Wipe", permission=Permission.WIPE, run=actions.wipe_device, kind="danger", done="to be wiped",
+        label="Wipe", permission=Permission.WIPE, run=wiping.wipe_device, kind="danger", done="to be wiped",
         will="At its next request the device is told to erase itself: everything on it, private things too, as if it "
              "came from the factory. Until it has asked, this can be cancelled.",
     ),
     "wipe-account": Deed(
         label="Wipe the account only", permission=Permission.WIPE, kind="danger", done="to erase the account",
-        run=partial(actions.wipe_device, account_only=True),
+        run=partial(wiping.wipe_device, account_only=True),
         will="At its next request the device is told to erase what it has of this account, and nothing else. Devices "
              "before EAS 16.1 know no such thing; for them it is refused.",
     ),
     "cancel-wipe": Deed(
-        label="Cancel the wipe", permission=Permission.WIPE, run=actions.cancel_wipe, asks=False,
+        label="Cancel the wipe", permission=Permission.WIPE, run=wiping.cancel_wipe, asks=False,
         done="spared", will="A wipe that has not been carried out is taken back.",
     ),
     "remove": Deed(
         label="Remove", permission=Permission.WIPE, run=actions.remove_device, kind="danger", done="forgotten",
-        will="Everything that is known of the device is forgotten, a wipe that was asked for among it. The device "
-             "itself keeps what it has. If it comes back, it begins anew.",
+        will="Everything that is known of the device is forgotten; the device itself keeps what it has. If it comes "
+             "back, it begins anew. A wipe that it has not carried out yet awaits it then all the same, and one that "
+             "was wiped is still refused.",
     ),
 }
 
