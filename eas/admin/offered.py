@@ -6,7 +6,9 @@ from importlib import import_module
 
 MODULES = (
     "actions",
+    "activity",
     "devices",
+    "health",
     "overview",
     "passwords",
     "people",

@@ -331,6 +331,11 @@ def _raw(entries: Entries) -> dict[str, list[object]]:
     return {id: [entry.parent, entry.name, entry.type] for id, entry in entries.items()}
 
 
+def told_folders(generation: bytes) -> Entries:
+    """The folders of a generation of the hierarchy, as it is stored: what the device was told of them."""
+    return _entries(json.loads(generation).get("e")) if generation else {}
+
+
 def _entries(raw: object) -> Entries:
     assert raw is None or isinstance(raw, dict)
     return {id: Entry(parent, name, type) for id, (parent, name, type) in (raw or {}).items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
@@ -153,8 +153,7 @@ def _device(row: Row[*tuple[Any, ...]]) -> Device:
         wipe=Wipe(row.wipe), access=Access(row.access),
         ping_folders=tuple([(id, item_class) for id, item_class in row.ping_folders]),
         remembered_sync=bytes(row.remembered_sync), left_out=tuple(row.left_out),
-        wait_bound=WaitBound(**_timed(row.wait_bound)) if row.wait_bound else None,
-        storm=Storm(**_timed(row.storm)) if row.storm else None,
+        wait_bound=bound_of(row.wait_bound), storm=storm_of(row.storm),
     )
     return Device(**values)
 
@@ -163,11 +162,19 @@ def _device(row: Row[*tuple[Any, ...]]) -> Device:
 _MOMENTS = ("at", "since", "last")
 
 
+def bound_of(stored: Mapping[str, Any] | None) -> WaitBound | None:
+    return WaitBound(**_timed(stored)) if stored else None
+
+
+def storm_of(stored: Mapping[str, Any] | None) -> Storm | None:
+    return Storm(**_timed(stored)) if stored else None
+
+
 def _plain(value: WaitBound | Storm | None) -> dict[str, Any] | None:
     if value is None:
         return None
     return {name: v.isoformat() if isinstance(v, datetime) else v for name, v in asdict(value).items()}
 
 
-def _timed(stored: dict[str, Any]) -> dict[str, Any]:
+def _timed(stored: Mapping[str, Any]) -> dict[str, Any]:
     return {name: datetime.fromisoformat(v) if name in _MOMENTS else v for name, v in stored.items()}

@@ -12,7 +12,8 @@ from .tables import device
 
 
 class FleetRow(NamedTuple):
-    """Of `eas.engine.model.Device`, with the names that it has there; `storm` as it is stored."""
+    """Of `eas.engine.model.Device`, with the names that it has there; `storm` and `wait_bound` as they are
+    stored."""
 
     user_id: str
     id: str
@@ -26,6 +27,8 @@ class FleetRow(NamedTuple):
     access: str
     wipe: str
     storm: Mapping[str, Any] | None
+    wait_bound: Mapping[str, Any] | None
+    wipe_at: datetime | None
 
 
 _ALL = select(*(device.c[name] for name in FleetRow._fields))

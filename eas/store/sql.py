@@ -7,7 +7,7 @@ a race that was lost is an answer, not an error.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -277,6 +277,11 @@ class SqlStateStore:
     async def load(self, owner: Owner) -> Held | None:
         with reachable():
             return await self._run.look(lambda c: states.load(c, owner))
+
+    async def held(self, user_id: str, device_id: str) -> Mapping[CollectionId, Held]:
+        """What a device holds, by collection."""
+        with reachable():
+            return await self._run.read(lambda c: states.of_device(c, user_id, device_id))
 
     async def body(self, owner: Owner, key: str, base: int, listing: int) -> StoredBody:
         with reachable():

@@ -29,6 +29,11 @@ _OWNED = (
 
 _LOAD = select(sync_state.c.row, sync_state.c.heads).where(*_OWNED)
 
+_OF_DEVICE = (
+    select(sync_state.c.collection_id, sync_state.c.row, sync_state.c.heads)
+    .where(*_OWNED[:2]).order_by(sync_state.c.collection_id)
+)
+
 _GENERATION, _BLOB = "generation", "blob"
 #: The generation's body has number 0, which is no blob's.
 _BODY = union_all(
@@ -67,6 +72,12 @@ class Lost(Exception):
 def load(connection: Connection, owner: Owner) -> Held | None:
     found = connection.execute(_LOAD, owner_values(owner)).one_or_none()
     return None if found is None else load_heads(found.heads, found.row)
+
+
+def of_device(connection: Connection, user_id: str, device_id: str) -> dict[CollectionId, Held]:
+    """All that a device holds, by collection."""
+    found = connection.execute(_OF_DEVICE, {"user": user_id, "device": device_id})
+    return {row.collection_id: load_heads(row.heads, row.row) for row in found}
 
 
 def body(connection: Connection, owner: Owner, key: str, base: int, listing: int) -> StoredBody:
