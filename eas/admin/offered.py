@@ -12,6 +12,7 @@ MODULES = (
     "overview",
     "passwords",
     "people",
+    "reports",
     "staff",
     "wiping",
 )

@@ -31,6 +31,7 @@ PLACES: Mapping[str, str] = {
     "tidy": "eas.cli.tidy:tidy",
     "restore": "eas.cli.backup:restore",
     "import": "eas.cli.move_in:import_",
+    "report": "eas.cli.reports:report",
     "doctor": "eas.cli.doctor:doctor",
     "phone": "eas.client.phone_cli:app",
 }
