@@ -58,6 +58,7 @@ from .doors import Doors, Sockets
 from .elsewhere import Elsewhere
 from .groups import Groups, Heard
 from .hooks import hook_rules, join_hooks
+from .logging_in import Identity, certificate_rules, identity_of, ways_of
 from .logins import site_logins
 from .looks import looks
 from .measuring import Measuring
@@ -88,6 +89,7 @@ class App:
     embedded: Embedded
     elsewhere: Elsewhere
     sharing: Sharing
+    identity: Identity
     readiness: Ready
     asgi: ASGIApp
     #: What actions work on, without a caller.
@@ -120,6 +122,7 @@ class App:
                 await self.resume()
             self.activity.start(self.watch.look, tell=self.sharing.link is not None)
             self._tasks.add(asyncio.create_task(keep_tidying(self)))
+            self._tasks.add(asyncio.create_task(self.identity.look()))
             if self.measuring.shared:
                 self._tasks.add(asyncio.create_task(self.measuring.keep_writing()))
 
@@ -160,6 +163,7 @@ class App:
         await self.site.notices.settle()
         await self.sharing.close()
         await self.elsewhere.close()
+        await self.identity.close()
         await self.store.close()
         await self.activity.close()
         await self.transactions.close()
@@ -204,6 +208,7 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
         embedded, settings.domain, clock.monotonic, remembered
     )
     hooks = join_hooks(settings, elsewhere, embedded.groupware, sharing, clock.monotonic)
+    identity = identity_of(settings, clock.monotonic)
     measuring = Measuring(
         RELEASE, looks(database, shared, store, elsewhere, sharing.link, settings.database_connections)
     )
@@ -221,14 +226,14 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
         entropy=SystemEntropy(),
         ready=readiness.can_answer, readiness=readiness.report, documents=_documents(settings),
         figures=measuring.expose, activity=activity, live=live, hooks=hooks, logins=remembered.memory,
-        passwords=store.passwords,
+        passwords=store.passwords, tokens=identity.tokens,
         revocation_lists=HttpRevocationLists(hosts=settings.certificates.crl_hosts, monotonic=clock.monotonic),
         wipe_turned=WipeTurned(site),
     )
     return App(
         settings=settings, database=database, transactions=shared, store=store, activity=activity, watch=watch,
         embedded=embedded,
-        elsewhere=elsewhere, sharing=sharing, readiness=readiness, site=site,
+        elsewhere=elsewhere, sharing=sharing, identity=identity, readiness=readiness, site=site,
         asgi=routes.application(ports, manner, join_pages(settings, site, ports, manner, RELEASE)),
         lmtp=LmtpServer(embedded.office, limit=settings.lmtp.max_bytes, now=clock.now, hostname=domain),
         measuring=measuring, serving=Serving(database),
@@ -281,7 +286,7 @@ def _manner(settings: Settings) -> Manner:
             token=settings.metrics.token.get_secret_value(),
             networks=tuple(_networks("metrics.networks", settings.metrics.networks)),
         ),
-        hooks=hook_rules(settings),
+        hooks=hook_rules(settings), ways=ways_of(settings), certificates=certificate_rules(settings),
         limits=Limits(
             heartbeat_min_seconds=bounds.heartbeat_min_seconds, heartbeat_max_seconds=bounds.heartbeat_max_seconds,
             max_collections=bounds.max_collections, max_ping_folders=bounds.max_ping_folders,

@@ -37,6 +37,7 @@ from .kinds import (
     Zone,
     guess,
 )
+from .login import ClientCertificates, Login, Oidc
 from .nodes import Activity, Hooks, Keep, Metrics, Notices, Pages, Redis, Stop, Wipe
 
 PREFIX, NESTED = "EAS_", "__"
@@ -164,6 +165,11 @@ class Settings(Part):
         (), description="Proxies whose `X-Forwarded-For` is believed. Nobody else's is."
     )
     tls: Tls = Field(default_factory=Tls, description="TLS without a proxy.")
+    login: Login = Field(default_factory=Login, description="How phones log in.")
+    oidc: Oidc = Field(default_factory=Oidc, description="An identity provider.")
+    client_certificates: ClientCertificates = Field(
+        default_factory=ClientCertificates, description="Certificates of clients that a proxy has checked."
+    )
     smarthost: Smarthost = Field(default_factory=Smarthost, description="Outgoing mail.")
     lmtp: Lmtp = Field(default_factory=Lmtp, description="Incoming mail.")
     certificates: Certificates = Field(default_factory=Certificates, description="S/MIME certificates.")
@@ -190,6 +196,14 @@ class Settings(Part):
     def _workers_share(self) -> Settings:
         if self.workers > 1 and not self.redis.url:
             raise ValueError("workers is more than 1: they hear of each other through Redis, but redis.url is missing")
+        return self
+
+    @model_validator(mode="after")
+    def _phones_come_in(self) -> Settings:
+        if self.login.phones == ("token",) and not self.oidc.audiences:
+            raise ValueError("login.phones is token alone, but no token counts: oidc.audiences is empty")
+        if self.client_certificates.header and not self.trusted_proxies:
+            raise ValueError("client_certificates.header counts from trusted_proxies only, which is empty")
         return self
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ import pytest
 from .authority import authority
 from .cyrus import Cyrus
 from .dovecot import Dovecot, Flavour
+from .glewlwyd import Glewlwyd
 from .postgresql import Postgresql
 from .radicale import Radicale
 from .redis import RedisCluster, RedisSentinels, RedisServer
@@ -25,7 +26,7 @@ from .xandikos import Xandikos
 
 NAMES = frozenset({
     "dovecot", "dovecot_condstore", "dovecot_plain", "dovecot_lua", "dovecot_ox", "cyrus", "radicale", "xandikos",
-    "slapd", "mail_sink", "postgresql", "redis_server", "redis_sentinels", "redis_cluster",
+    "slapd", "mail_sink", "glewlwyd", "postgresql", "redis_server", "redis_sentinels", "redis_cluster",
 })
 
 
@@ -100,6 +101,11 @@ def dovecot_ox() -> Iterator[Dovecot]:
 @pytest.fixture(scope="session")
 def cyrus() -> Iterator[Cyrus]:
     yield from run(Cyrus)
+
+
+@pytest.fixture(scope="session")
+def glewlwyd() -> Iterator[Glewlwyd]:
+    yield from run(Glewlwyd)
 
 
 @pytest.fixture(scope="session")

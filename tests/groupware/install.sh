@@ -49,6 +49,7 @@ have nginx || missing+=(nginx-light)
 have caddy || missing+=(caddy)
 have redis-sentinel || missing+=(redis-sentinel)
 have prometheus || missing+=(prometheus)
+have glewlwyd || missing+=(glewlwyd dbconfig-no-thanks)
 have chromium || missing+=(chromium)
 compgen -G '/usr/share/fonts/opentype/inter/*' >/dev/null || missing+=(fonts-inter)
 [ -e "$cyrus/complete" ] && unpacked=yes || unpacked=no
