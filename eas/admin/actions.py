@@ -25,7 +25,7 @@ from eas.store import DEFAULT_POLICY, Assignee
 
 from . import policies as policy_files
 from .acting import Permission, action
-from .conduct import storm_as_data, storm_in_words, wait_in_words
+from .conduct import access_as_data, storm_as_data, storm_in_words, wait_in_words
 from .elsewhere import backends
 from .errors import Invalid, NotFound, Refused
 from .site import Site
@@ -466,7 +466,7 @@ def _device(found: Device, names: Mapping[str, str]) -> dict[str, Any]:
         "model": found.information.get("Model", ""), "agent": found.agent, "version": found.version,
         "first_seen": found.first_seen.isoformat() if found.first_seen else None,
         "last_seen": found.last_seen.isoformat() if found.last_seen else None,
-        "access": found.access.value, "wipe": found.wipe.value, "wipe_account_only": found.wipe_account_only,
+        **access_as_data(found), "wipe": found.wipe.value, "wipe_account_only": found.wipe_account_only,
         "wipe_at": found.wipe_at.isoformat() if found.wipe_at else None,
         "provisioned": bool(found.policy_key), "information": dict(found.information),
         "heartbeat": found.ping_heartbeat or None, "folders_watched": len(found.ping_folders),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from eas.engine.heartbeat import counts
-from eas.engine.model import Device
+from eas.engine.model import Access, Device, Level
 from eas.engine.partnership import storm_of
 
 
@@ -40,6 +42,44 @@ def storm_as_data(device: Device, now: datetime) -> dict[str, object] | None:
     return {
         "command": storm.command, "since": storm.since.isoformat(), "last": storm.last.isoformat(),
         "count": storm.count, "sent_away": storm.refused,
+    }
+
+
+#: How far a device is let in, as it is shown.
+LEVELS = {
+    Level.ALLOW: "allowed", Level.QUARANTINE: "quarantined", Level.DISCOVERY: "not known yet",
+    Level.SUSPEND: "suspended", Level.BLOCK: "blocked",
+}
+
+
+def level_in_words(admission: Mapping[str, Any] | None) -> str:
+    """Of an admission as it is stored."""
+    return LEVELS[Level(admission["level"]) if admission else Level.ALLOW]
+
+
+#: The same where it is only asked whether a device gets anything.
+_ACCESS = {
+    Level.ALLOW: Access.ALLOWED, Level.QUARANTINE: Access.QUARANTINED, Level.DISCOVERY: Access.QUARANTINED,
+    Level.SUSPEND: Access.BLOCKED, Level.BLOCK: Access.BLOCKED,
+}
+
+
+def access_of(admission: Mapping[str, Any] | None) -> Access:
+    """Of an admission as it is stored."""
+    return _ACCESS[Level(admission["level"]) if admission else Level.ALLOW]
+
+
+def access_as_data(device: Device) -> dict[str, object]:
+    """How far it was let in last, what decided that and why; and what was decided of it by name."""
+    noted, kept_out = device.admission, device.suspended
+    return {
+        "access": LEVELS[noted.level] if noted is not None else LEVELS[Level.ALLOW],
+        "access_by": noted.by if noted is not None else "default", "access_why": noted.why if noted is not None else "",
+        "access_since": noted.since.isoformat() if noted is not None else None,
+        "access_personal": device.access.value, "access_reason": device.access_reason,
+        "access_until": device.access_until.isoformat() if device.access_until is not None else None,
+        "quarantined": noted.quarantined.isoformat() if noted is not None and noted.quarantined is not None else None,
+        "suspended_until": kept_out.until.isoformat() if kept_out is not None else None,
     }
 
 

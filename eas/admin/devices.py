@@ -15,6 +15,7 @@ from eas.engine.partnership import STORM_NOTED
 from eas.store.fleet import FleetRow
 
 from .acting import Permission, action
+from .conduct import level_in_words
 from .kinds import kind_of
 from .site import Site
 
@@ -140,8 +141,9 @@ def _found(row: FleetRow, user: Enrolled | None, now: datetime) -> Found:
         user=user.login if user else row.user_id, address=user.address if user else row.user_id,
         name=user.name if user else "", device=row.id, kind=kind_of(row.type, row.agent, os),
         model=row.information.get("FriendlyName") or row.information.get("Model", ""), os=os, type=row.type,
-        agent=row.agent, version=row.version, first_seen=row.first_seen, last_seen=row.last_seen, access=row.access,
-        wipe=row.wipe, provisioned=bool(row.policy_key), storm=_storms(row.storm, now),
+        agent=row.agent, version=row.version, first_seen=row.first_seen, last_seen=row.last_seen,
+        access=level_in_words(row.admission), wipe=row.wipe, provisioned=bool(row.policy_key),
+        storm=_storms(row.storm, now),
     )
 
 

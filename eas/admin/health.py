@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from eas.engine.model import Access, Wipe
+from eas.engine.model import Wipe
 from eas.store import activity_rows
 from eas.store.devices import bound_of, storm_of
 from eas.store.fleet import FleetRow, fleet
@@ -20,6 +20,7 @@ from .acting import Permission, action
 from .actions import _find_device
 from .condition_names import ABOUT, Name, Severity
 from .conditions import REPEATS, STARTS, Facts, Finding, Said, Wrong, findings, with_twins, worst
+from .conduct import access_of
 from .errors import Invalid
 from .site import Site
 
@@ -81,7 +82,7 @@ def _facts(
     return Facts(
         user_id=row.user_id, device_id=row.id, type=row.type, model=stated.get("Model", ""),
         imei=stated.get("IMEI", ""), friendly_name=stated.get("FriendlyName", ""), agent=row.agent,
-        version=row.version, first_seen=row.first_seen, last_seen=row.last_seen, access=Access(row.access),
+        version=row.version, first_seen=row.first_seen, last_seen=row.last_seen, access=access_of(row.admission),
         wipe=Wipe(row.wipe), wipe_at=row.wipe_at, storm=storm_of(row.storm), wait_bound=bound_of(row.wait_bound),
         said=tuple(said), degraded=simplified,
         wrong=Wrong(since=wrong["since"], last=wrong["last"], times=wrong["times"]) if wrong else None,

@@ -104,4 +104,18 @@ is told again each time it connects.
 Next: where only the account was to be erased, ask for a wipe of the whole phone; otherwise have the owner erase it by
 hand, or change the password of the mailbox: {link}""",
     ),
+    "quarantine_admin": Text(
+        "A phone of {user} is waiting to be approved",
+        "{user} has set up a phone, and it is in quarantine: it is shown its folders and a notice, nothing else.\n\n"
+        "Type:    {type}\nModel:   {model}\nSystem:  {os}\nProgram: {agent}\nId:      {device}\n"
+        "Reason:  {why}\n\n"
+        "To let it in or to block it, open this page, log in and press the button there:\n{link}\n\n"
+        "On the command line: eas access approve {user} {device}",
+    ),
+    "quarantine_user": Text(
+        "A phone was set up with your account",
+        "A phone was set up with your account ({type}, {model}, id {device}). An administrator has to approve it before"
+        " it gets your mail, calendar and contacts; they have been told. When they have, it goes on by itself.\n\n"
+        "If this was not you, change your password now and tell your administrator.",
+    ),
 }

@@ -10,8 +10,10 @@ from eas.backends.embedded.admin import Admin
 from eas.backends.embedded.groupware import Groupware
 from eas.backends.embedded.outbox import PostOffice
 from eas.backends.standards.tenant import Tenant
+from eas.engine.access import Terms
 from eas.engine.wipes import Rules
 from eas.store import ActivityStore, SqlStateStore
+from eas.store.access import AccessStore
 from eas.store.audit import AuditLog
 from eas.store.staff import StaffStore
 
@@ -37,13 +39,14 @@ class Rings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """`groupware` rings into `rings`, and so does what `people` and `office` do. `tenants` are the backends of the
-    settings, `domain` is meant where a login has none. `caller` is who acts."""
+    settings, `domain` is meant where a login has none; `terms` are those of access control. `caller` is who acts."""
 
     people: Admin
     store: SqlStateStore
     audit: AuditLog
     staff: StaffStore
     activity: ActivityStore
+    access: AccessStore
     office: PostOffice
     groupware: Groupware
     rings: Rings
@@ -53,6 +56,7 @@ class Site:
     tenants: Sequence[Tenant] = ()
     domain: str = ""
     wiping: Rules = field(default_factory=Rules)
+    terms: Terms = field(default_factory=Terms)
     caller: Caller = NOBODY
 
     def ring_all(self) -> bool:

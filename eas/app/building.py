@@ -50,10 +50,12 @@ from eas.server.figures import Readers
 from eas.server.live import Live
 from eas.server.ports import Manner, Ports
 from eas.store import ActivityStore, SqlStateStore
+from eas.store.access import AccessStore
 from eas.store.audit import AuditLog
 from eas.store.staff import StaffStore
 
 from .activity import Watch, node_name, whose_logins
+from .admitting import rules_of, terms_of
 from .doors import Doors, Sockets
 from .elsewhere import Elsewhere
 from .groups import Groups, Heard
@@ -212,19 +214,21 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
     measuring = Measuring(
         RELEASE, looks(database, shared, store, elsewhere, sharing.link, settings.database_connections)
     )
+    mails = Notices(
+        office=embedded.office, manner=_notices(settings), relay=relay, tenants=elsewhere.tenants, now=clock.now
+    )
     manner = _manner(settings)
     site = Site(
         people=embedded.admin, store=store, activity=activity, ask=watch.ask, audit=AuditLog(shared),
         staff=StaffStore(shared), office=embedded.office, groupware=embedded.groupware, rings=Rings(),
         tell=told(bell), tenants=elsewhere.tenants, domain=settings.domain, wiping=_wiping(settings),
-        notices=Notices(
-            office=embedded.office, manner=_notices(settings), relay=relay, tenants=elsewhere.tenants, now=clock.now
-        ),
+        notices=mails, access=AccessStore(shared), terms=terms_of(settings),
     )
     ports = Ports(
         accounts=Heard(accounts, groups.heard), store=store, bell=bell, clock=clock, leases=sharing.leases,
         entropy=SystemEntropy(),
         ready=readiness.can_answer, readiness=readiness.report, documents=_documents(settings),
+        access=rules_of(settings, shared, groups.of, mails),
         figures=measuring.expose, activity=activity, live=live, hooks=hooks, logins=remembered.memory,
         passwords=store.passwords, tokens=identity.tokens,
         revocation_lists=HttpRevocationLists(hosts=settings.certificates.crl_hosts, monotonic=clock.monotonic),

@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validat
 from pydantic.fields import FieldInfo
 from sqlalchemy.engine import make_url
 
+from .access import Access
 from .groupware import Backend
 from .kinds import (
     Address,
@@ -187,6 +188,7 @@ class Settings(Part):
     keep: Keep = Field(default_factory=Keep, description="How long things are kept.")
     notices: Notices = Field(default_factory=Notices, description="Notices by mail.")
     wipe: Wipe = Field(default_factory=Wipe, description="Remote wipes.")
+    access: Access = Field(default_factory=Access, description="Which phones are let in, beside the rules.")
     backends: dict[str, Backend] = Field(
         default_factory=dict, description="Groupware on other servers, by a name of yours; without any, all is kept "
         "by the gateway itself."

@@ -24,7 +24,7 @@ from .classes import EMAIL, shown_folder
 from .diff import Verb, absorb, classify_all, doubtful
 from .errors import CollectionGone, Contended, NotRemembered, StaleKey
 from .flags import content_mark
-from .ids import parse_server_id
+from .ids import NOTICE_ID, parse_server_id
 from .instances import CALENDAR
 from .keys import ALL_TOLD, ZERO, Asked, Head, Held, Hint, Verdict, advance, judge, line_of, millis, revise, told_key
 from .known import Answers, Known, Pending, dump_base, dump_generation, load_generation
@@ -356,8 +356,8 @@ class Turn:
 
     def _top(self, learnt: Mapping[ItemId, str | None]) -> ItemId:
         """The highest id that the device was ever told, with what it learns now."""
-        before = self.base.top or max((high for _, high in self.known.ids().pairs()), default=0)
-        return max([before, *(id for id, version in learnt.items() if version is not None)])
+        before = self.base.top or max((high for _, high in self.known.ids().pairs() if high < NOTICE_ID), default=0)
+        return max([before, *(id for id, version in learnt.items() if version is not None and id < NOTICE_ID)])
 
     def _step(self, head: Head, known: Known, rest: Pending, answers: Answers) -> tuple[Head, Step]:
         """The head with the numbers of its blobs, and what is to be written. Numbers grow with the row's version."""

@@ -14,6 +14,9 @@ from eas.items.native import ItemId
 
 from .model import CollectionId
 
+#: No item of a mailbox has it: what a device in quarantine is shown in place of its mail (eas.engine.quarantine).
+NOTICE_ID: ItemId = 10**17
+
 #: Longest ServerId. [MS-ASCMD] ServerId (Sync).
 MAX_LENGTH = 64
 

@@ -126,9 +126,45 @@ class Wipe(StrEnum):
 
 
 class Access(StrEnum):
+    """What was decided of one device by name; NONE leaves it to the rules."""
+
+    NONE = "none"
     ALLOWED = "allowed"
     BLOCKED = "blocked"
     QUARANTINED = "quarantined"
+
+
+class Level(StrEnum):
+    """How far a device is let in. DISCOVERY: nothing is shown to it yet, until it has said what it is. SUSPEND: it is
+    told to come back later."""
+
+    ALLOW = "allow"
+    QUARANTINE = "quarantine"
+    DISCOVERY = "discovery"
+    SUSPEND = "suspend"
+    BLOCK = "block"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What was decided of a device last: how far it is let in, what decided it (`eas.engine.access`), why in words, and
+    since when. `quarantined`: when its quarantine began, None outside of one; `told`: that somebody was told of it."""
+
+    level: Level
+    by: str
+    why: str
+    since: datetime
+    quarantined: datetime | None = None
+    told: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspension:
+    """A device that the server keeps out for a while by itself, and why."""
+
+    reason: str
+    since: datetime
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +203,10 @@ class Device:
     apply as a whole, and of which (eas.engine.compliance), "" else. `label` is what its owner calls it, `left_out` are
     the folders that it is not to have, with all below them. `row` is the version of the stored row, `policy_revision`
     the state of all policies when it was read, -1 where nobody looked.
+
+    `access` holds until `access_until` (None: for good), for `access_reason`. `listed`: whether it is on the list of
+    its user's devices, None where there is no list. `admission` is what was decided last, None: let in as anybody.
+    `rules` is the revision of the access rules as it was when this was read, -1 where that is not known.
     """
 
     user_id: str
@@ -186,7 +226,12 @@ class Device:
     wipe: Wipe = Wipe.NONE
     wipe_at: datetime | None = None
     wipe_account_only: bool = False
-    access: Access = Access.ALLOWED
+    access: Access = Access.NONE
+    access_until: datetime | None = None
+    access_reason: str = ""
+    listed: bool | None = None
+    suspended: Suspension | None = None
+    admission: Admission | None = None
     ping_folders: tuple[tuple[CollectionId, str], ...] = ()
     ping_heartbeat: int = 0
     remembered_sync: bytes = b""
@@ -197,6 +242,7 @@ class Device:
     left_out: tuple[CollectionId, ...] = ()
     policy_answer: str = ""
     policy_revision: int = field(default=-1, compare=False)
+    rules: int = field(default=-1, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from eas.items.native import Viewer
 from eas.protocol.query import Query
 from eas.protocol.version import Version
 
+from .access import LET_IN, Decision
 from .heartbeat import Cuts
 from .model import Device, Policy, User
 from .ports import Bell, Clock, Directory, Documents, Entropy, Leases, Mailbox, Outbox, RevocationLists, StateStore
@@ -51,6 +52,7 @@ class Session:
     entropy: Entropy
     quirks: frozenset[Quirk] = frozenset()
     policy: Policy = field(default_factory=Policy)
+    access: Decision = LET_IN
     #: How long the device waits for an answer without hearing of it (eas.engine.quirks).
     patience_seconds: int = 240
     limits: Limits = Limits()

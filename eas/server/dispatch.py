@@ -17,7 +17,8 @@ from eas import measures
 from eas.commands._registry import Command, CommonFault, Counted, Multipart, Raw
 from eas.commands._sync_messages import Request as SyncRequest
 from eas.commands.all import COMMANDS
-from eas.engine.model import Device, User
+from eas.engine.model import Device, Level, User
+from eas.engine.partnership import PENDING
 from eas.engine.ports import Bell, StateStore
 from eas.engine.quirks import heartbeat_of, patience_of, quirks_of
 from eas.engine.session import Session
@@ -31,6 +32,7 @@ from eas.protocol.version import RIGHTS_MANAGEMENT, Version
 from eas.protocol.wbxml import Element, Later
 
 from . import faults, streaming
+from .admission import TELLING, Rules, decided, restricted, tell_once
 from .gate import refusal
 from .note import Note
 from .ports import Manner, Ports
@@ -58,13 +60,14 @@ LEGACY = frozenset(("1.0", "2.0", "2.1"))
 class Incoming:
     """A POST as it came. `query` is still percent-encoded; header names are in lower case. `body` is a list of one,
     from which it is taken: what waits for an hour should not hold the bytes that it was asked with. `began` is
-    when the request came (monotonic)."""
+    when the request came (monotonic), `address` whence."""
 
     query: bytes
     headers: Mapping[str, str]
     body: list[bytes]
     user: User
     began: float | None = None
+    address: str = ""
 
 
 @dataclass(slots=True)
@@ -84,13 +87,15 @@ async def answer(incoming: Incoming, bell: Bell, ports: Ports, manner: Manner, n
     try:
         query, command, version = _understand(incoming, heard, manner, note)
         session = await _session(incoming, query, version, bell, ports, manner, note)
-        await _admit(command, session)
+        await _admit(command, session, ports.access)
         request = _request(command, incoming, session)
         begins = command.name == "FolderSync" and getattr(request, "sync_key", "") == FIRST_KEY
         note.anew = begins or _begins_a_folder(request)
         handled = command.handle(request, session)
         del request
         reply = _reply(command, await handled, session, note)
+        if session.access.level is Level.DISCOVERY and command.name in TELLING:
+            session.bell.end(session.user.id, session.device.id)  # now it may have said what it is
         # Anywhere else X-MS-RP makes a client drop all its state.
         offer = http.resynchronize_headers(manner.versions, offered_commands(manner)) if begins else {}
         return reply.with_headers(offer)
@@ -208,49 +213,61 @@ async def _session(
     if device is None or (query.device_type and not device.type):  # one that was moved in, perhaps
         device = await store.claim_device(user.id, query.device_id, query.device_type) or device
     if device is None:
-        device = await _new_device(query, version, agent, user, store, now, manner.limits.max_devices)
+        device = await _new_device(query, version, agent, user, store, now, manner.limits.max_devices, ports.access)
     # Windows Phone 8 names itself in OPTIONS and seldom after; a device without a name is still the device it was.
     agent = agent or device.agent
     await store.seen(user.id, query.device_id, agent, version.text, now)
-    named = replace(device, agent=agent)
+    named, access = await decided(
+        ports.access, store, user, replace(device, agent=agent, version=version.text), incoming.address, now
+    )
     mailbox, directory, outbox = ports.accounts.open(user)
-    return Session(
-        user=user, device=device, version=version, query=query, mailbox=mailbox, directory=directory, outbox=outbox,
-        store=store, bell=bell, clock=ports.clock, leases=ports.leases, entropy=ports.entropy, limits=manner.limits,
-        trust_anchors=manner.trust_anchors,
+    session = Session(
+        user=user, device=replace(named, agent=device.agent, version=device.version), version=version, query=query,
+        mailbox=mailbox, directory=directory, outbox=outbox, store=store, bell=bell, clock=ports.clock,
+        leases=ports.leases, entropy=ports.entropy, limits=manner.limits, trust_anchors=manner.trust_anchors,
         documents=ports.documents(user) if ports.documents is not None else None,
         quirks=quirks_of(named), patience_seconds=patience_of(named), heartbeat=heartbeat_of(agent), cuts=ports.cuts,
-        began=incoming.began, gone=lambda: note.gone,
+        began=incoming.began, gone=lambda: note.gone, access=access,
         policy=await store.policy(user.id, device), revocation_lists=ports.revocation_lists,
         wipe_turned=ports.wipe_turned,
     )
+    return session if ports.access is None else restricted(session, ports.access.words)
 
 
 async def _new_device(
-    query: Query, version: Version, agent: str, user: User, store: StateStore, now: datetime, most: int
+    query: Query, version: Version, agent: str, user: User, store: StateStore, now: datetime, most: int,
+    rules: Rules | None,
 ) -> Device:
     """Raises CommonFault where the user has as many as may be ([MS-ASCMD] R4980), and for one of no type."""
     if not query.device_type:
         raise CommonFault(CommonStatus.DEVICE_TYPE_MISSING_OR_INVALID)
+    most = most if rules is None else await rules.may_have(user, most)
     if most and len(await store.devices(user.id)) >= most:
         raise CommonFault(CommonStatus.MAXIMUM_DEVICES_REACHED)
     new = Device(
         user_id=user.id, id=query.device_id, type=query.device_type, agent=agent, version=version.text,
         first_seen=now, last_seen=now,
+        listed=None if rules is None else await rules.listed(user.id, query.device_id),
     )
     return await store.add_device(new)
 
 
-async def _admit(command: Command[Any], session: Session) -> None:
-    """Raises CommonFault for what the gate refuses."""
+async def _admit(command: Command[Any], session: Session, rules: Rules | None) -> None:
+    """Raises CommonFault for what the gate refuses, Suspended for who is kept out for a while."""
     refused = refusal(
         command=command.name, gated=command.gated, user=session.user, device=session.device,
         policy=session.policy, policy_key=session.query.policy_key,
-        version=session.version, now=session.clock.now(), quirks=session.quirks,
+        version=session.version, now=session.clock.now(), quirks=session.quirks, access=session.access.level,
     )
     if refused is not None:
         measures.REFUSALS["gate"].inc()
         raise CommonFault(refused)
+    if session.access.level is Level.SUSPEND and session.device.wipe not in PENDING:
+        measures.REFUSALS["gate"].inc()
+        until = session.access.until or session.clock.now()
+        raise faults.Suspended((until - session.clock.now()).total_seconds())
+    if rules is not None:
+        await tell_once(rules, session, command.name)
 
 
 # Answering ------------------------------------------------------------------------------------------------------------
@@ -300,6 +317,9 @@ def _status(root: Element) -> str:
 
 
 def _refused(error: Exception, heard: _Heard, note: Note) -> Reply:
+    if isinstance(error, faults.Suspended):
+        log.info("request refused", reason="suspended", seconds=round(error.seconds))
+        return faults.later(error.seconds)
     status = faults.status_of(error)
     if status is None:
         log.error("command failed", exc_info=error)

@@ -7,6 +7,7 @@ command itself has for that, where it has one, in all versions. Nothing of an ex
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 from eas.commands._registry import Command, CommonFault
@@ -50,6 +51,27 @@ TEXTS = {
     505: "The version is not supported.",
     507: "The mailbox is full.",
 }
+
+
+#: Names the condition for which a device is kept out; the words are Exchange's: too many equal commands.
+#: [MS-ASHTTP] R9051, R9052
+THROTTLE, CONDITION = "X-MS-ASThrottle", "RecentCommands"
+#: The longest Retry-After, in seconds: the administrator may let the device in before its time.
+LONGEST_RETRY = 900
+
+
+class Suspended(Exception):
+    """The device is kept out for so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+def later(seconds: float) -> Reply:
+    """Told to come back later, in all versions: a refusal would have the device give up its account."""
+    after = min(LONGEST_RETRY, max(1, ceil(seconds)))
+    return plain(503, TEXTS[503], {"Retry-After": str(after), THROTTLE: CONDITION})
 
 
 def status_of(error: Exception) -> CommonStatus | None:

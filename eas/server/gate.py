@@ -1,10 +1,10 @@
 """Who may do what just now: a pure decision from what is known of the user, the device and the policy.
 
 In Exchange's order: a pending wipe outranks everything but the command that carries it out; then whether the user may
-use ActiveSync at all; then the policy; then what was said of this device. A policy that is only offered refuses nobody,
-so that clients which never provision work until the administrator wants otherwise. A device that has said that it is
-wiped is let in no more before somebody says so: whoever has it now may not be who had it. [MS-ASPROV] Provision Command
-R483-R487, R693; [MS-ASCMD] Common Status Codes R4869, R4876, R5280, R4904-R4912.
+use ActiveSync at all; then the policy; then what was decided of this device (eas.engine.access). A policy that is only
+offered refuses nobody, so that clients which never provision work until the administrator wants otherwise. A device
+that has said that it is wiped is let in no more before somebody says so: whoever has it now may not be who had it.
+[MS-ASPROV] Provision Command R483-R487, R693; [MS-ASCMD] Common Status Codes R4869, R4876, R5280, R4904-R4912.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from eas.engine.compliance import holds, offer, refresh_due, strict, withheld
-from eas.engine.model import Access, Device, Policy, User, Wipe
+from eas.engine.model import Device, Level, Policy, User, Wipe
 from eas.engine.partnership import PENDING
 from eas.engine.quirks import Quirk
 from eas.protocol.statuses import CommonStatus
@@ -33,6 +33,7 @@ def refusal(
     policy_key: int | None,
     version: Version,
     now: datetime,
+    access: Level = Level.ALLOW,
     quirks: Collection[Quirk] = (),
 ) -> CommonStatus | None:
     """Why the command is refused, or None. `policy_key` is what the device states, None if it states nothing."""
@@ -47,7 +48,7 @@ def refusal(
         unmet = _unmet(device, policy, policy_key, version, now, quirks)
         if unmet is not None:
             return unmet
-    return None if device.access is Access.ALLOWED else CommonStatus.DEVICE_IS_BLOCKED_FOR_THIS_USER
+    return CommonStatus.DEVICE_IS_BLOCKED_FOR_THIS_USER if access is Level.BLOCK else None
 
 
 def _wiping(command: str, device: Device, version: Version) -> CommonStatus | None:

@@ -6,12 +6,13 @@ import structlog
 from starlette.types import Receive
 
 from eas import measures
+from eas.engine.access import Terms, kept_out
 from eas.engine.errors import Contended, Unavailable
 from eas.engine.partnership import revise, stormed
 from eas.engine.ports import Clock, StateStore
 
 from .brake import EFFECTIVE, Brake, Outcome, Report, name_of
-from .faults import TEXTS
+from .faults import CONDITION, TEXTS, THROTTLE
 from .held import held_back
 from .note import Note
 from .reading import Gone
@@ -20,15 +21,12 @@ from .streaming import Streamed
 
 log = structlog.get_logger("eas.pacing")
 
-#: X-MS-ASThrottle names the condition; the words are Exchange's: too many equal commands. [MS-ASHTTP] R9051, R9052
-THROTTLE, CONDITION = "X-MS-ASThrottle", "RecentCommands"
-
 
 class Pacer:
     """One for the whole server."""
 
-    def __init__(self, brake: Brake, store: StateStore, clock: Clock) -> None:
-        self._brake, self._store, self._clock = brake, store, clock
+    def __init__(self, brake: Brake, store: StateStore, clock: Clock, terms: Terms | None = None) -> None:
+        self._brake, self._store, self._clock, self._terms = brake, store, clock, terms or Terms()
 
     def name(self, user_id: str, query: bytes, body: bytes) -> bytes:
         """What the request goes by here; b"" where nothing is slowed down."""
@@ -79,9 +77,14 @@ class Pacer:
             device = await self._store.device(report.user_id, report.device_id)
             if device is not None:
                 now = self._clock.now()
-                await revise(
+                stored = await revise(
                     self._store, device,
-                    lambda found: stormed(found, report.command, report.count, report.refused, now), lasting=False,
+                    lambda found: kept_out(
+                        stormed(found, report.command, report.count, report.refused, now), self._terms, now
+                    ),
+                    lasting=False,
                 )
+                if stored.suspended is not None and stored.suspended.since == now:
+                    log.warning("a device is kept out", device=stored.id, why=stored.suspended.reason)
         except (Contended, Unavailable) as error:
             log.info("a storm was not noted", reason=str(error))

@@ -16,6 +16,7 @@ from eas.engine.ports import Accounts, Bell, Clock, Documents, Entropy, Leases, 
 from eas.engine.session import Limits, nobody_is_told
 from eas.protocol.version import Version
 
+from .admission import Rules
 from .certificates import CertificateRules
 from .figures import Readers
 from .live import Live
@@ -112,8 +113,9 @@ class Ports:
     """`ready` tells whether requests can be answered just now, `readiness` whether they should come here, for health
     checks. `documents` opens those of a user; None if there are none. `figures` gives what `/metrics` tells and its
     media type, by an Accept header; None: nothing is told. `hooks` None: no groupware has any. `logins`: what all
-    processes know of them; None where there is one. `activity` None: nobody keeps what devices did; `live` has who is
-    at it now. `passwords` and `tokens` None: there are none. `wipe_turned` is told how a wipe goes (`Session`)."""
+    processes know of them; None where there is one. `access`: how far devices are let in; None: all are. `activity`
+    None: nobody keeps what devices did; `live` has who is at it now. `passwords` and `tokens` None: there are none.
+    `wipe_turned` is told how a wipe goes (`Session`)."""
 
     accounts: Accounts
     store: StateStore
@@ -128,6 +130,7 @@ class Ports:
     figures: Callable[[str], Awaitable[tuple[bytes, str]]] | None = None
     cuts: Cuts = field(default_factory=Cuts)
     logins: LoginMemory | None = None
+    access: Rules | None = None
     hooks: Hooks | None = None
     activity: Activity | None = None
     live: Live = field(default_factory=Live)

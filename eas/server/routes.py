@@ -123,7 +123,9 @@ class _Server:
         self.hook = HookDoor(ports.hooks, manner.hooks, ports.clock, manner.trusted_proxies)
         keys = Keys(passwords=ports.passwords, tokens=ports.tokens, ways=manner.ways)
         self._doorkeeper = Doorkeeper(ports.accounts, ports.clock, manner.realm, site=ports.logins, keys=keys)
-        self._pacer = Pacer(Brake(manner.limits.free_repeats), ports.store, ports.clock)
+        self._pacer = Pacer(
+            Brake(manner.limits.free_repeats), ports.store, ports.clock, ports.access.terms if ports.access else None
+        )
 
     async def _admitted(self, scope: Scope, headers: Mapping[str, str]) -> User | Reply:
         admitted = await self._recognised(scope, headers)
@@ -171,7 +173,8 @@ class _Server:
         reply = await self._pacer.before(name, receive, note)
         if reply is None:
             incoming = dispatch.Incoming(
-                query=scope["query_string"], headers=headers, user=user, body=[body], began=began
+                query=scope["query_string"], headers=headers, user=user, body=[body], began=began,
+                address=client_address(scope, headers, self._manner.trusted_proxies),
             )
             del body
             bell = HeldBell(self._ports.bell, receive, note)

@@ -7,20 +7,24 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, Table, bindparam, case, delete, func, insert, or_, select, update
 
 from eas.db import Base
-from eas.engine.model import Access, Device, Storm, WaitBound, Wipe
+from eas.engine.model import Access, Admission, Device, Level, Storm, Suspension, WaitBound, Wipe
 
-from .tables import device, policy_book, sync_state
+from .tables import access_default, device, policy_book, sync_state
 
 #: By the names of the value's own fields, which are the columns'.
 _COLUMNS = {f.name: device.c[f.name] for f in fields(Device) if f.name in device.c}
-#: Read along, so that the process knows for nothing whether the policies that it has in memory are those of now.
+#: Read along, so that the process knows for nothing whether the policies and access rules that it has in memory are
+#: those of now.
 _POLICIES = select(policy_book.c.revision).where(policy_book.c.id == 1).scalar_subquery()
+_RULES = select(access_default.c.revision).where(access_default.c.number == 1).scalar_subquery()
 _THIS = (device.c.user_id == bindparam("user"), device.c.id == bindparam("device"))
 
-_ONE = select(*_COLUMNS.values(), func.coalesce(_POLICIES, 0).label("policy_revision")).where(*_THIS)
+_ONE: Select[Any] = select(
+    *_COLUMNS.values(), func.coalesce(_POLICIES, 0).label("policy_revision"), func.coalesce(_RULES, 0).label("rules")
+).where(*_THIS)
 _ALL = select(*_COLUMNS.values()).order_by(device.c.user_id, device.c.id)
 _OF_USER = _ALL.where(device.c.user_id == bindparam("user"))
 _ADD = insert(device)
@@ -143,6 +147,7 @@ def _values(value: Device) -> dict[str, Any]:
         access=value.access.value, left_out=list(value.left_out),
         ping_folders=[list(folder) for folder in value.ping_folders],
         wait_bound=_plain(value.wait_bound), storm=_plain(value.storm),
+        suspended=_plain(value.suspended), admission=_plain(value.admission),
     )
     return values
 
@@ -154,12 +159,14 @@ def _device(row: Row[*tuple[Any, ...]]) -> Device:
         ping_folders=tuple([(id, item_class) for id, item_class in row.ping_folders]),
         remembered_sync=bytes(row.remembered_sync), left_out=tuple(row.left_out),
         wait_bound=bound_of(row.wait_bound), storm=storm_of(row.storm),
+        suspended=Suspension(**_timed(row.suspended)) if row.suspended else None,
+        admission=_admission(row.admission) if row.admission else None,
     )
     return Device(**values)
 
 
 #: The members of values kept as JSON that are moments.
-_MOMENTS = ("at", "since", "last")
+_MOMENTS = ("at", "since", "last", "until", "quarantined")
 
 
 def bound_of(stored: Mapping[str, Any] | None) -> WaitBound | None:
@@ -170,11 +177,15 @@ def storm_of(stored: Mapping[str, Any] | None) -> Storm | None:
     return Storm(**_timed(stored)) if stored else None
 
 
-def _plain(value: WaitBound | Storm | None) -> dict[str, Any] | None:
+def _admission(stored: dict[str, Any]) -> Admission:
+    return Admission(**{**_timed(stored), "level": Level(stored["level"])})
+
+
+def _plain(value: WaitBound | Storm | Suspension | Admission | None) -> dict[str, Any] | None:
     if value is None:
         return None
     return {name: v.isoformat() if isinstance(v, datetime) else v for name, v in asdict(value).items()}
 
 
 def _timed(stored: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: datetime.fromisoformat(v) if name in _MOMENTS else v for name, v in stored.items()}
+    return {name: datetime.fromisoformat(v) if v and name in _MOMENTS else v for name, v in stored.items()}

@@ -12,8 +12,8 @@ from .tables import device
 
 
 class FleetRow(NamedTuple):
-    """Of `eas.engine.model.Device`, with the names that it has there; `storm` and `wait_bound` as they are
-    stored."""
+    """Of `eas.engine.model.Device`, with the names that it has there; `storm`, `wait_bound` and `admission` as they
+    are stored."""
 
     user_id: str
     id: str
@@ -24,7 +24,7 @@ class FleetRow(NamedTuple):
     last_seen: datetime | None
     information: Mapping[str, str]
     policy_key: str
-    access: str
+    admission: Mapping[str, Any] | None
     wipe: str
     storm: Mapping[str, Any] | None
     wait_bound: Mapping[str, Any] | None

@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from eas import measures
 from eas.db.serving import alone_at_tidying
 from eas.db.transactions import Transactions
+from eas.engine.access import personal
 from eas.engine.errors import Contended, Unavailable
 from eas.engine.keys import Held
 from eas.engine.model import Access, CollectionId, Device, Policy
@@ -191,8 +192,13 @@ class SqlStateStore:
                 await self.wipes.release(user_id, device_id, turn, "")
         return await self.device(user_id, device_id)
 
-    async def set_access(self, user_id: str, device_id: str, access: Access) -> Device | None:
-        return await self.alter_device(user_id, device_id, lambda d: replace(d, access=access))
+    async def set_access(
+        self, user_id: str, device_id: str, access: Access, *, until: datetime | None = None, reason: str = ""
+    ) -> Device | None:
+        """What was decided of a device by name. What the server itself kept it out for is over."""
+        return await self.alter_device(
+            user_id, device_id, lambda d: personal(d, access, until, reason, self._now())
+        )
 
     # -- requests, noted together
 

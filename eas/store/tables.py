@@ -85,7 +85,53 @@ device = Table(
     Column("policy_answer", String, nullable=False, server_default=text("''")),
     Column("label", String, nullable=False, server_default=text("''")),
     Column("left_out", JSON, nullable=False, server_default="[]"),
+    Column("access_until", Moment),
+    Column("access_reason", Text, nullable=False, server_default=text("''")),
+    Column("listed", Boolean),
+    Column("suspended", JSON(none_as_null=True)),
+    Column("admission", JSON(none_as_null=True)),
     UniqueConstraint("user_id", "id"),
+)
+
+#: One row, number 1, once anything has been said: what holds where no access rule fits. `revision` is raised by each
+#: change of the rules and of this, and read with each device.
+access_default = Table(
+    "access_default",
+    Base.metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("revision", Integer, nullable=False),
+    Column("level", String, nullable=False),
+)
+
+#: `eas.engine.access.Rule`.
+access_rule = Table(
+    "access_rule",
+    Base.metadata,
+    Column("id", Counted, primary_key=True),
+    Column("priority", Integer, nullable=False),
+    Column("level", String, nullable=False),
+    Column("conditions", JSON, nullable=False),
+    Column("note", Text, nullable=False),
+    sqlite_autoincrement=True,  # an id stands in what was decided by the rule, also when the rule is gone
+)
+
+#: The only devices of some users.
+access_list = Table(
+    "access_list",
+    Base.metadata,
+    Column("user_id", String, nullable=False),
+    Column("device_id", String, nullable=False),
+    PrimaryKeyConstraint("user_id", "device_id"),
+)
+
+#: How many devices somebody may have, otherwise than all: `assignee` and `subject` as in policy_assignment. 0: any.
+access_limit = Table(
+    "access_limit",
+    Base.metadata,
+    Column("assignee", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("most", Integer, nullable=False),
+    PrimaryKeyConstraint("assignee", "subject"),
 )
 
 #: What the nodes of a site know and nobody else, by its name. Made once, by whoever needs it first.

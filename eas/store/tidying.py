@@ -58,8 +58,10 @@ def cleanings(keep: Keep, now: datetime) -> list[Cleaning]:
     heard = func.coalesce(device.c.last_seen, device.c.first_seen)
     if keep.device_days:
         unused = heard < now - timedelta(days=keep.device_days)
-        # One that is blocked, or has anything to do with a wipe, would come back as a new one and be let in.
-        plain = (device.c.wipe == Wipe.NONE.value, device.c.access != Access.BLOCKED.value)
+        # One that is blocked or kept in quarantine by name, or has anything to do with a wipe, would come back as a new
+        # one and be let in.
+        kept_out = (Access.BLOCKED.value, Access.QUARANTINED.value)
+        plain = (device.c.wipe == Wipe.NONE.value, device.c.access.not_in(kept_out))
         devices_gone = select(device.c.user_id, device.c.id).where(unused, *plain)
         found.append(Cleaning(name="devices", found=devices_gone, remove=_remove_devices, some=20))
     theirs = (device.c.user_id == sync_state.c.user_id) & (device.c.id == sync_state.c.device_id)

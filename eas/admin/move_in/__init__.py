@@ -157,7 +157,7 @@ def _device(found: Found, user_id: str) -> Device:
     device = Device(
         user_id=user_id, id=found.device, type=found.type, agent=found.agent, version=found.version,
         first_seen=found.first_seen, last_seen=found.last_seen, information=dict(found.information),
-        policy_key=found.policy_key, access=Access.BLOCKED if found.blocked else Access.ALLOWED,
+        policy_key=found.policy_key, access=Access.BLOCKED if found.blocked else Access.NONE,
         wipe=found.wipe, wipe_at=found.wipe_at, wipe_account_only=found.wipe_account_only,
     )
     if found.wipe is not Wipe.DONE:
