@@ -66,7 +66,7 @@ def restore(connection: Connection, file: bytes, replace: bool = False) -> Summa
 
 #: By kind; texts and numbers are the same everywhere, so that what refers to another row finds it.
 VALUES: dict[str, Any] = {
-    "int": 7, "text": "Ä\U0001f4f1\"'\\", "bool": True, "bytes": bytes(range(256)), "moment": AT,
+    "int": 7, "float": 0.25, "text": "Ä\U0001f4f1\"'\\", "bool": True, "bytes": bytes(range(256)), "moment": AT,
     "json": {"a": [1, None]},
 }
 
