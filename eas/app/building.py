@@ -60,7 +60,7 @@ from .doors import Doors, Sockets
 from .elsewhere import Elsewhere
 from .groups import Groups, Heard
 from .hooks import hook_rules, join_hooks
-from .logging_in import Identity, certificate_rules, identity_of, ways_of
+from .logging_in import Identity, certificate_rules, identity_of, sign_in_of, ways_of
 from .logins import site_logins
 from .looks import looks
 from .measuring import Measuring
@@ -234,11 +234,12 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
         revocation_lists=HttpRevocationLists(hosts=settings.certificates.crl_hosts, monotonic=clock.monotonic),
         wipe_turned=WipeTurned(site),
     )
+    sign_in = sign_in_of(settings, identity, ports.accounts, store.site_secret)
     return App(
         settings=settings, database=database, transactions=shared, store=store, activity=activity, watch=watch,
         embedded=embedded,
         elsewhere=elsewhere, sharing=sharing, identity=identity, readiness=readiness, site=site,
-        asgi=routes.application(ports, manner, join_pages(settings, site, ports, manner, RELEASE)),
+        asgi=routes.application(ports, manner, join_pages(settings, site, ports, manner, RELEASE, sign_in)),
         lmtp=LmtpServer(embedded.office, limit=settings.lmtp.max_bytes, now=clock.now, hostname=domain),
         measuring=measuring, serving=Serving(database),
     )

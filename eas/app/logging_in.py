@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from eas.config import Settings
 from eas.engine.errors import Unavailable
+from eas.engine.ports import Accounts
 from eas.server.certificates import CertificateRules
 from eas.server.ports import Way
 
 if TYPE_CHECKING:
+    from eas.admin.web.oidc import SignIn
     from eas.backends.oidc.provider import Provider
     from eas.backends.oidc.tokens import PhoneTokens
+
+
+#: The name of the key under which logins that were begun are kept by browsers.
+SEALS = "logins begun"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +66,24 @@ def identity_of(settings: Settings, monotonic: Callable[[], float]) -> Identity:
     )
     tokens = PhoneTokens(provider, believed, introspected=asked.tokens == "introspected", clock=time.time)
     return Identity(provider=provider, tokens=tokens)
+
+
+def sign_in_of(
+    settings: Settings, identity: Identity, accounts: Accounts, secret_of: Callable[[str], Awaitable[bytes]]
+) -> SignIn | None:
+    """How people log in to the pages with the provider; None if they do not."""
+    asked = settings.oidc
+    if identity.provider is None or not asked.client_id or not settings.pages.enabled:
+        return None
+    from eas.admin.acting import Role
+    from eas.admin.web.oidc import SignIn
+
+    return SignIn(
+        provider=identity.provider, name=asked.name, scopes=asked.scopes, login_claim=asked.login_claim,
+        roles_claim=asked.roles_claim, leeway=asked.leeway_seconds, owners=asked.owners, vouched=accounts.vouched,
+        roles={Role.ADMIN: asked.admins, Role.HELPDESK: asked.helpdesk, Role.AUDITOR: asked.auditors},
+        key=lambda: secret_of(SEALS),
+    )
 
 
 def ways_of(settings: Settings) -> frozenset[Way]:

@@ -25,12 +25,15 @@ from eas.store.staff import StaffStore
 
 if TYPE_CHECKING:
     from eas.admin.site import Tell
+    from eas.admin.web.oidc import SignIn
 
 #: HTTP of a login that cannot be checked now.
 AWAY = 503
 
 
-def join_pages(settings: Settings, site: Site, ports: Ports, manner: Manner, release: str) -> Mapping[str, ASGIApp]:
+def join_pages(
+    settings: Settings, site: Site, ports: Ports, manner: Manner, release: str, sign_in: SignIn | None
+) -> Mapping[str, ASGIApp]:
     """By the first step of their paths; none where they are switched off."""
     if not settings.pages.enabled:
         return {}
@@ -47,6 +50,7 @@ def join_pages(settings: Settings, site: Site, ports: Ports, manner: Manner, rel
         enter=_enter(ports, ports.accounts), enter_staff=_enter(ports, StaffAccounts(site.staff, ports.accounts)),
         for_staff=lambda request: not networks or is_within(address(request), networks),
         session_hours=settings.pages.session_hours, idle_minutes=settings.pages.idle_minutes,
+        oidc=sign_in,
     )
     made = pages(frame)
     return dict.fromkeys(PREFIXES, made)

@@ -20,6 +20,7 @@ from . import api, login
 from .areas import MODULES
 from .ports import Frame
 from .rates import Rates
+from .sessions import Area
 from .visits import Page, route
 
 #: First steps of the paths that are answered here.
@@ -41,7 +42,7 @@ def pages(frame: Frame) -> ASGIApp:
     listed = {area: _listed(names) for area, names in MODULES.items()}
     frame = replace(frame, menus={area.name: _menu(pages) for area, pages in listed.items()})
     routes: list[BaseRoute] = [
-        *(route(page, area, frame) for area in listed for page in (*login.pages_of(area), *listed[area])),
+        *(route(page, area, frame) for area in listed for page in (*_logins(area, frame), *listed[area])),
         *api.routes(frame),
         Mount("/static", StaticFiles(packages=[("eas.admin.web", "static")])),
     ]
@@ -50,6 +51,14 @@ def pages(frame: Frame) -> ASGIApp:
 
 def _listed(names: Sequence[str]) -> list[Page]:
     return [page for name in names for page in import_module(f"{__package__}.{name}").PAGES]
+
+
+def _logins(area: Area, frame: Frame) -> Sequence[Page]:
+    if frame.oidc is None:
+        return login.pages_of(area)
+    from . import oidc  # only where there is one: its libraries take a tenth of a second to import
+
+    return (*login.pages_of(area), *oidc.pages_of(area, frame.oidc))
 
 
 def _menu(listed: Sequence[Page]) -> tuple[tuple[str, str, Permission], ...]:

@@ -30,20 +30,20 @@ def pages_of(area: Area) -> Sequence[Page]:
 async def show(visit: Visit) -> Response:
     if await session_of(visit.frame, visit.request, visit.area) is not None:
         return RedirectResponse(onward(visit), 303)
-    return _form(visit, 200)
+    return form(visit, 200)
 
 
 async def enter(visit: Visit) -> Response:
     login, password = visit.text("login"), visit.form.get("password", "")
     if not login or not isinstance(password, str) or not password:
-        return _form(visit, 422, "Both are needed.")
+        return form(visit, 422, "Both are needed.")
     check = visit.frame.enter_staff if visit.area is ADMIN else visit.frame.enter
     try:
         user = await check(login, password, visit.caller.address)
     except Later as error:
-        return _form(visit, 503, _later(error))
+        return form(visit, 503, _later(error))
     if user is None:
-        return _form(visit, 401, WRONG)
+        return form(visit, 401, WRONG)
     return await admit(visit, user)
 
 
@@ -51,7 +51,7 @@ async def admit(visit: Visit, user: User) -> Response:
     """Log in somebody who has shown who it is."""
     role, name = await role_of(visit, user)
     if role is None:
-        return _form(visit, 403, NOT_STAFF)
+        return form(visit, 403, NOT_STAFF)
     response = visit.redirect(onward(visit))
     await open_session(
         visit.frame, visit.request, response, visit.area, name=name, role=role, user_id=user.id
@@ -102,7 +102,9 @@ def _later(error: Later) -> str:
     )
 
 
-def _form(visit: Visit, status: int, wrong: str = "") -> Response:
+def form(visit: Visit, status: int, wrong: str = "") -> Response:
+    sign_in = visit.frame.oidc
     return visit.render(
-        "login/login.html", status, wrong=wrong, login=visit.text("login"), onward=visit.text("next"), places=[]
+        "login/login.html", status, wrong=wrong, login=visit.text("login"), onward=visit.text("next"), places=[],
+        provider=sign_in.name if sign_in is not None and sign_in.is_for(visit.area) else "",
     )

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
 from eas.admin.acting import Permission
 from eas.admin.site import Site
 from eas.engine.model import User
+
+if TYPE_CHECKING:
+    from .oidc import SignIn
 
 
 class Later(Exception):
@@ -31,7 +35,7 @@ class Frame:
     """`site` has no caller yet. `enter` lets owners in by their mailboxes, `enter_staff` also staff by passwords of
     their own. `address` and `base_url` tell whence a request came and where it went, as trusted proxies say.
     `for_staff`: whether /admin and the API are there for whence it came. `menus`: paths, names and
-    permissions by area."""
+    permissions by area. `oidc`: an identity provider that people may log in with."""
 
     site: Site
     enter: Enter
@@ -43,4 +47,5 @@ class Frame:
     session_hours: int = 12
     idle_minutes: int = 60
     release: str = ""
+    oidc: SignIn | None = None
     menus: Mapping[str, tuple[tuple[str, str, Permission], ...]] = field(default_factory=dict)

@@ -191,6 +191,18 @@ class Provider:
                 log.warning("the identity provider is away; what is known of it goes on to count", reason=str(error))
             return kept.value
 
+    def _credentials(self) -> tuple[Mapping[str, str], httpx.BasicAuth | None]:
+        """What is sent besides, in the form or as Basic. RFC 6749 2.3.1 has both percent-encoded in Basic, which not
+        all providers undo: a secret that this changes goes into the form where the provider takes it there."""
+        ours = self.registered
+        name, secret = quote(ours.client_id, safe=""), quote(ours.client_secret, safe="")
+        methods = self.known().get("token_endpoint_auth_methods_supported", ())
+        if not ours.client_secret:
+            return {"client_id": ours.client_id}, None
+        if (name, secret) != (ours.client_id, ours.client_secret) and "client_secret_post" in methods:
+            return {"client_id": ours.client_id, "client_secret": ours.client_secret}, None
+        return {}, httpx.BasicAuth(name, secret)
+
     async def _json(
         self, method: str, url: str, form: Mapping[str, str] | None = None, *, refused: bool = False
     ) -> Mapping[str, Any]:
@@ -200,11 +212,10 @@ class Provider:
                 timeout=self.registered.timeout_seconds, verify=_trust(self.registered.ca_file), trust_env=False,
                 follow_redirects=False, transport=self._transport,
             )
-        ours = self.registered
-        # RFC 6749 2.3.1: both are percent-encoded before they are joined.
-        login = httpx.BasicAuth(quote(ours.client_id, safe=""), quote(ours.client_secret, safe="")) if form else None
-        if form is not None and not ours.client_secret:
-            form, login = {**form, "client_id": ours.client_id}, None
+        login: httpx.BasicAuth | None = None
+        if form is not None:
+            more, login = self._credentials()
+            form = {**form, **more}
         try:
             async with self._client.stream(method, url, data=form, auth=login) as answer:
                 body = b""
