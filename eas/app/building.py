@@ -64,6 +64,7 @@ from .logging_in import Identity, certificate_rules, identity_of, sign_in_of, wa
 from .logins import site_logins
 from .looks import looks
 from .measuring import Measuring
+from .monthly import keep_mailing
 from .pages import join_pages, told
 from .readiness import Ready
 from .sharing import Sharing, share
@@ -125,6 +126,8 @@ class App:
             self.activity.start(self.watch.look, tell=self.sharing.link is not None)
             self._tasks.add(asyncio.create_task(keep_tidying(self)))
             self._tasks.add(asyncio.create_task(self.identity.look()))
+            if self.settings.reports.monthly_to:
+                self._tasks.add(asyncio.create_task(keep_mailing(self.site, self.settings.reports.monthly_to)))
             if self.measuring.shared:
                 self._tasks.add(asyncio.create_task(self.measuring.keep_writing()))
 

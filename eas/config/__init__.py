@@ -39,7 +39,7 @@ from .kinds import (
     guess,
 )
 from .login import ClientCertificates, Login, Oidc
-from .nodes import Activity, Hooks, Keep, Metrics, Notices, Pages, Redis, Stop, Wipe
+from .nodes import Activity, Hooks, Keep, Metrics, Notices, Pages, Redis, Reports, Stop, Wipe
 
 PREFIX, NESTED = "EAS_", "__"
 
@@ -187,6 +187,7 @@ class Settings(Part):
     activity: Activity = Field(default_factory=Activity, description="What devices did.")
     keep: Keep = Field(default_factory=Keep, description="How long things are kept.")
     notices: Notices = Field(default_factory=Notices, description="Notices by mail.")
+    reports: Reports = Field(default_factory=Reports, description="Reports.")
     wipe: Wipe = Field(default_factory=Wipe, description="Remote wipes.")
     access: Access = Field(default_factory=Access, description="Which phones are let in, beside the rules.")
     backends: dict[str, Backend] = Field(

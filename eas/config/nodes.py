@@ -112,6 +112,12 @@ class Wipe(Part):
     approval_hours: int = Field(24, ge=1, le=720, description="For so long it waits; then it is dropped.")
 
 
+class Reports(Part):
+    monthly_to: tuple[Mailbox, ...] = Field(
+        (), description="Who gets the summary of the month by mail, on the first of the next; empty: nobody."
+    )
+
+
 class Notices(Part):
     sender: Mailbox = Field(
         "", description="From whom notices come, and where it is reported that one could not be delivered; empty: "

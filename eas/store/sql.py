@@ -32,6 +32,7 @@ from . import activity_rows, degraded, device_passwords, devices, intents, polic
 from . import fleet as fleets
 from .device_passwords import DevicePasswords
 from .devices import Seen
+from .errands import Errands
 from .policy_store import Groups, PolicyStore
 from .reaching import reachable
 from .secrets import site_secret
@@ -89,6 +90,7 @@ class SqlStateStore:
         self.policing = PolicyStore(run, groups, now)
         self.passwords = DevicePasswords(run, now, lambda: site_secret(run, device_passwords.SECRET))
         self.wipes = wipes.WipeStore(run, now)
+        self.errands = Errands(run)
         self._seen: dict[tuple[str, str], Seen] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None
@@ -111,16 +113,19 @@ class SqlStateStore:
         raise Contended(f"device {device.id} comes and goes")
 
     async def add_devices(self, new: Sequence[Device]) -> Sequence[Device]:
-        """All in one transaction; those that were not there already."""
+        """All in one transaction; those that were not there already. A wipe that is in force for an id here counts."""
+        def work(connection: Connection) -> Sequence[Device]:
+            return devices.add_missing(connection, [wipes.inherited(connection, one) for one in new])
+
         with reachable():
             for _ in range(TRIES):
                 with suppress(IntegrityError):
-                    return await self._run.write(lambda c: devices.add_missing(c, new))
+                    return await self._run.write(work)
         raise Contended("devices come while they are added")
 
     async def claim_device(self, user_id: str, device_id: str, type: str) -> Device | None:
         with reachable():
-            return await self._run.write(lambda c: devices.claim(c, user_id, device_id, type))
+            return await self._run.write(lambda c: wipes.claimed(c, devices.claim(c, user_id, device_id, type)))
 
     async def save_device(self, device: Device, *, lasting: bool = True) -> bool:
         """Agent, version and last seen are left as they are if a later request has been noted meanwhile."""

@@ -158,6 +158,14 @@ device_password = Table(
     sqlite_autoincrement=True,  # the number of one that was revoked must not mean another one
 )
 
+#: What one process does for all of the site, and the last period for which it was done: `eas.store.errands`.
+errand = Table(
+    "errand",
+    Base.metadata,
+    Column("name", String, primary_key=True),
+    Column("period", String, nullable=False),
+)
+
 #: `eas.engine.model.Policy`, by its name.
 policy = Table(
     "policy",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -11,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from groupware.postgresql import Postgresql
 from sqlalchemy import Engine, event
 from typer.testing import CliRunner
 
+from eas import app, config
 from eas.admin import reports
 from eas.admin.acting import Caller, Role
 from eas.admin.errors import Forbidden
 from eas.admin.sheet import as_csv, cell
 from eas.admin.site import Site
+from eas.app.monthly import mail_if_due
 from eas.cli import app as commands
 from eas.engine.compliance import offer
 from eas.engine.model import Access, Device, Policy, Wipe
@@ -191,3 +195,39 @@ def test_on_the_command_line_reports_are_tables_csv_and_json(tmp_path: Path) -> 
     assert "sent to anna@example.test" in eas("report", "monthly", "--mail-to", "anna@example.test")
     assert "monthly" in eas("report", "users", "--mail-to", "anna@example.test", code=2)
     assert eas("report", "no-such-thing", code=2)
+
+
+# -- Once a month
+
+
+async def test_the_summary_is_mailed_once_by_one_of_all_processes(site: Site, world: Any) -> None:
+    first = datetime(2026, 3, 1, 0, 30, tzinfo=UTC)
+    to = ["ben@example.com"]
+    sent = await asyncio.gather(*[mail_if_due(site, to, first + timedelta(minutes=n)) for n in range(4)])
+    assert sum(sent) == 1
+    assert not await mail_if_due(site, to, first + timedelta(days=2))
+    assert await mail_if_due(site, to, datetime(2026, 4, 3, tzinfo=UTC))
+    assert not await mail_if_due(site, to, datetime(2026, 5, 20, tzinfo=UTC))
+    assert not await mail_if_due(site, [], datetime(2026, 6, 1, tzinfo=UTC))
+    inbox = [info for info in await world.app.embedded.admin.folders("ben") if info.folder.name == "Inbox"]
+    assert [info.items for info in inbox] == [2]
+
+
+async def test_what_reached_nobody_is_tried_again(site: Site, world: Any) -> None:
+    first = datetime(2026, 3, 1, 0, 30, tzinfo=UTC)
+    assert not await mail_if_due(site, ["somebody@elsewhere.test"], first)
+    assert await mail_if_due(site, ["somebody@elsewhere.test", "ben@example.com"], first + timedelta(hours=1))
+
+
+@pytest.mark.server
+async def test_an_errand_is_one_process_s_over_postgresql(postgresql: Postgresql, tmp_path: Path) -> None:
+    url = postgresql.new_database(name="errands")
+    settings = [config.load(None, {"data": str(tmp_path / name), "database": url}, {}) for name in ("a", "b")]
+    async with app.build(settings[0]) as one, app.build(settings[1]) as other:
+        stores = [one.store.errands, other.store.errands]
+        for period in ("2026-01", "2026-02"):
+            took = await asyncio.gather(*[store.take("x", period) for store in stores * 3])
+            assert sum(took) == 1
+        assert not await stores[0].take("x", "2026-01")
+        await stores[0].give_back("x", "2026-02")
+        assert await stores[1].take("x", "2026-02")
