@@ -24,7 +24,7 @@ from .acting import Permission, action
 from .actions import _find_device, device
 from .battery import estimate
 from .errors import NotFound, Refused
-from .health import device_health
+from .health import device_health, refresh
 from .site import Site
 from .words import explain
 
@@ -63,6 +63,7 @@ async def report(site: Site, who: str, device_id: str, *, events: int = 200) -> 
     `means`, `next`, `times` (in a row), `since`, `again` (same key in a row), `starts` (from nothing today). A command
     has the same from `last_sync` on, and `command` and `http`."""
     user_id, _ = await _find_device(site, who, device_id)
+    await refresh(site, user_id, device_id)
     answers = await site.activity.answers(user_id, device_id)
     days = await site.activity.days(user_id, device_id, DAYS)
     return {
@@ -86,6 +87,7 @@ async def events(site: Site, who: str, device_id: str, *, count: int = 200) -> l
     (seconds), `ended` (how the wait did, in words), `how` (the same for programs), `node`, and `folders` of a Sync with
     `id`, `status`, `sent`, `taken`, `more`, `again`, `begun`, `means`."""
     user_id, _ = await _find_device(site, who, device_id)
+    await refresh(site, user_id, device_id)
     return list(map(_event, await site.activity.events(user_id, device_id, count)))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from eas.backends.embedded.roll import roll
 from eas.engine.model import Wipe
 from eas.store import activity_rows
 from eas.store.devices import bound_of, storm_of
@@ -37,6 +38,12 @@ class Survey:
 
     facts: Mapping[Key, Facts]
     findings: Mapping[Key, Sequence[Finding]]
+
+
+async def refresh(site: Site, user_id: str, device_id: str) -> None:
+    """Have written down what the device did: here, and in a server that runs beside the command line."""
+    site.ask({"do": "note"})
+    await site.activity.flush(only=(user_id, device_id))
 
 
 async def survey(site: Site, now: datetime | None = None) -> Survey:
@@ -122,16 +129,23 @@ async def conditions(site: Site) -> list[dict[str, str]]:
 async def health(site: Site, ignore: Sequence[str] = ()) -> dict[str, Any]:
     """How all devices are. `code` and `word` as a monitoring plug-in says them, `line` in its manner; `devices` and
     `healthy` in numbers; `conditions` are those that any device has, the worst first: as in `conditions`, with `count`,
-    the worst `severity` and `examples` (user id and device id of a few). `ignore` names conditions that do not count
+    the worst `severity` and `examples` (login and device id of a few). `ignore` names conditions that do not count
     for `code`."""
     if unknown := [name for name in ignore if name not in {one.value for one in Name}]:
         raise Invalid(f"no condition {', '.join(unknown)}; there are {', '.join(one.value for one in Name)}")
-    found = await survey(site)
+    found, people = await survey(site), await site.groupware.read(roll)
     everything = {**found.findings, **await _of_site(site)}
-    return _judged(everything, len(found.facts), frozenset(ignore))
+    named = {
+        (people[user].login if user in people else user, device): several
+        for (user, device), several in everything.items()
+    }
+    return judged(named, len(found.facts), frozenset(ignore))
 
 
-def _judged(everything: Mapping[Key, Sequence[Finding]], devices: int, ignore: frozenset[str]) -> dict[str, Any]:
+def judged(
+    everything: Mapping[Key, Sequence[Finding]], devices: int, ignore: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """Pure; by login and device id."""
     by_name: dict[Name, list[tuple[Key, Finding]]] = defaultdict(list)
     for key, several in everything.items():
         for one in several:
@@ -152,7 +166,7 @@ def _counted(name: Name, hits: Sequence[tuple[Key, Finding]]) -> dict[str, Any]:
     return {
         "name": name.value, "title": about.title, "severity": (severity or about.severity).value, "count": len(hits),
         "means": about.means, "todo": about.todo,
-        "examples": [{"user_id": user, "device": device} for (user, device), _ in hits[:5] if device],
+        "examples": [{"user": user, "device": device} for (user, device), _ in hits[:5] if device],
     }
 
 
@@ -178,11 +192,12 @@ async def _of_site(site: Site) -> dict[Key, list[Finding]]:
 
 @action("health.devices", Permission.SEE, http=("GET", "/health/devices"))
 async def afflicted(site: Site, condition: str = "") -> list[dict[str, Any]]:
-    """Devices with a condition, or with any that is more than information: `user_id`, `device`, `severity`, and
-    `conditions` in the form of `as_data`. The worst first, then who was heard of last."""
+    """Devices with a condition, or with any that is more than information: `user` (login), `user_id`, `device`,
+    `last_seen` (ISO or None), `severity`, and `conditions` in the form of `as_data`. The worst first, then who was
+    heard of last."""
     if condition and condition not in {one.value for one in Name}:
         raise Invalid(f"no condition {condition}; there are {', '.join(one.value for one in Name)}")
-    found = await survey(site)
+    found, people = await survey(site), await site.groupware.read(roll)
     chosen = [
         (key, several) for key, several in found.findings.items()
         if any(one.name.value == condition if condition else CODES[one.severity] for one in several)
@@ -192,7 +207,9 @@ async def afflicted(site: Site, condition: str = "") -> list[dict[str, Any]]:
     chosen.sort(key=lambda hit: -CODES[worst(hit[1])])
     return [
         {
-            "user_id": key[0], "device": key[1], "severity": (worst(several) or Severity.INFO).value,
+            "user": people[key[0]].login if key[0] in people else key[0], "user_id": key[0], "device": key[1],
+            "last_seen": seen.isoformat() if (seen := found.facts[key].last_seen) else None,
+            "severity": (worst(several) or Severity.INFO).value,
             "conditions": list(map(as_data, several)),
         }
         for key, several in chosen
@@ -203,6 +220,6 @@ async def afflicted(site: Site, condition: str = "") -> list[dict[str, Any]]:
 async def device_health(site: Site, who: str, device_id: str) -> list[dict[str, Any]]:
     """The conditions of one device, the worst first, in the form of `as_data`."""
     user_id, _ = await _find_device(site, who, device_id)
-    await site.activity.flush(only=(user_id, device_id))
+    await refresh(site, user_id, device_id)
     # Whether there is a twin is seen among all devices of the user; the fleet is judged in the same moment.
     return [as_data(one) for one in (await survey(site)).findings.get((user_id, device_id), ())]

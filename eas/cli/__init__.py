@@ -23,6 +23,8 @@ PLACES: Mapping[str, str] = {
     "rights": "eas.cli.rights:app",
     "policy": "eas.cli.policies:app",
     "device": "eas.cli.devices:app",
+    "health": "eas.cli.health:health",
+    "top": "eas.cli.top:top",
     "wipe": "eas.cli.wipes:app",
     "staff": "eas.cli.staff:app",
     "deliver": "eas.cli.mail:deliver",

@@ -8,15 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from eas.admin import actions, wiping
+from eas.admin import actions, health, wiping
 from eas.admin.site import Site
 
+from . import mending
 from .frame import AsJson, ConfigFile, DataFolder, act, done, put_list, put_one
+from .mending import DeviceName, UserName
 
 app = typer.Typer(help="Devices: list, show, remove, wipe, block, allow, quirk.", no_args_is_help=True)
 
-UserName = Annotated[str, typer.Argument(metavar="USER", help="A login or an address.")]
-DeviceName = Annotated[str, typer.Argument(metavar="DEVICE", help="The id of a device.")]
+for _name, _command in mending.COMMANDS.items():
+    app.command(_name)(_command)
 
 
 @app.command("list")
@@ -25,11 +27,17 @@ def list_(
     storms: Annotated[
         bool, typer.Option("--storms", help="Only those that repeat requests without effect too fast, with what.")
     ] = False,
+    condition: Annotated[
+        str, typer.Option("--condition", metavar="NAME", help="Only those with this condition (docs/health.md).")
+    ] = "",
     as_json: AsJson = False,
     config: ConfigFile = None,
     data: DataFolder = None,
 ) -> None:
     """All devices, or those of one user."""
+    if condition:
+        mending.put_afflicted(act(config, data, lambda site: health.afflicted(site, condition)), user, as_json)
+        return
     found = act(config, data, lambda site: actions.devices(site, user, storms=storms))
     put_list(found, ("user", "device", "type", "model", "version", "last_seen", "access", "wipe", "note"), as_json)
 
@@ -39,7 +47,7 @@ def show(
     user: UserName, device: DeviceName, as_json: AsJson = False, config: ConfigFile = None, data: DataFolder = None
 ) -> None:
     """Everything that is known of a device."""
-    found = act(config, data, lambda site: actions.device(site, user, device))
+    found = act(config, data, lambda site: mending.shown(site, user, device))
     put_one(found if as_json else found | {"storm": None}, as_json)
 
 

@@ -66,7 +66,7 @@ def act(file: Path | None, data: Path | None, action: Action[T]) -> T:
     async def run() -> T:
         rings, herald = Rings(), app.Herald(settings)
         async with app.build(settings, rings) as parts:
-            site = _site(parts, rings, herald)
+            site = site_of(parts, rings, herald)
             done = await action(site)
             await site.notices.settle()
             site.ring_all()
@@ -77,7 +77,7 @@ def act(file: Path | None, data: Path | None, action: Action[T]) -> T:
     return carefully(lambda: asyncio.run(run()))
 
 
-def _site(parts: app.App, rings: Rings, herald: app.Herald) -> Site:
+def site_of(parts: app.App, rings: Rings, herald: app.Herald) -> Site:
     """A server on this machine tells those on others itself."""
     socket = parts.settings.data / control.SOCKET
     return replace(

@@ -8,8 +8,8 @@ import typer
 
 from eas.admin import wiping
 
-from .devices import DeviceName, UserName
 from .frame import AsJson, ConfigFile, DataFolder, act, done, put_list
+from .mending import DeviceName, UserName
 
 app = typer.Typer(help="Remote wipes: list, approve, decline.", no_args_is_help=True)
 

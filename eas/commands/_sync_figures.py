@@ -12,6 +12,9 @@ from eas.engine.collection import CollectionAnswer
 from ._registry import Figure
 from ._sync_messages import CollectionResponse
 
+#: A first request that is repeated is no other start.
+STARTS = frozenset(("first", "again"))
+
 
 def figures(answers: Iterable[CollectionAnswer | CollectionResponse]) -> Mapping[Figure, int]:
     """"items" by class, direction and change; "item failures" by class and status; "starts" by class and whether it is
@@ -47,7 +50,7 @@ def _add(found: Counter[Figure], answer: CollectionAnswer) -> None:
             found["items", name, direction, result.verb.value] += 1
         else:
             found["item failures", name, str(int(result.status))] += 1
-    if answer.begun:
+    if answer.begun in STARTS:
         found["starts", name, answer.begun] += 1
     if answer.degraded:
         found["degraded", name] += answer.degraded

@@ -46,7 +46,8 @@ ASK_FOR_POLICY = 449
 
 class FolderNote(NamedTuple):
     """One folder of a Sync: its status, items to the device and from it, whether more is waiting. `again`: the device
-    asked with a key whose answer it had got before. `begun`: it began the folder with key 0, "first" or "again"."""
+    asked with a key whose answer it had got before. `begun`: it began the folder with key 0, "first", "again" or
+    "repeated"."""
 
     id: str
     status: int
@@ -155,6 +156,10 @@ class Batch:
     version: str = ""
 
 
+#: How a folder is begun that was begun before.
+ANEW = frozenset(("again", "repeated"))
+
+
 def day_of(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).date().isoformat()
 
@@ -186,7 +191,7 @@ def _of_folder(folder: FolderNote, event: Event, day: str) -> Answer:
     return Answer(
         at=event.at, http=event.http, status=str(folder.status), fine=fine, since=event.at,
         ok_at=event.at if fine else None, again=int(folder.again), kept=folder.again,
-        starts=int(folder.begun == "again"), more=folder.more, day=day,
+        starts=int(folder.begun in ANEW), more=folder.more, day=day,
     )
 
 
@@ -214,7 +219,7 @@ def _count(day: dict[str, int], event: Event) -> None:
         more("waits_held", int(event.how in ("news", "time")))
         more("waits_cut", int(event.how == "gone"))
         more("waited_seconds", round(event.waited))
-    more("starts", sum(folder.begun == "again" for folder in event.folders))
+    more("starts", sum(folder.begun in ANEW for folder in event.folders))
     for item_class, direction, number in event.items:
         if (name := ITEM_COUNTERS.get((item_class, direction))) is not None:
             more(name, number)

@@ -72,8 +72,8 @@ class CollectionRequest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionAnswer:
     """`news` False: nothing to say, the key stays. `results` carry the item's content for a Fetch. `begun`: the device
-    began, for the "first" time or "again". `degraded`: so many of what is said could not be converted whole. `again`:
-    it asked with a key after which it had been answered already."""
+    began, for the "first" time or "again", or "repeated" its beginning. `degraded`: so many of what is said could not
+    be converted whole. `again`: it asked with a key after which it had been answered already."""
 
     collection_id: CollectionId
     item_class: str
@@ -209,7 +209,7 @@ class Turn:
     async def repeat(self) -> CollectionAnswer | None:
         """The answer that was lost, made again from the kept decision. The commands are not executed again."""
         if self.base.parent == ZERO:
-            return self._answer(self.base.key)
+            return replace(self._answer(self.base.key), begun="repeated")
         await self._load()
         options = load_options(self.base.options)
         said, differing = await self._said_again(options)
