@@ -6,6 +6,7 @@ from importlib import import_module
 
 MODULES = (
     "actions",
+    "audit",
     "activity",
     "devices",
     "health",

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from eas.admin import audit
 from eas.admin.own_deeds import expire_wipes
 from eas.config import Settings
 from eas.store import Keep, Tidied
+from eas.store.audit_reading import AuditBook
 
 if TYPE_CHECKING:
     from .building import App
@@ -36,6 +38,9 @@ async def tidy(app: App, *, dry_run: bool = False) -> Tidied:
         await app.embedded.tidy()
         await app.elsewhere.tidy()
         await expire_wipes(app.site)
+        await audit.trim(app.site, app.settings.keep.audit_days)
+        # In a log that is kept elsewhere, it shows later that nothing was cut off or written anew.
+        log.info("audit log", head=str(await AuditBook(app.site.audit.run).head()))
         await app.site.staff.end_sessions(before=datetime.now(UTC) - timedelta(hours=app.settings.pages.session_hours))
     return await app.store.tidy(kept(app.settings), dry_run=dry_run)
 

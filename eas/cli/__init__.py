@@ -26,6 +26,7 @@ PLACES: Mapping[str, str] = {
     "health": "eas.cli.health:health",
     "top": "eas.cli.top:top",
     "wipe": "eas.cli.wipes:app",
+    "audit": "eas.cli.audit:app",
     "staff": "eas.cli.staff:app",
     "deliver": "eas.cli.mail:deliver",
     "doubtful": "eas.cli.mail:doubtful",

@@ -92,6 +92,10 @@ class Keep(Part):
     intent_days: int = Field(
         7, ge=1, description="For so many days it is remembered what became of effects, lest a device ask again."
     )
+    audit_days: int = Field(
+        0, ge=0, description="The audit log is kept for so many days; what was removed is sealed by an entry, so that "
+        "the rest can still be verified; 0: for ever."
+    )
     activity_days: int = Field(
         90, ge=1, description="What devices did is kept for so many days: counts of days and hours, last events."
     )

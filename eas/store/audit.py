@@ -17,6 +17,7 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from eas.db.transactions import Transactions
+from eas.items.markup import clean
 
 from .tables import audit_head as head
 from .tables import audit_log as log
@@ -77,13 +78,15 @@ def append(connection: Connection, entry: Entry) -> None:
 
 
 def row_of(entry: Entry, number: int) -> dict[str, Any]:
-    """The row but for its hash; the moment as text, which is what is hashed."""
-    return {
-        "number": number, "at": entry.at.astimezone(UTC).isoformat(), "actor": entry.actor, "role": entry.role,
-        "face": entry.face, "address": entry.address, "action": entry.action, "about_user": entry.about_user,
-        "about_device": entry.about_device, "details": json.dumps(entry.details, sort_keys=True),
-        "outcome": entry.outcome,
+    """The row but for its hash; the moment as text, which is what is hashed. Without what a database may refuse in a
+    text: nobody is to escape the log by the name of a phone."""
+    said = {
+        "actor": entry.actor, "role": entry.role, "face": entry.face, "address": entry.address, "action": entry.action,
+        "about_user": entry.about_user, "about_device": entry.about_device, "outcome": entry.outcome,
+        "details": json.dumps(entry.details, sort_keys=True),
     }
+    at = entry.at.astimezone(UTC).isoformat()
+    return {"number": number, "at": at, **{name: clean(value) for name, value in said.items()}}
 
 
 def chained(before: str, row: Mapping[str, Any]) -> str:
