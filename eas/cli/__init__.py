@@ -30,6 +30,7 @@ PLACES: Mapping[str, str] = {
     "staff": "eas.cli.staff:app",
     "deliver": "eas.cli.mail:deliver",
     "doubtful": "eas.cli.mail:doubtful",
+    "access": "eas.cli.access:app",
     "backup": "eas.cli.backup:backup",
     "tidy": "eas.cli.tidy:tidy",
     "restore": "eas.cli.backup:restore",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from eas.db.transactions import Transactions
 from eas.engine.access import Book, Characteristic, Rule
@@ -128,12 +128,11 @@ def set_limit(connection: Connection, assignee: Assignee, subject: str, most: in
         connection.execute(insert(access_limit).values(assignee=assignee.value, subject=subject, most=most))
 
 
-def quarantined(connection: Connection) -> int:
-    """How many devices wait for somebody to decide."""
-    level = device.c.admission["level"].as_string()
-    return int(connection.execute(
-        select(func.count()).select_from(device).where(level == Level.QUARANTINE.value)
-    ).scalar_one())
+def waiting(connection: Connection) -> Sequence[tuple[str, str]]:
+    """The devices (user, id) in quarantine, also those of which nobody decided in time."""
+    began = device.c.admission["quarantined"].as_string()
+    rows = connection.execute(select(device.c.user_id, device.c.id).where(began.is_not(None)))
+    return [(row.user_id, row.id) for row in rows]
 
 
 # The store ------------------------------------------------------------------------------------------------------------
@@ -189,6 +188,6 @@ class AccessStore:
         with reachable():
             await self._run.write(lambda c: set_limit(c, assignee, subject, most))
 
-    async def quarantined(self) -> int:
+    async def waiting(self) -> Sequence[tuple[str, str]]:
         with reachable():
-            return await self._run.read(quarantined)
+            return await self._run.read(waiting)

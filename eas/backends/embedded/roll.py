@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
-from .tables import GroupMemberRow, GroupRow, UserRow
+from .tables import AddressRow, GroupMemberRow, GroupRow, UserRow
 
 
 class Enrolled(NamedTuple):
@@ -39,4 +39,14 @@ def memberships(connection: Connection) -> dict[str, list[str]]:
     for user_id, name in connection.execute(_MEMBERS):
         if user_id is not None:
             found.setdefault(user_id, []).append(name)
+    return found
+
+
+def addresses(connection: Connection) -> dict[str, list[str]]:
+    """All addresses of each user, folded, by the user's id."""
+    found: dict[str, list[str]] = {}
+    statement = select(AddressRow.user_id, AddressRow.address).where(AddressRow.user_id.is_not(None))
+    for user_id, address in connection.execute(statement):
+        if user_id is not None:
+            found.setdefault(user_id, []).append(address)
     return found
