@@ -10,7 +10,9 @@ import typer
 
 from eas import app
 from eas.admin.doctor import Finding, Patient, Verdict, examine
+from eas.admin.doctor.login import Ways
 from eas.backends.standards.logins import named
+from eas.config import Settings
 from eas.engine.model import Secret
 
 from .frame import AsJson, ConfigFile, DataFolder, Fault, carefully, put_json, read_password, settings_of
@@ -57,6 +59,7 @@ def doctor(
             patient = Patient(
                 tenants=tenants, ground=parts.embedded.groupware, database=parts.database.engine.dialect.name,
                 who=who, secret=secret, url=url, hooks=bool(settings.hooks.token.get_secret_value()),
+                ways=_ways(settings, parts),
             )
             await examine(patient, put)
 
@@ -71,6 +74,14 @@ def doctor(
         typer.echo(_summed(counts))
     if counts[Verdict.FAIL]:
         raise typer.Exit(1)
+
+
+def _ways(settings: Settings, parts: app.App) -> Ways:
+    return Ways(
+        device_passwords="device-password" in settings.login.phones, tokens=parts.identity.tokens is not None,
+        certificates=bool(settings.client_certificates.header), introspected=settings.oidc.tokens == "introspected",
+        provider=parts.identity.provider,
+    )
 
 
 class _Shown:

@@ -151,7 +151,7 @@ async def test_nothing_is_wrong_and_nothing_is_left(
     )
     assert bad(found) == {}
     assert bad(found, Verdict.WARN) == {("DAV", "free and busy"): "the server has no schedule outbox"}
-    assert {one for one, _ in found} == {"gateway", "IMAP", "SMTP", "DAV", "LDAP", "Sieve"}
+    assert {one for one, _ in found} == {"gateway", "IMAP", "SMTP", "DAV", "LDAP", "Sieve", "logins"}
     assert "NOTIFY" in found["IMAP", "push"].said
     assert mail_sink.messages == []
     with dovecot.imap(login) as client:

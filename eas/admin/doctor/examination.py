@@ -12,7 +12,7 @@ from eas.backends.standards.ports import Account
 from eas.backends.standards.tenant import Provider, Server, Tenant
 from eas.engine.model import Secret, User
 
-from . import dav, home, imap, ldap, sieve, smtp
+from . import dav, home, imap, ldap, login, sieve, smtp
 from .findings import Finding, Notes
 
 
@@ -31,6 +31,7 @@ class Patient:
     url_ca_file: str = ""
     #: Whether hooks can be called: their token is set.
     hooks: bool = False
+    ways: login.Ways = field(default_factory=login.Ways)
 
 
 async def examine(patient: Patient, put: Callable[[Finding], None]) -> None:
@@ -41,6 +42,7 @@ async def examine(patient: Patient, put: Callable[[Finding], None]) -> None:
         await home.outside(Notes("", patient.url, put), patient.url, patient.url_ca_file)
     else:
         own.skip("address", "needs --url: where devices find the gateway")
+    await login.provider(Notes("", "identity provider", put), patient.ways)
     if not patient.tenants:
         own.ok("backends", "none: all is kept in the gateway's own database")
     for tenant in patient.tenants:
@@ -66,6 +68,7 @@ async def _tenant(tenant: Tenant, patient: Patient, who: Named | None, put: Call
         await sieve.look(Notes(tenant.name, _label("Sieve", tenant.sieve), put), tenant.sieve, name, secret)
     if tenant.hooks:
         _hooks(tenant, Notes(tenant.name, "hooks", put), patient)
+    login.look(Notes(tenant.name, "logins", put), tenant, patient.ways)
     _lacking(tenant, Notes(tenant.name, "settings", put))
 
 

@@ -130,6 +130,10 @@ class Provider:
         except (JoseError, ValueError, TypeError) as error:
             raise TokenRefused(f"its signature is wrong: {type(error).__name__}") from error
 
+    async def count_keys(self) -> int:
+        """How many keys it signs with. Raises Unavailable."""
+        return len(await self._fresh(self._keys, self._fetch_keys))
+
     async def _key(self, algorithm: str, kid: str) -> Key:
         key = _chosen(await self._fresh(self._keys, self._fetch_keys), algorithm, kid)
         if key is None:  # it may be a new one
