@@ -23,7 +23,6 @@ from eas.engine.partnership import storm_of
 from eas.engine.quirks import TABLE, Quirk, quirks_of
 from eas.store import DEFAULT_POLICY, Assignee
 
-from . import policies as policy_files
 from .acting import Permission, action
 from .conduct import access_as_data, storm_as_data, storm_in_words, wait_in_words
 from .elsewhere import backends
@@ -287,80 +286,6 @@ def _folder_id(folders: Sequence[embedded.FolderInfo], name: str, owner: str) ->
         if folder.type is kind or wanted in (folder.name.casefold(), path.casefold()):
             return folder.id
     raise NotFound(f"{owner} has no folder {name}")
-
-
-# Policies -----------------------------------------------------------------------------------------------------------
-
-
-@action("policy.list", Permission.SEE, http=("GET", "/policies"))
-async def policies(site: Site) -> list[dict[str, Any]]:
-    """All, with those who have them in words."""
-    assigned: dict[str, list[str]] = {}
-    names = {account.id: account.login for account in await site.people.users()}
-    for one in await site.store.assignments():
-        subject = names.get(one.subject, one.subject) if one.assignee is Assignee.USER else one.subject
-        assigned.setdefault(one.policy, []).append(subject)
-    return [
-        {**policy_files.as_json(found), "assigned": assigned.get(found.name, [])}
-        for found in await site.store.policies()
-    ]
-
-
-@action("policy.show", Permission.SEE, http=("GET", "/policies/{name}"), about="")
-async def policy(site: Site, name: str) -> dict[str, Any]:
-    """The policy of that name, else the one of that user or group."""
-    known = {found.name: found for found in await site.store.policies()}
-    if name in known:
-        return dict(policy_files.as_json(known[name]))
-    assignee, subject = await _subject_of(site, name)
-    if assignee is Assignee.USER:
-        return dict(policy_files.as_json(await site.store.policy(subject)))
-    for one in await site.store.assignments():
-        if (one.assignee, one.subject) == (assignee, subject):
-            return dict(policy_files.as_json(known[one.policy]))
-    raise NotFound(f"{name} has no policy of its own")
-
-
-@action("policy.set", Permission.RULE, about="whose")
-async def set_policy(site: Site, whose: str, file: Path) -> str:
-    """Give a user or group, or everybody else (`default`), the policy in a file. The policy's name."""
-    if whose == EVERYBODY:
-        await site.store.save_policy(replace(policy_files.read(file), name=EVERYBODY))
-        return EVERYBODY
-    assignee, subject = await _subject_of(site, whose)
-    read = policy_files.read(file)
-    if read.name == EVERYBODY:
-        raise Invalid(f"{file}: the name {EVERYBODY} is that of the policy for everybody else")
-    await site.store.set_policy(assignee, subject, read)
-    return read.name
-
-
-@action("policy.clear", Permission.RULE, about="whose")
-async def clear_policy(site: Site, whose: str) -> None:
-    if whose == EVERYBODY:
-        if not await site.store.remove_policy(EVERYBODY):
-            raise NotFound("the default policy is the built-in one")
-        return
-    assignee, subject = await _subject_of(site, whose)
-    await site.store.clear_policy(assignee, subject)
-
-
-@action("policy.remove", Permission.RULE, http=("DELETE", "/policies/{name}"), about="")
-async def remove_policy(site: Site, name: str) -> None:
-    if not await site.store.remove_policy(name):
-        raise NotFound(f"no policy {name} is stored")
-
-
-async def _subject_of(site: Site, whose: str) -> tuple[Assignee, str]:
-    """A user's id or a group's name. Raises NotFound."""
-    try:
-        return Assignee.USER, (await site.people.user(whose)).id
-    except embedded.NotThere:
-        pass
-    try:
-        return Assignee.GROUP, (await _find_group(site, whose)).name
-    except NotFound:
-        raise NotFound(f"no user or group {whose}") from None
 
 
 # Devices ------------------------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ MODULES = (
     "overview",
     "passwords",
     "people",
+    "policy_actions",
+    "policy_rolls",
     "reports",
     "staff",
     "wiping",

@@ -68,6 +68,7 @@ from .monthly import keep_mailing
 from .pages import join_pages, told
 from .readiness import Ready
 from .sharing import Sharing, share
+from .staging import keep_staging
 from .tenants import tenants_of
 from .tidying import keep_tidying
 
@@ -126,6 +127,7 @@ class App:
             self.activity.start(self.watch.look, tell=self.sharing.link is not None)
             self._tasks.add(asyncio.create_task(keep_tidying(self)))
             self._tasks.add(asyncio.create_task(self.identity.look()))
+            self._tasks.add(asyncio.create_task(keep_staging(self)))
             if self.settings.reports.monthly_to:
                 self._tasks.add(asyncio.create_task(keep_mailing(self.site, self.settings.reports.monthly_to)))
             if self.measuring.shared:

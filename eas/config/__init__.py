@@ -124,6 +124,13 @@ class Bounds(Part):
         return self
 
 
+class Policies(Part):
+    fail_percent: int = Field(
+        10, ge=0, le=100, description="A roll-out pauses when more percent of the devices that it has reached do not "
+        "take the policy, where it says nothing else itself."
+    )
+
+
 class Documents(Part):
     host: Host = Field(
         "documents", description="What stands for this server in links to shares, as in `\\\\documents\\plans`."
@@ -175,6 +182,7 @@ class Settings(Part):
     lmtp: Lmtp = Field(default_factory=Lmtp, description="Incoming mail.")
     certificates: Certificates = Field(default_factory=Certificates, description="S/MIME certificates.")
     limits: Bounds = Field(default_factory=Bounds, description="What one request may ask for.")
+    policies: Policies = Field(default_factory=Policies, description="Policies that come in stages.")
     documents: Documents = Field(
         default_factory=Documents, description="Document libraries for devices; there are none unless named here."
     )

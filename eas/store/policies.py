@@ -7,12 +7,12 @@ a change is checked against (`eas.engine.policybook.check`) is what stays.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, update
 
-from eas.engine.model import Policy
+from eas.engine.model import Device, Policy
 from eas.engine.policybook import (
     DEFAULT_POLICY,
     Assignee,
@@ -26,7 +26,7 @@ from eas.engine.policybook import (
     children,
 )
 
-from .tables import policy, policy_assignment, policy_book, policy_override, policy_roll
+from .tables import device, policy, policy_assignment, policy_book, policy_override, policy_roll
 
 _ASSIGNED, _OVERRIDE, _ROLL = policy_assignment.c, policy_override.c, policy_roll.c
 _THIS = (_ASSIGNED.assignee == bindparam("kind"), _ASSIGNED.subject == bindparam("whose"))
@@ -144,6 +144,12 @@ def override(
     return there.rowcount > 0
 
 
+def forget_device(connection: Connection, user_id: str, device_id: str) -> None:
+    """One of that name which comes later is another."""
+    if override(connection, user_id, device_id, None):
+        raise_revision(connection)
+
+
 # Roll-outs ------------------------------------------------------------------------------------------------------------
 
 
@@ -168,6 +174,12 @@ def drop_roll(connection: Connection, name: str) -> bool:
     return connection.execute(delete(policy_roll).where(_ROLL.policy == name)).rowcount == 1
 
 
+def claim(connection: Connection, now: datetime, seconds: float) -> bool:
+    """Whether nobody has looked after the roll-outs for so long; then nobody else may for as long."""
+    stale = or_(_ROLL.looked.is_(None), _ROLL.looked < now - timedelta(seconds=seconds))
+    return connection.execute(update(policy_roll).where(stale).values(looked=now)).rowcount > 0
+
+
 def _roll(row: Row[Any]) -> Roll:
     given = Assignment(
         assignee=Assignee(row.assignee), subject=row.subject, policy=row.policy, rank=row.rank
@@ -178,3 +190,18 @@ def _roll(row: Row[Any]) -> Roll:
         steps=tuple(Step(at=datetime.fromisoformat(at), percent=percent) for at, percent in row.steps),
         paused=row.paused, reason=row.reason, fail_percent=row.fail_percent, started=row.started, moved=row.moved,
     )
+
+
+# Devices --------------------------------------------------------------------------------------------------------------
+
+#: What decides of a policy, and no more: the rest of a row is large, and there are thousands.
+_DECIDES = (
+    "user_id", "id", "type", "agent", "version", "last_seen", "information", "quirks", "policy_key", "policy_digest",
+    "policy_answer", "offered_key", "offered_digest",
+)
+_FLEET = select(*(device.c[name] for name in _DECIDES)).order_by(device.c.user_id, device.c.id)
+
+
+def fleet(connection: Connection) -> Sequence[Device]:
+    """All devices as far as policies are concerned, by user and id; what else there is of them is left out."""
+    return [Device(**dict(zip(_DECIDES, row, strict=True))) for row in connection.execute(_FLEET)]

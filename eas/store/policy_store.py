@@ -137,6 +137,16 @@ class PolicyStore:
 
         return await self._change(work)
 
+    async def claim(self, seconds: float) -> bool:
+        """Whether this process is to look after the roll-outs now, and no other one within so many seconds."""
+        with reachable():
+            return await self._run.write(lambda c: policies.claim(c, self._now(), seconds), lasting=False)
+
+    async def fleet(self) -> Sequence[Device]:
+        """All devices as far as policies are concerned."""
+        with reachable():
+            return await self._run.read(policies.fleet)
+
     async def _change(self, work: Callable[[Connection], R]) -> R:
         def whole(connection: Connection) -> R:
             policies.raise_revision(connection)

@@ -151,7 +151,7 @@ class SqlStateStore:
             states.forget(connection, user_id, device_id, None)
             intents.forget_device(connection, user_id, device_id)
             activity_rows.forget(connection, user_id, device_id)
-            policies.override(connection, user_id, device_id, None)
+            policies.forget_device(connection, user_id, device_id)
             if not due:  # else it has to come in once more
                 device_passwords.forget_device(connection, user_id, device_id)
             return devices.remove(connection, user_id, device_id)

@@ -204,7 +204,8 @@ policy_override = Table(
 )
 
 #: Changes of policies that come in stages, `eas.engine.policybook.Roll`. `candidate` is a row of `policy` as JSON, null
-#: where the document stays; `subject` is "" where no assignment is new.
+#: where the document stays; `subject` is "" where no assignment is new; `looked` is when a process looked last
+#: whether it has to go on.
 policy_roll = Table(
     "policy_roll",
     Base.metadata,
@@ -221,6 +222,7 @@ policy_roll = Table(
     Column("fail_percent", Integer),
     Column("started", Moment, nullable=False),
     Column("moved", Moment, nullable=False),
+    Column("looked", Moment),
 )
 
 #: One row: how often anything of the policies was changed. Whoever has read them knows by it whether they still hold.

@@ -96,7 +96,7 @@ def _remove_devices(connection: Connection, rows: Sequence[Row[Any]]) -> None:
     for row in rows:
         states.forget(connection, row.user_id, row.id, None)
         intents.forget_device(connection, row.user_id, row.id)
-        policies.override(connection, row.user_id, row.id, None)
+        policies.forget_device(connection, row.user_id, row.id)
         device_passwords.forget_device(connection, row.user_id, row.id)
         devices.remove(connection, row.user_id, row.id)
 

@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("fail_percent", sa.Integer()),
         sa.Column("started", sa.DateTime(timezone=True), nullable=False),
         sa.Column("moved", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("looked", sa.DateTime(timezone=True)),
         sa.PrimaryKeyConstraint("policy", name=op.f("pk_policy_roll")),
     )
     op.create_table(
