@@ -11,7 +11,7 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +21,7 @@ import structlog
 
 from eas.backends.embedded import admin as embedded
 from eas.engine.errors import BackendError
+from eas.engine.model import Secret
 from eas.store.audit import Entry
 
 from .errors import ActionError, Forbidden
@@ -79,13 +80,15 @@ class Face(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who acts. `user_id` is that of the mailbox, "" where there is none; `address` whence."""
+    """Who acts. `user_id` is that of the mailbox, "" where there is none; `address` whence. `secret` is what an owner
+    logged in with, None where the mailbox needs none."""
 
     name: str
     role: Role
     user_id: str = ""
     face: Face = Face.PAGE
     address: str = ""
+    secret: Secret | None = field(default=None, repr=False, compare=False)
 
     def may(self, permission: Permission) -> bool:
         return permission in GIVEN[self.role]

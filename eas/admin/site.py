@@ -11,14 +11,17 @@ from eas.backends.embedded.groupware import Groupware
 from eas.backends.embedded.outbox import PostOffice
 from eas.backends.standards.tenant import Tenant
 from eas.engine.access import Terms
+from eas.engine.ports import Accounts
 from eas.engine.wipes import Rules
 from eas.store import ActivityStore, SqlStateStore
 from eas.store.access import AccessStore
 from eas.store.audit import AuditLog
+from eas.store.links import ProfileLinks
 from eas.store.staff import StaffStore
 
 from .acting import NOBODY, Caller
 from .notices import Notices
+from .profiles import Profiles
 
 #: Says something to a running server (`eas.server.control`); False if none is running.
 Tell = Callable[[Mapping[str, Any]], bool]
@@ -39,12 +42,14 @@ class Rings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """`groupware` rings into `rings`, and so does what `people` and `office` do. `tenants` are the backends of the
-    settings, `domain` is meant where a login has none; `terms` are those of access control. `caller` is who acts."""
+    settings, `domain` is meant where a login has none; `terms` are those of access control. `accounts` open mailboxes,
+    None where nothing does; `profiles` say how phones are set up. `caller` is who acts."""
 
     people: Admin
     store: SqlStateStore
     audit: AuditLog
     staff: StaffStore
+    links: ProfileLinks
     activity: ActivityStore
     access: AccessStore
     office: PostOffice
@@ -57,6 +62,8 @@ class Site:
     domain: str = ""
     wiping: Rules = field(default_factory=Rules)
     terms: Terms = field(default_factory=Terms)
+    accounts: Accounts | None = None
+    profiles: Profiles = field(default_factory=Profiles)
     caller: Caller = NOBODY
 
     def ring_all(self) -> bool:

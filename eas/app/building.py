@@ -52,6 +52,7 @@ from eas.server.ports import Manner, Ports
 from eas.store import ActivityStore, SqlStateStore
 from eas.store.access import AccessStore
 from eas.store.audit import AuditLog
+from eas.store.links import ProfileLinks
 from eas.store.staff import StaffStore
 
 from .activity import Watch, node_name, whose_logins
@@ -66,6 +67,7 @@ from .looks import looks
 from .measuring import Measuring
 from .monthly import keep_mailing
 from .pages import join_pages, told
+from .profiles import profiles_of
 from .readiness import Ready
 from .sharing import Sharing, share
 from .staging import keep_staging
@@ -222,15 +224,16 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
     mails = Notices(
         office=embedded.office, manner=_notices(settings), relay=relay, tenants=elsewhere.tenants, now=clock.now
     )
-    manner = _manner(settings)
+    manner, heard = _manner(settings), Heard(accounts, groups.heard)
     site = Site(
         people=embedded.admin, store=store, activity=activity, ask=watch.ask, audit=AuditLog(shared),
         staff=StaffStore(shared), office=embedded.office, groupware=embedded.groupware, rings=Rings(),
         tell=told(bell), tenants=elsewhere.tenants, domain=settings.domain, wiping=_wiping(settings),
         notices=mails, access=AccessStore(shared), terms=terms_of(settings),
+        links=ProfileLinks(shared), accounts=heard, profiles=profiles_of(settings),
     )
     ports = Ports(
-        accounts=Heard(accounts, groups.heard), store=store, bell=bell, clock=clock, leases=sharing.leases,
+        accounts=heard, store=store, bell=bell, clock=clock, leases=sharing.leases,
         entropy=SystemEntropy(),
         ready=readiness.can_answer, readiness=readiness.report, documents=_documents(settings),
         access=rules_of(settings, shared, groups.of, mails),

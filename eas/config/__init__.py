@@ -39,7 +39,7 @@ from .kinds import (
     guess,
 )
 from .login import ClientCertificates, Login, Oidc
-from .nodes import Activity, Hooks, Keep, Metrics, Notices, Pages, Redis, Reports, Stop, Wipe
+from .nodes import Activity, Hooks, Keep, Metrics, Notices, Pages, Profile, Redis, Reports, Stop, Wipe
 
 PREFIX, NESTED = "EAS_", "__"
 
@@ -198,6 +198,7 @@ class Settings(Part):
     reports: Reports = Field(default_factory=Reports, description="Reports.")
     wipe: Wipe = Field(default_factory=Wipe, description="Remote wipes.")
     access: Access = Field(default_factory=Access, description="Which phones are let in, beside the rules.")
+    profile: Profile = Field(default_factory=Profile, description="How phones are set up.")
     backends: dict[str, Backend] = Field(
         default_factory=dict, description="Groupware on other servers, by a name of yours; without any, all is kept "
         "by the gateway itself."

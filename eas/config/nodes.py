@@ -131,3 +131,22 @@ class Notices(Part):
         (), description="Who is told by mail of what staff has to know: wipes, phones in quarantine, blocks."
     )
     per_hour: int = Field(20, ge=1, le=1000, description="Most notices about one thing to one address in an hour.")
+
+
+class Profile(Part):
+    organisation: str = Field(
+        "", description="Whose account it is, as a phone shows it when a profile is installed; empty: the host's name."
+    )
+    certificate: File | None = Field(
+        None, description="Certificate (PEM) that signs Apple configuration profiles, so that a phone shows them as "
+        "verified; without, they are not signed."
+    )
+    key: File | None = Field(None, description="Its private key (PEM), RSA or elliptic.")
+    chain: File | None = Field(None, description="The certificates (PEM) between it and one that phones know.")
+
+    @model_validator(mode="after")
+    def _both(self) -> Profile:
+        if (self.certificate is None) != (self.key is None):
+            missing = "certificate" if self.certificate is None else "key"
+            raise ValueError(f"certificate and key belong together; {missing} is missing")
+        return self

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -103,3 +103,9 @@ def entries(connection: Connection, after: int = 0, most: int = 1000) -> list[En
 
 def entry_of(row: Mapping[Any, Any]) -> Entry:
     return Entry(**{**row, "details": json.loads(row["details"])})
+
+
+def about(connection: Connection, users: Sequence[str], most: int) -> list[Entry]:
+    """The last ones about any of the names, newest first."""
+    statement = select(log).where(log.c.about_user.in_(users)).order_by(log.c.number.desc()).limit(most)
+    return [entry_of(row._mapping) for row in connection.execute(statement)]

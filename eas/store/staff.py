@@ -28,7 +28,8 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageSession:
-    """Somebody who is logged in. `token` is a hash; `csrf` stands in every form."""
+    """Somebody who is logged in. `token` is a hash; `csrf` stands in every form. `sealed` is what they logged in with,
+    so that only the browser's cookie opens it; "" for nothing."""
 
     token: str = field(repr=False)
     area: str
@@ -38,6 +39,7 @@ class PageSession:
     csrf: str = field(repr=False)
     began: datetime
     used: datetime
+    sealed: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -353,6 +353,17 @@ page_session = Table(
     Column("csrf", String, nullable=False),
     Column("began", Moment, nullable=False),
     Column("used", Moment, nullable=False),
+    Column("sealed", Text, nullable=False, server_default=text("''")),
+)
+
+#: Addresses from which a phone fetches its settings, by the hash of what is secret in them; each once.
+profile_link = Table(
+    "profile_link",
+    Base.metadata,
+    Column("token", String, primary_key=True),
+    Column("user_id", String, nullable=False, index=True),
+    Column("until", Moment, nullable=False),
+    Column("password_for", String, nullable=False),
 )
 
 #: With what programs use the API, by the hash of the token.

@@ -24,7 +24,7 @@ from eas.engine.errors import BackendError
 
 from . import openapi
 from .ports import Frame, Later
-from .sessions import AREAS, caller_of, session_of
+from .sessions import AREAS, caller_of, secret_of, session_of
 from .visits import SAFE, check_origin, check_token, status_of
 
 ROOT = "/api/v1"
@@ -83,7 +83,8 @@ async def _caller(request: Request, frame: Frame) -> Caller:
             if request.method not in SAFE:
                 check_origin(request, frame.base_url(request))
                 check_token(session, request.headers.get("x-csrf-token", ""))
-            return caller_of(session, frame.address(request), Face.API)
+            secret = secret_of(frame, request, area, session)
+            return caller_of(session, frame.address(request), Face.API, secret=secret)
     raise NoLogin("a token is needed: Authorization: Bearer ...")
 
 

@@ -11,7 +11,7 @@ from eas.admin.acting import Caller, Face, Role, record
 from eas.engine.model import User
 
 from .ports import Later
-from .sessions import ADMIN, Area, close_session, open_session, session_of
+from .sessions import ADMIN, MY, Area, close_session, open_session, session_of
 from .visits import Page, Visit
 from .words import span
 
@@ -54,7 +54,8 @@ async def admit(visit: Visit, user: User) -> Response:
         return form(visit, 403, NOT_STAFF)
     response = visit.redirect(onward(visit))
     await open_session(
-        visit.frame, visit.request, response, visit.area, name=name, role=role, user_id=user.id
+        visit.frame, visit.request, response, visit.area, name=name, role=role, user_id=user.id,
+        secret=user.secret if visit.area is MY else None,
     )
     await note(visit, name, role, "login")
     return response

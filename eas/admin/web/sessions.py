@@ -5,15 +5,21 @@ Each area (/admin, /my) has logins of its own: who looks after phones by day has
 
 from __future__ import annotations
 
+import json
 import secrets
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from starlette.requests import Request
 from starlette.responses import Response
 
 from eas.admin.acting import STAFF, Caller, Face, Role
+from eas.engine.model import Secret
 from eas.store.staff import PageSession, hashed
 
 from .ports import Frame
@@ -44,14 +50,17 @@ def cookie_name(area: Area, base_url: str) -> str:
 
 
 async def open_session(
-    frame: Frame, request: Request, response: Response, area: Area, *, name: str, role: Role, user_id: str
+    frame: Frame, request: Request, response: Response, area: Area, *, name: str, role: Role, user_id: str,
+    secret: Secret | None = None,
 ) -> None:
-    """Log somebody in. The session that the browser had before ends, so that none can be planted."""
+    """Log somebody in. The session that the browser had before ends, so that none can be planted. `secret` opens the
+    owner's mailbox on other servers."""
     await close_session(frame, request, response, area)
     token, now, base = secrets.token_urlsafe(32), frame.now(), frame.base_url(request)
     await frame.site.staff.begin_session(PageSession(
         token=hashed(token), area=area.name, name=name, role=role.value, user_id=user_id,
         csrf=secrets.token_urlsafe(32), began=now, used=now,
+        sealed=sealed(secret, token) if secret is not None and secret.value else "",
     ))
     # Lax and not Strict: who comes from the mail that says "a phone waits" should not have to log in anew.
     response.set_cookie(
@@ -87,5 +96,36 @@ def over(session: PageSession, now: datetime, hours: int, idle_minutes: int) -> 
     return now - session.began > timedelta(hours=hours) or now - session.used > timedelta(minutes=idle_minutes)
 
 
-def caller_of(session: PageSession, address: str, face: Face = Face.PAGE) -> Caller:
-    return Caller(name=session.name, role=Role(session.role), user_id=session.user_id, face=face, address=address)
+def caller_of(
+    session: PageSession, address: str, face: Face = Face.PAGE, *, secret: Secret | None = None
+) -> Caller:
+    return Caller(
+        name=session.name, role=Role(session.role), user_id=session.user_id, face=face, address=address, secret=secret
+    )
+
+
+# What an owner logged in with -----------------------------------------------------------------------------------------
+
+
+def secret_of(frame: Frame, request: Request, area: Area, session: PageSession) -> Secret | None:
+    """None where none is needed, or it cannot be read."""
+    token = request.cookies.get(cookie_name(area, frame.base_url(request)), "")
+    return opened(session.sealed, token) if session.sealed else None
+
+
+def sealed(secret: Secret, token: str) -> str:
+    """The key is made of the token, which only the browser has: neither the database nor a backup opens it."""
+    return _box(token).encrypt(json.dumps([secret.value, secret.bearer]).encode()).decode()
+
+
+def opened(sealed: str, token: str) -> Secret | None:
+    try:
+        value, bearer = json.loads(_box(token).decrypt(sealed.encode()))
+    except (InvalidToken, ValueError):
+        return None
+    return Secret(value=str(value), bearer=bool(bearer))
+
+
+def _box(token: str) -> Fernet:
+    key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"eas page secret").derive(token.encode())
+    return Fernet(urlsafe_b64encode(key))

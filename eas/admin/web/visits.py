@@ -26,7 +26,7 @@ from eas.store.staff import PageSession
 
 from . import rendering
 from .ports import Frame, Later
-from .sessions import Area, caller_of, session_of
+from .sessions import Area, caller_of, secret_of, session_of
 
 #: Methods that change nothing.
 SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
@@ -119,7 +119,8 @@ async def _answer(page: Page, visit: Visit) -> Response:
         raise NotFound("There is no such page.")
     session = await session_of(frame, request, visit.area)
     if session is not None:
-        caller = caller_of(session, frame.address(request))
+        secret = secret_of(frame, request, visit.area, session)
+        caller = caller_of(session, frame.address(request), secret=secret)
         visit = replace(visit, session=session, site=replace(frame.site, caller=caller))
     if page.permission is not None and session is None:
         return _to_login(visit)

@@ -1,0 +1,41 @@
+"""Configuration profiles of phones, as the settings have them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from eas.admin.profiles import Profiles, Signer
+from eas.config import ConfigError, Settings
+
+
+def profiles_of(settings: Settings) -> Profiles:
+    """Raises ConfigError for files that are not what they should be."""
+    asked = settings.profile
+    signer = None
+    if asked.certificate is not None and asked.key is not None:
+        own, *others = _certificates("profile.certificate", asked.certificate)
+        chain = _certificates("profile.chain", asked.chain) if asked.chain is not None else []
+        signer = Signer(certificate=own, key=_key(asked.key), chain=(*others, *chain))
+    return Profiles(organisation=asked.organisation, signer=signer)
+
+
+def _certificates(setting: str, file: Path) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(file.read_bytes())
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"{setting}: {file}: {error}") from None
+
+
+def _key(file: Path) -> RSAPrivateKey | EllipticCurvePrivateKey:
+    try:
+        key = load_pem_private_key(file.read_bytes(), None)
+    except (ValueError, TypeError, OSError) as error:
+        raise ConfigError(f"profile.key: {file}: {error}") from None
+    if not isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey):
+        raise ConfigError(f"profile.key: {file}: an RSA or elliptic key is wanted")
+    return key
