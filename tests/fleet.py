@@ -177,6 +177,7 @@ def _phone(make: Make, user_id: str, number: int, now: datetime, chance: random.
     wipe = chance.choices(("none", "requested", "sent", "done"), (985, 5, 3, 7))[0]
     id = f"{make.type[:8].upper()}{chance.getrandbits(64):016X}"
     storm = chance.random() < 0.004
+    blocked = chance.random() < 0.01
     row = {
         "user_id": user_id,
         "id": id,
@@ -204,7 +205,11 @@ def _phone(make: Make, user_id: str, number: int, now: datetime, chance: random.
         "wipe": wipe,
         "wipe_at": now - timedelta(hours=chance.uniform(1, 90)) if wipe != "none" else None,
         "wipe_account_only": False,
-        "access": "blocked" if chance.random() < 0.01 else "allowed",
+        "access": "blocked" if blocked else "allowed",
+        "admission": {
+            "level": "block", "by": "personal", "why": "this device is blocked for this user",
+            "since": first.isoformat(), "quarantined": None, "told": False,
+        } if blocked else None,
         "ping_folders": [["2", "Email"], ["7", "Calendar"]],
         "ping_heartbeat": chance.choice((470, 540, 900, 1680, 3540)),
         "remembered_sync": b"",

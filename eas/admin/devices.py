@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from eas.backends.embedded.admin import NotThere
 from eas.backends.embedded.roll import Enrolled, roll
 from eas.engine.model import Wipe
 from eas.engine.partnership import STORM_NOTED
@@ -16,6 +17,7 @@ from eas.store.fleet import FleetRow
 
 from .acting import Permission, action
 from .conduct import level_in_words
+from .errors import NotFound
 from .kinds import kind_of
 from .site import Site
 
@@ -108,6 +110,15 @@ async def everyone(site: Site) -> list[Found]:
     now = datetime.now(UTC)
     rows, people = await asyncio.gather(site.store.fleet(), site.groupware.read(roll))
     return [_found(row, people.get(row.user_id), now) for row in rows]
+
+
+async def of_user(site: Site, who: str) -> list[Found]:
+    """Those of one user. Raises NotFound."""
+    try:
+        account = await site.people.user(who)
+    except NotThere as error:
+        raise NotFound(str(error)) from error
+    return [one for one in await everyone(site) if one.address == account.address]
 
 
 def chosen(

@@ -53,19 +53,23 @@ async def survey(site: Site, now: datetime | None = None) -> Survey:
     return Survey(facts=facts, findings={key: findings(one, at) for key, one in facts.items()})
 
 
-def gathered(connection: Connection, now: datetime) -> dict[Key, Facts]:
-    """In one reading, from summaries alone."""
+def gathered(connection: Connection, now: datetime, user_id: str | None = None) -> dict[Key, Facts]:
+    """In one reading, from summaries alone; of all, or of the devices of a user (twins are the same user's)."""
     today, yesterday = (now - timedelta(days=back) for back in (0, 1))
+    rows = fleet(connection, user_id)
+    each: Sequence[Key | None] = [None] if user_id is None else [(row.user_id, row.id) for row in rows]
     said: dict[Key, list[Said]] = defaultdict(list)
-    for row in activity_rows.amiss(connection, today.date().isoformat(), REPEATS, STARTS):
-        said[row["user_id"], row["device_id"]].append(_said(row))
-    totals = activity_rows.totals(connection, yesterday.date().isoformat())
-    wrong = {(row["user_id"], row["device_id"]): row for row in activity_rows.failures(connection)}
+    totals: dict[Key, Any] = {}
+    for only in each:
+        for row in activity_rows.amiss(connection, today.date().isoformat(), REPEATS, STARTS, only):
+            said[row["user_id"], row["device_id"]].append(_said(row))
+        totals |= activity_rows.totals(connection, yesterday.date().isoformat(), only)
+    wrong = {(row["user_id"], row["device_id"]): row for row in activity_rows.failures(connection, user_id)}
     simplified = _degraded(connection)
     return {
         (one.user_id, one.device_id): one for one in with_twins([
             _facts(row, said.get(key, ()), totals.get(key), wrong.get(key), simplified.get(key, 0))
-            for row in fleet(connection) for key in ((row.user_id, row.id),)
+            for row in rows for key in ((row.user_id, row.id),)
         ])
     }
 
@@ -221,5 +225,7 @@ async def device_health(site: Site, who: str, device_id: str) -> list[dict[str, 
     """The conditions of one device, the worst first, in the form of `as_data`."""
     user_id, _ = await _find_device(site, who, device_id)
     await refresh(site, user_id, device_id)
-    # Whether there is a twin is seen among all devices of the user; the fleet is judged in the same moment.
-    return [as_data(one) for one in (await survey(site)).findings.get((user_id, device_id), ())]
+    # Whether there is a twin is seen among all devices of the user.
+    at = datetime.now(UTC)
+    facts = await site.activity.read(lambda c: gathered(c, at, user_id))
+    return [as_data(one) for one in findings(facts[user_id, device_id], at)] if (user_id, device_id) in facts else []

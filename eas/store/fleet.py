@@ -34,6 +34,7 @@ class FleetRow(NamedTuple):
 _ALL = select(*(device.c[name] for name in FleetRow._fields))
 
 
-def fleet(connection: Connection) -> Sequence[FleetRow]:
-    """In no order."""
-    return [FleetRow._make(row) for row in connection.execute(_ALL)]
+def fleet(connection: Connection, user_id: str | None = None) -> Sequence[FleetRow]:
+    """All, or those of a user; in no order."""
+    asked = _ALL if user_id is None else _ALL.where(device.c.user_id == user_id)
+    return [FleetRow._make(row) for row in connection.execute(asked)]

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from types import MappingProxyType
 
 from fleet import fill
@@ -22,7 +23,7 @@ from serving import EAS, Server
 
 from eas.client.connection import Connection, Credentials, Identity
 from eas.client.device import ZERO, DeviceState
-from eas.client.errors import ClientError, Forbidden
+from eas.client.errors import ClientError, Forbidden, Refusal
 from eas.client.phone import Phone, Wiped
 from eas.engine.model import FolderType
 from eas.protocol.version import Version
@@ -92,7 +93,7 @@ def office(folder: Path, settings: Mapping[str, str] = MappingProxyType({})) -> 
 
 @dataclass(slots=True, kw_only=True)
 class LivePhone:
-    """A phone that keeps its inbox in step and waits for news. `told` is how its life ended: "wiped", "forbidden" or
+    """A phone that keeps its inbox in step and waits for news. `told` is how its life ended: "wiped", "refused: ..." or
     what was wrong."""
 
     phone: Phone
@@ -120,16 +121,17 @@ class LivePhone:
                     await self.phone.folder_sync()
         except Wiped:
             self.told = "wiped"
-        except Forbidden:
-            self.told = "forbidden"
+        except (Forbidden, Refusal) as error:
+            self.told = f"refused: {error}"
         except ClientError as error:
             self.told = f"{type(error).__name__}: {error}"
 
     async def until(self, fact: Callable[[LivePhone], bool], seconds: float = PATIENCE) -> None:
         """Raises AssertionError if it does not come to be."""
-        async with asyncio.timeout(seconds):
-            while not fact(self):  # noqa: ASYNC110 - what a phone holds announces nothing
-                await asyncio.sleep(0.05)
+        deadline = monotonic() + seconds
+        while not fact(self):
+            assert monotonic() < deadline, f"it did not come to be; told {self.told!r}, after {self.rounds} rounds"
+            await asyncio.sleep(0.05)
 
     async def end(self) -> None:
         if self._task is not None:

@@ -10,6 +10,9 @@ ADMIN_MODULES = (
     "home",
     "devices",
     "deeds",
+    "device",
+    "live",
+    "users",
     "staff",
 )
 MY_MODULES: tuple[str, ...] = (

@@ -18,6 +18,7 @@ from eas.admin.acting import Permission
 from eas.admin.devices import Found, chosen, everyone
 from eas.admin.errors import ActionError, Forbidden, Invalid
 from eas.admin.site import Site
+from eas.engine.model import Access, Wipe
 
 from .visits import Page, Visit
 from .words import counted
@@ -29,7 +30,8 @@ ERRORS_TOLD = 5
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deed:
     """`label` is on the button, `will` says what happens to each device, `done` follows "1 device" and "3 devices".
-    `kind` is how the button looks. `asks`: only after it was said on a page what will happen."""
+    `kind` is how the button looks. `asks`: only after it was said on a page what will happen.
+    `fits`: whether it is offered on the page of a device as it is."""
 
     label: str
     permission: Permission
@@ -38,32 +40,38 @@ class Deed:
     done: str
     kind: str = ""
     asks: bool = True
+    fits: Callable[[Found], bool] = lambda one: True
 
 
 #: By the word that a form sends, in the order of the menu.
 DEEDS: Mapping[str, Deed] = {
     "allow": Deed(
         label="Let in", permission=Permission.TEND, run=actions.allow_device, asks=False, done="let in",
+        fits=lambda one: one.access != Access.ALLOWED.value,
         will="The device is let in, whatever the rules say, from its next request on.",
     ),
     "block": Deed(
         label="Block", permission=Permission.TEND, run=actions.block_device, kind="danger", done="blocked",
+        fits=lambda one: one.access != Access.BLOCKED.value,
         will="The device is let in no more, at once: a wait that it holds open ends now. What is on it stays on it; to "
              "have that erased, wipe it. It can be let in again.",
     ),
     "wipe": Deed(
         label="Wipe", permission=Permission.WIPE, run=wiping.wipe_device, kind="danger", done="to be wiped",
+        fits=lambda one: one.wipe == Wipe.NONE.value,
         will="At its next request the device is told to erase itself: everything on it, private things too, as if it "
              "came from the factory. Until it has asked, this can be cancelled.",
     ),
     "wipe-account": Deed(
         label="Wipe the account only", permission=Permission.WIPE, kind="danger", done="to erase the account",
+        fits=lambda one: one.wipe == Wipe.NONE.value and one.version == "16.1",
         run=partial(wiping.wipe_device, account_only=True),
         will="At its next request the device is told to erase what it has of this account, and nothing else. Devices "
              "before EAS 16.1 know no such thing; for them it is refused.",
     ),
     "cancel-wipe": Deed(
         label="Cancel the wipe", permission=Permission.WIPE, run=wiping.cancel_wipe, asks=False,
+        fits=lambda one: one.wipe not in (Wipe.NONE.value, Wipe.DONE.value),
         done="spared", will="A wipe that has not been carried out is taken back.",
     ),
     "remove": Deed(
