@@ -12,6 +12,7 @@ from eas.admin.acting import Permission
 from eas.admin.activity import repair, report, resync, retry
 from eas.admin.devices import of_user
 from eas.admin.errors import Invalid, NotFound
+from eas.admin.policy_actions import effective
 from eas.engine.quirks import TABLE, Quirk
 
 from .deeds import deeds_for
@@ -63,7 +64,7 @@ async def show(visit: Visit) -> Response:
     return visit.render(
         "devices/device.html", told=told, device=device, found=found, here_path=path_of(who, device_id),
         deeds={name: deed for name, deed in deeds_for(visit).items() if deed.fits(found)},
-        quirks=_quirks(device["quirks"]),
+        policy=await effective(visit.site, who, device_id), quirks=_quirks(device["quirks"]),
         spare=[quirk.value for quirk in Quirk if quirk.value not in device["quirks"]],
     )
 

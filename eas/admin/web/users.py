@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from eas.admin import actions, devices
+from eas.admin import actions, devices, policy_actions
 from eas.admin.acting import Permission
 from eas.admin.errors import ActionError
 from eas.backends.embedded.roll import Enrolled, roll
@@ -68,7 +68,7 @@ async def one(visit: Visit) -> Response:
     who = visit.request.path_params["who"]
     user = await actions.user(visit.site, who)
     try:
-        policy = str((await actions.policy(visit.site, who)).get("name", ""))
+        policy = str((await policy_actions.policy(visit.site, who)).get("name", ""))
     except ActionError:
         policy = ""
     return visit.render(
