@@ -19,13 +19,18 @@ def import_(
         metavar="STATE...", exists=True,
         help="A dump (SQL as text) or a file of SQLite; of Z-Push also its folder of states.",
     )],
+    allow: Annotated[
+        bool, typer.Option("--allow", help="Let them in by name, whatever the access rules say; blocked ones aside.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     as_json: AsJson = False,
     config: ConfigFile = None,
     data: DataFolder = None,
 ) -> None:
     """Take over the phones that another server knows, so that the list of devices is full from the start."""
-    told = act(config, data, lambda site: move_in.import_devices(site, product, states, dry_run=dry_run))
+    told = act(
+        config, data, lambda site: move_in.import_devices(site, product, states, allow=allow, dry_run=dry_run)
+    )
     if as_json:
         put_json(told)
     else:

@@ -7,12 +7,11 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, case, delete, func, insert, or_, select, update
 
-from eas.db import Base
 from eas.engine.model import Access, Admission, Device, Level, Storm, Suspension, WaitBound, Wipe
 
-from .tables import access_default, device, policy_book, sync_state
+from .tables import access_default, device, policy_book
 
 #: By the names of the value's own fields, which are the columns'.
 _COLUMNS = {f.name: device.c[f.name] for f in fields(Device) if f.name in device.c}
@@ -70,59 +69,12 @@ def everyone(connection: Connection, user_id: str | None) -> Sequence[Device]:
 
 def add(connection: Connection, new: Device) -> Device:
     """Raises IntegrityError if there is one of that name."""
-    connection.execute(_ADD, {**_values(new), "row": 1})
+    connection.execute(_ADD, {**row_of(new), "row": 1})
     return replace(new, row=1)
 
 
-def add_missing(connection: Connection, new: Sequence[Device]) -> Sequence[Device]:
-    """Those that were not there. Raises IntegrityError if one comes at the same moment."""
-    held = {(user, id) for user, id in connection.execute(select(device.c.user_id, device.c.id))}
-    missing = [one for one in new if (one.user_id, one.id) not in held]
-    if missing:
-        connection.execute(_ADD, [{**_values(one), "row": 1} for one in missing])
-    return missing
-
-
-def bare_id(device_id: str) -> str:
-    """What other servers leave of a device id at least: its letters, in small, and digits."""
-    return "".join(filter(str.isalnum, device_id)).lower()
-
-
-def claim(connection: Connection, user_id: str, device_id: str, type: str) -> Device | None:
-    """The partnership that was moved in from another server and has not synchronised here: it gets the id as the
-    device spells it, and the type. None if there is none."""
-    found = [one for one in everyone(connection, user_id) if bare_id(one.id) == bare_id(device_id)]
-    kept = next((one for one in found if one.id == device_id), None)
-    if kept is None:
-        kept = next((one for one in found if not _has_synchronised(connection, one)), None)
-    if kept is None:
-        return None
-    claimed = update(device).where(*_THIS).values(id=device_id, type=kept.type or type, row=kept.row + 1)
-    connection.execute(claimed, {"user": user_id, "device": kept.id})
-    if kept.id != device_id:
-        for table in _of_devices():
-            moved = update(table).where(table.c.user_id == user_id, table.c.device_id == kept.id)
-            connection.execute(moved.values(device_id=device_id))
-    return one(connection, user_id, device_id)
-
-
-def _has_synchronised(connection: Connection, known: Device) -> bool:
-    rows = select(sync_state.c.number).where(
-        sync_state.c.user_id == known.user_id, sync_state.c.device_id == known.id
-    )
-    return connection.execute(rows.limit(1)).first() is not None
-
-
-def _of_devices() -> list[Table]:
-    """Tables of what is kept beside a device. What is written once and for ever is not among them."""
-    return [
-        table for table in Base.metadata.sorted_tables
-        if {"user_id", "device_id"} <= set(table.c.keys()) and not table.name.startswith("audit")
-    ]
-
-
 def save(connection: Connection, changed: Device) -> bool:
-    values = {f"new_{name}": value for name, value in _values(changed).items() if name not in ("user_id", "id", "row")}
+    values = {f"new_{name}": value for name, value in row_of(changed).items() if name not in ("user_id", "id", "row")}
     values.update(user=changed.user_id, device=changed.id, expected=changed.row)
     return connection.execute(_SAVE, values).rowcount == 1
 
@@ -140,7 +92,8 @@ def remove(connection: Connection, user_id: str, device_id: str) -> bool:
     return connection.execute(_REMOVE, {"user": user_id, "device": device_id}).rowcount == 1
 
 
-def _values(value: Device) -> dict[str, Any]:
+def row_of(value: Device) -> dict[str, Any]:
+    """As the columns have it."""
     values = {name: getattr(value, name) for name in _COLUMNS}
     values.update(
         information=dict(value.information), quirks=dict(value.quirks), wipe=value.wipe.value,

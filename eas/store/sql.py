@@ -28,7 +28,7 @@ from eas.engine.ports import DegradedItem, Intent, Owner, Step, StoredBody
 from eas.engine.wipes import Turn
 from eas.items.native import ItemId
 
-from . import activity_rows, degraded, device_passwords, devices, intents, policies, states, wipes
+from . import activity_rows, degraded, device_passwords, devices, intents, moved_in, policies, states, wipes
 from . import fleet as fleets
 from .device_passwords import DevicePasswords
 from .devices import Seen
@@ -113,19 +113,16 @@ class SqlStateStore:
         raise Contended(f"device {device.id} comes and goes")
 
     async def add_devices(self, new: Sequence[Device]) -> Sequence[Device]:
-        """All in one transaction; those that were not there already. A wipe that is in force for an id here counts."""
-        def work(connection: Connection) -> Sequence[Device]:
-            return devices.add_missing(connection, [wipes.inherited(connection, one) for one in new])
-
+        """All in one transaction; those that were not there already."""
         with reachable():
             for _ in range(TRIES):
                 with suppress(IntegrityError):
-                    return await self._run.write(work)
+                    return await self._run.write(lambda c: moved_in.add(c, new))
         raise Contended("devices come while they are added")
 
     async def claim_device(self, user_id: str, device_id: str, type: str) -> Device | None:
         with reachable():
-            return await self._run.write(lambda c: wipes.claimed(c, devices.claim(c, user_id, device_id, type)))
+            return await self._run.write(lambda c: moved_in.claim(c, user_id, device_id, type))
 
     async def save_device(self, device: Device, *, lasting: bool = True) -> bool:
         """Agent, version and last seen are left as they are if a later request has been noted meanwhile."""

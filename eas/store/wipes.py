@@ -74,14 +74,6 @@ def inherited(connection: Connection, new: Device) -> Device:
     return new if order is None else _as_ordered(new, order, order.ended or order.sent or order.asked)
 
 
-def claimed(connection: Connection, device: Device | None) -> Device | None:
-    """A partnership that has just got another id, with what is in force for that."""
-    wanted = None if device is None else inherited(connection, device)
-    if device is None or wanted is None or wanted == device or not devices.save(connection, wanted):
-        return device
-    return replace(wanted, row=device.row + 1)
-
-
 # Changing -----------------------------------------------------------------------------------------------------------
 
 

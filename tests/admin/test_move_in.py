@@ -26,8 +26,9 @@ from eas.admin.site import Site
 from eas.cli import app as commands
 from eas.client.connection import Connection, Credentials, Identity
 from eas.client.device import DeviceState
+from eas.client.errors import ClientError
 from eas.client.phone import Phone
-from eas.engine.model import Device, FolderType, Policy, Wipe
+from eas.engine.model import Access, Device, FolderType, Level, Policy, Wipe
 from eas.protocol.version import Version
 
 SAMPLES = Path(__file__).parents[2] / "fixtures/move-in"
@@ -302,6 +303,48 @@ async def test_a_wipe_that_was_asked_for_there_is_done_here(office: app.App) -> 
             await phone.folder_sync()
     (device,) = await office.store.devices(ben)
     assert device.wipe in (Wipe.SENT, Wipe.DONE)
+
+
+async def test_who_was_blocked_there_is_blocked_here_and_the_rules_decide_on_the_others(office: app.App) -> None:
+    await office.site.access.set_default(Level.BLOCK)
+    await move_in.import_devices(site_of(office), Product.HORDE, [SAMPLES / "horde-mysql.sql"])
+    for login, device in (("carla", "SEC0011223344556"), ("ben", "APPLF17XK2ABHG7F")):
+        phone = phone_of(office, login, device, None)
+        async with phone.connection:
+            with pytest.raises(ClientError, match="device is blocked for this user"):
+                await phone.set_up()
+    (carla,) = await office.store.devices((await office.embedded.admin.user("carla")).id)
+    assert (carla.access, carla.access_reason) == (Access.BLOCKED, "blocked by Horde")
+
+
+async def test_with_allow_they_are_let_in_whatever_the_rules_say(office: app.App) -> None:
+    await office.site.access.set_default(Level.BLOCK)
+    await move_in.import_devices(site_of(office), Product.HORDE, [SAMPLES / "horde-mysql.sql"], allow=True)
+    phone = phone_of(office, "ben", "APPLF17XK2ABHG7F", None)
+    async with phone.connection:
+        await phone.set_up()
+    (carla,) = await office.store.devices((await office.embedded.admin.user("carla")).id)
+    assert carla.access is Access.BLOCKED
+
+
+async def test_a_user_s_list_of_devices_counts_for_what_is_moved_in(office: app.App) -> None:
+    anna = (await office.embedded.admin.user("anna")).id
+    await office.site.access.set_list(anna, ["OTHER"])
+    await move_in.import_devices(site_of(office), Product.ZPUSH, [SAMPLES / "zpush-files"], allow=False)
+    (device,) = await office.store.devices(anna)
+    assert device.listed is False
+    claimed = await office.store.claim_device(anna, "ApplDMPQ70YGG5FH", "iPhone")
+    assert claimed is not None
+    assert claimed.listed is False
+
+
+async def test_what_is_kept_beside_a_device_comes_along_when_its_id_is_spelled_anew(office: app.App) -> None:
+    await move_in.import_devices(site_of(office), Product.ZPUSH, [SAMPLES / "zpush-files"])
+    anna = (await office.embedded.admin.user("anna")).id
+    await office.store.policing.save(Policy(name="own"))
+    await office.store.policing.override(anna, "appldmpq70ygg5fh", "own")
+    await office.store.claim_device(anna, "ApplDMPQ70YGG5FH", "iPhone")
+    assert list((await office.store.policing.book()).devices) == [(anna, "ApplDMPQ70YGG5FH")]
 
 
 def test_on_the_command_line(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from eas.admin.site import Site
 from eas.backends.embedded.admin import Account
 from eas.engine.model import Access, Device, Wipe
 from eas.engine.partnership import wiped
-from eas.store.devices import bare_id
+from eas.store.moved_in import bare_id
 
 from . import horde, sogo, zpush
 from .dump import DumpError
@@ -46,6 +46,7 @@ class Product(StrEnum):
     HORDE = "horde"
 
 
+TITLES: Mapping[Product, str] = {Product.ZPUSH: "Z-Push", Product.SOGO: "SOGo", Product.HORDE: "Horde"}
 READERS: Mapping[Product, Callable[[Path], Reading]] = {
     Product.ZPUSH: zpush.read, Product.SOGO: sogo.read, Product.HORDE: horde.read,
 }
@@ -53,10 +54,11 @@ READERS: Mapping[Product, Callable[[Path], Reading]] = {
 
 @action("device.import", Permission.RULE)
 async def import_devices(
-    site: Site, product: Product, states: Sequence[Path], *, dry_run: bool = False
+    site: Site, product: Product, states: Sequence[Path], *, allow: bool = False, dry_run: bool = False
 ) -> dict[str, Any]:
     """Take over the partnerships in these states. What there was to each: `added` (with `dry_run`: what would be),
-    `skipped` with the reason, `notes` on what was not taken over, `faults` in the states. Raises Invalid if a state
+    `skipped` with the reason, `notes` on what was not taken over, `faults` in the states. With `allow` those that are
+    not blocked there are let in by name, whatever the access rules say; else these decide. Raises Invalid if a state
     cannot be read; nothing is taken over then."""
     readings = [await asyncio.to_thread(_read, product, path) for path in states]
     found = [one for reading in readings for one in reading.found]
@@ -71,7 +73,7 @@ async def import_devices(
         if user is None:
             skipped.append({"user": one.names[0], "device": one.device, "reason": reason})
         else:
-            new.append((_device(one, user), one))
+            new.append((_device(one, user, product, allow), one))
     if not dry_run:
         added = {(one.user_id, one.id) for one in await site.store.add_devices([device for device, _ in new])}
         skipped += [
@@ -153,11 +155,13 @@ class _Names:
         return (name.rpartition("\\")[2] or name).casefold()
 
 
-def _device(found: Found, user_id: str) -> Device:
+def _device(found: Found, user_id: str, product: Product, allow: bool) -> Device:
+    access = Access.BLOCKED if found.blocked else Access.ALLOWED if allow else Access.NONE
+    said = {Access.BLOCKED: "blocked by", Access.ALLOWED: "taken over from"}.get(access)
     device = Device(
         user_id=user_id, id=found.device, type=found.type, agent=found.agent, version=found.version,
         first_seen=found.first_seen, last_seen=found.last_seen, information=dict(found.information),
-        policy_key=found.policy_key, access=Access.BLOCKED if found.blocked else Access.NONE,
+        policy_key=found.policy_key, access=access, access_reason=f"{said} {TITLES[product]}" if said else "",
         wipe=found.wipe, wipe_at=found.wipe_at, wipe_account_only=found.wipe_account_only,
     )
     if found.wipe is not Wipe.DONE:
