@@ -13,6 +13,8 @@ ADMIN_MODULES = (
     "device",
     "live",
     "users",
+    "wipes",
+    "audit",
     "staff",
 )
 MY_MODULES: tuple[str, ...] = (
