@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from eas.backends.embedded.roll import memberships
 from eas.engine.compliance import holds, offer
+from eas.engine.foresight import version_of
 from eas.engine.model import Device, Policy
 from eas.engine.quirks import Quirk, quirks_of
 from eas.protocol.version import Version
 
+from .policy_fleet import fleet_of
 from .site import Site
 
 #: What a device has acknowledged: what it would be offered now, something else, nothing.
@@ -37,13 +37,9 @@ class Held:
 
 async def compliance(site: Site) -> list[Held]:
     """Of all devices, by user and device."""
-    book, devices, groups = await asyncio.gather(
-        site.store.policing.book(), site.store.devices(), site.groupware.read(memberships)
-    )
-    now, offers = datetime.now(UTC), _Offers()
-    return [
-        _held(one, book.of(one.user_id, groups.get(one.user_id, ()), one.id, now), offers) for one in devices
-    ]
+    fleet, offers = await fleet_of(site), _Offers()
+    found = [_held(one, fleet.policy(one), offers) for one in fleet.devices]
+    return sorted(found, key=lambda one: (one.user_id, one.device_id))
 
 
 def counts(found: Sequence[Held]) -> list[dict[str, Any]]:
@@ -77,17 +73,9 @@ class _Offers:
 def _held(device: Device, policy: Policy, offers: _Offers) -> Held:
     word = NONE
     if device.policy_key:
-        digest = offers.of(policy, _version(device), quirks_of(device))
+        digest = offers.of(policy, version_of(device), quirks_of(device))
         word = CURRENT if holds(device, digest) else OLDER
     return Held(
         user_id=device.user_id, device_id=device.id, version=device.version, policy=policy.name,
         enforced=policy.enforced, holds=word, last_seen=device.last_seen,
     )
-
-
-def _version(device: Device) -> Version:
-    """In which it asked last; the newest of a device that has not asked yet."""
-    try:
-        return Version.parse(device.version)
-    except ValueError:
-        return max(Version)
