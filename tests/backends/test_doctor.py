@@ -189,6 +189,7 @@ async def test_without_a_user_only_what_can_be_seen(
     assert bad(found) == {}
     assert {where for where, finding in found.items() if finding.verdict is Verdict.SKIP} == {
         ("gateway", "address"), ("IMAP", "login"), ("SMTP", "login"), ("DAV", "login"), ("Sieve", "login"),
+        ("logins", "device passwords"),
     }
 
 
@@ -523,7 +524,7 @@ def test_the_command(dovecot: Dovecot, mail_sink: Sink, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert f"company: IMAP localhost:{dovecot.imaps_port}" in result.stdout.splitlines()
     assert "  ok   keywords: are kept" in result.stdout.splitlines()
-    assert result.stdout.splitlines()[-1] == "1 not tried"
+    assert result.stdout.splitlines()[-1] == "2 not tried"
     result = CliRunner().invoke(commands, [*asked, "--json"], input="wrong\n")
     assert result.exit_code == 1
     said = json.loads(result.stdout)
