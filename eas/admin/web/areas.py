@@ -15,6 +15,7 @@ ADMIN_MODULES = (
     "users",
     "wipes",
     "audit",
+    "access",
     "staff",
 )
 MY_MODULES: tuple[str, ...] = (

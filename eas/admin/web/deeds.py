@@ -13,7 +13,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from eas.admin import actions, wiping
+from eas.admin import access, actions, wiping
 from eas.admin.acting import Permission
 from eas.admin.devices import Found, chosen, everyone
 from eas.admin.errors import ActionError, Forbidden, Invalid
@@ -55,6 +55,16 @@ DEEDS: Mapping[str, Deed] = {
         fits=lambda one: one.access != Access.BLOCKED.value,
         will="The device is let in no more, at once: a wait that it holds open ends now. What is on it stays on it; to "
              "have that erased, wipe it. It can be let in again.",
+    ),
+    "quarantine": Deed(
+        label="Put into quarantine", permission=Permission.TEND, done="put into quarantine",
+        run=partial(access.decide_on, verdict="quarantine"),
+        will="The device is shown its folders and one message that says why, and nothing new, until somebody lets it "
+             "in. What is on it stays on it.",
+    ),
+    "rules": Deed(
+        label="Leave it to the rules", permission=Permission.TEND, asks=False, done="left to the rules",
+        run=partial(access.decide_on, verdict="none"), will="What was decided of the device by name is taken back.",
     ),
     "wipe": Deed(
         label="Wipe", permission=Permission.WIPE, run=wiping.wipe_device, kind="danger", done="to be wiped",
