@@ -275,6 +275,8 @@ class Admin:
             tx.connection.execute(insert(GroupRow).values(**row))
             _take_address(tx, address, group_id=id)
             self._set_members(tx, id, members)
+            # By this every process knows that those who are in it are in another group than before.
+            tx.raise_hierarchy_of(_users_of(tx.connection, id))
             _index(tx, id, terms(name, address))
             return _group(tx.connection, id)
 
