@@ -16,6 +16,7 @@ ADMIN_MODULES = (
     "wipes",
     "audit",
     "access",
+    "policies",
     "staff",
 )
 MY_MODULES: tuple[str, ...] = (
