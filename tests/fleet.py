@@ -10,7 +10,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from math import pi, sin
+from math import ceil, pi, sin
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -307,11 +307,13 @@ def live_through(connection: Connection, fleet: Sequence[Phone], events: int, no
             done = lived(one, each, now, chance)
             rows.append((one.user_id, one.id, done, batch_of(done)))
         put_devices(connection, [row for row in rows if row[2]])
-    _older_days(connection, fleet, now, chance)
+    _older_days(connection, fleet, now, chance, ceil(3 * min(1.0, each / 100)) + 1)
     _hours(connection, len(fleet), now, chance)
 
 
-def _older_days(connection: Connection, fleet: Sequence[Phone], now: datetime, chance: random.Random) -> None:
+def _older_days(
+    connection: Connection, fleet: Sequence[Phone], now: datetime, chance: random.Random, first_back: int
+) -> None:
     """Counts of the two months before, when there were fewer."""
     rows = [
         {
@@ -330,8 +332,8 @@ def _older_days(connection: Connection, fleet: Sequence[Phone], now: datetime, c
             "email_out": chance.randrange(5, 80),
         }
         for one in fleet
-        for back in range(6, 60)
-        if one.row["first_seen"] < now - timedelta(days=back) < one.row["last_seen"] - timedelta(days=5)
+        for back in range(first_back, 60)
+        if one.row["first_seen"] < now - timedelta(days=back) < one.row["last_seen"] - timedelta(days=first_back)
         and chance.random() < (0.72 if (now - timedelta(days=back)).weekday() > 4 else 0.97)
     ]
     if rows:

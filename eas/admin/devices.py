@@ -15,6 +15,7 @@ from eas.engine.model import Wipe
 from eas.engine.partnership import STORM_NOTED
 from eas.store.fleet import FleetRow
 
+from . import health
 from .acting import Permission, action
 from .conduct import level_in_words
 from .errors import NotFound
@@ -30,6 +31,7 @@ class Found:
     """A line of a list. `user` is the login, `address` names the user beyond doubt; both are the id of a user that is
     no more. Times are None for never."""
 
+    user_id: str
     user: str
     address: str
     name: str
@@ -112,6 +114,19 @@ async def everyone(site: Site) -> list[Found]:
     return [_found(row, people.get(row.user_id), now) for row in rows]
 
 
+async def found_by(site: Site, asked: Mapping[str, str]) -> tuple[list[Found], list[Found]]:
+    """All devices, and those that the filters leave: `q`, `state`, `kind`, `version`, and `condition`, a name of
+    eas.admin.condition_names."""
+    everything = await everyone(site)
+    filters = {name: asked.get(name, "") for name in ("q", "state", "kind", "version")}
+    hits = chosen(everything, datetime.now(UTC), **filters)
+    if condition := asked.get("condition", ""):
+        findings = (await health.recent(site)).findings
+        ill = {key for key, several in findings.items() if any(one.name.value == condition for one in several)}
+        hits = [one for one in hits if (one.user_id, one.device) in ill]
+    return everything, hits
+
+
 async def of_user(site: Site, who: str) -> list[Found]:
     """Those of one user. Raises NotFound."""
     try:
@@ -149,7 +164,7 @@ def _has(text: str, words: Sequence[str]) -> bool:
 def _found(row: FleetRow, user: Enrolled | None, now: datetime) -> Found:
     os = row.information.get("OS", "")
     return Found(
-        user=user.login if user else row.user_id, address=user.address if user else row.user_id,
+        user_id=row.user_id, user=user.login if user else row.user_id, address=user.address if user else row.user_id,
         name=user.name if user else "", device=row.id, kind=kind_of(row.type, row.agent, os),
         model=row.information.get("FriendlyName") or row.information.get("Model", ""), os=os, type=row.type,
         agent=row.agent, version=row.version, first_seen=row.first_seen, last_seen=row.last_seen,

@@ -27,8 +27,8 @@ from fleet import fill
 from eas import app as composition
 from eas.admin import staff
 from eas.admin.acting import SERVER, Role
-from eas.admin.web.application import MODULES
 from eas.admin.web.sessions import ADMIN
+from eas.admin.web.tour import plain_paths
 from eas.config import load
 
 DEVICES, EVENTS, ROUNDS, AIM_MS = 2000, 200_000, 7, 300
@@ -37,12 +37,9 @@ BASE = "http://127.0.0.1"
 
 def paths() -> list[str]:
     """Every page of /admin that is asked for without more, and lists in other orders."""
-    plain = [
-        page.path for module in MODULES[ADMIN] for page in module.PAGES
-        if "GET" in page.methods and "{" not in page.path
-    ]
+    plain = plain_paths(ADMIN)
     return [
-        *plain, "/admin?span=168", "/admin/devices?q=galaxy&sort=user", "/admin/devices?state=storm",
+        *plain, "/admin/live/now", "/admin?span=168", "/admin/devices?q=galaxy&sort=user", "/admin/devices?state=storm",
         "/admin/devices?rows=500",
     ]
 

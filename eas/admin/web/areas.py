@@ -17,6 +17,7 @@ ADMIN_MODULES = (
     "audit",
     "access",
     "policies",
+    "reports",
     "staff",
 )
 MY_MODULES: tuple[str, ...] = (

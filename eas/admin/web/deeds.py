@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -15,7 +14,7 @@ from starlette.responses import Response
 
 from eas.admin import access, actions, wiping
 from eas.admin.acting import Permission
-from eas.admin.devices import Found, chosen, everyone
+from eas.admin.devices import Found, everyone, found_by
 from eas.admin.errors import ActionError, Forbidden, Invalid
 from eas.admin.site import Site
 from eas.engine.model import Access, Wipe
@@ -134,13 +133,12 @@ async def _each(site: Site, deed: Deed, devices: Sequence[Found]) -> list[str]:
 async def _meant(visit: Visit) -> list[Found]:
     """Those that were chosen, or all that the list's filters leave; in the order of users. What is gone meanwhile is
     left out."""
-    everything = await everyone(visit.site)
     if visit.text("all") == "1":
-        filters = {name: visit.text(name) for name in ("q", "state", "kind", "version")}
-        hits = chosen(everything, datetime.now(UTC), **filters)
+        filters = {name: visit.text(name) for name in ("q", "state", "condition", "kind", "version")}
+        _, hits = await found_by(visit.site, filters)
     else:
         wanted = set(visit.texts("device"))
-        hits = [one for one in everything if name_of(one) in wanted]
+        hits = [one for one in await everyone(visit.site) if name_of(one) in wanted]
     return sorted(hits, key=lambda one: (one.user, one.device))
 
 

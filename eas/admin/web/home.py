@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -10,6 +11,9 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from eas.admin.acting import Permission
+from eas.admin.condition_names import ABOUT, Name, Severity
+from eas.admin.conditions import Finding
+from eas.admin.health import recent
 from eas.admin.overview import overview
 
 from . import charts
@@ -17,6 +21,10 @@ from .visits import Page, Visit
 
 #: Spans that the page can show: (hours, days, what stands on the link).
 SPANS = ((24, 30, "A day and a month"), (24 * 7, 90, "A week and a quarter"))
+
+
+#: How a badge looks.
+KINDS = {Severity.CRITICAL: "bad", Severity.WARNING: "warn", Severity.INFO: "info"}
 
 
 class Picture(NamedTuple):
@@ -52,10 +60,29 @@ async def home(visit: Visit) -> Response:
     wanted = visit.text("span")
     hours, days, _ = next((span for span in SPANS if str(span[0]) == wanted), SPANS[0])
     told = await overview(visit.site, hours=hours, days=days)
+    findings = (await recent(visit.site)).findings
     return visit.render(
-        "admin/home.html", told=told, spans=SPANS, hours=hours,
+        "admin/home.html", told=told, amiss=_amiss(findings.values()), spans=SPANS, hours=hours,
         pictures=[(one, drawn(one, told["series"][one.series])) for one in PICTURES],
     )
+
+
+def _amiss(findings: Iterable[Sequence[Finding]]) -> list[dict[str, Any]]:
+    """What is amiss with how many devices, the worst and the most frequent first; what is only worth knowing last."""
+    counts: Counter[Name] = Counter()
+    severity: dict[Name, Severity] = {}
+    for several in findings:
+        for one in several:
+            counts[one.name] += 1
+            severity[one.name] = max(severity.get(one.name, Severity.INFO), one.severity, key=list(Severity).index)
+    order = sorted(counts, key=lambda name: (-list(Severity).index(severity[name]), -counts[name]))
+    return [
+        {
+            "name": name.value, "count": counts[name], "kind": KINDS[severity[name]], "title": ABOUT[name].title,
+            "means": ABOUT[name].means,
+        }
+        for name in order
+    ]
 
 
 def drawn(picture: Picture, series: Mapping[str, Any]) -> Markup:
