@@ -21,7 +21,7 @@ from eas.engine.errors import Unavailable
 from eas.engine.model import Device
 from eas.store import ActivityStore, Keep, SqlStateStore
 from eas.store import activity as gathering
-from eas.store.activity_rows import amiss, totals
+from eas.store.activity_rows import amiss, last_good, synced, totals
 from eas.store.activity_tables import device_answer, device_day, device_event, login_failure, site_hour
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC).timestamp()
@@ -266,10 +266,10 @@ async def test_summaries_of_all_devices(run: Transactions, activity: ActivitySto
     await activity.flush()
     found = await run.read(lambda c: amiss(c, "2026-05-04", 1, 1))
     assert {(row["device_id"], row["kind"], row["name"]) for row in found} == {
-        ("phone", "folder", "5"), ("phone", "command", "Sync"), ("tablet", "folder", "5"),
-        ("tablet", "command", "Sync"),
+        ("phone", "folder", "5"), ("tablet", "folder", "5"), ("tablet", "command", "Sync"),
     }
-    (only,) = await run.read(lambda c: amiss(c, "2026-05-04", 9, 9, only=PHONE))
-    assert only["name"] == "Sync"
+    assert await run.read(synced) == {PHONE}
+    owners = [PHONE, ("ben", "tablet")]
+    assert await run.read(lambda c: last_good(c, owners)) == {PHONE: datetime.fromtimestamp(NOON, UTC)}
     counted = await run.read(lambda c: totals(c, "2026-05-03"))
     assert (counted[PHONE].waits, counted[PHONE].waits_cut) == (1, 1)
