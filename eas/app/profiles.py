@@ -11,6 +11,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from eas.admin.profiles import Profiles, Signer
 from eas.config import ConfigError, Settings
+from eas.server.ports import Way
+
+from .logging_in import ways_of
 
 
 def profiles_of(settings: Settings) -> Profiles:
@@ -21,7 +24,15 @@ def profiles_of(settings: Settings) -> Profiles:
         own, *others = _certificates("profile.certificate", asked.certificate)
         chain = _certificates("profile.chain", asked.chain) if asked.chain is not None else []
         signer = Signer(certificate=own, key=_key(asked.key), chain=(*others, *chain))
-    return Profiles(organisation=asked.organisation, signer=signer)
+    return Profiles(organisation=asked.organisation, signer=signer, **_token_addresses(settings))
+
+
+def _token_addresses(settings: Settings) -> dict[str, str]:
+    """Where phones fetch tokens, if they may come in with them and both addresses are told."""
+    told = settings.oidc
+    if Way.TOKEN not in ways_of(settings) or not told.authorization_url or not told.token_url:
+        return {}
+    return {"sign_in": told.authorization_url, "token": told.token_url}
 
 
 def _certificates(setting: str, file: Path) -> list[x509.Certificate]:

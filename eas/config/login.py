@@ -80,6 +80,10 @@ class Oidc(Part):
     authorization_url: SafeUrl = Field(
         "", description="Where phones fetch tokens, where its own document does not tell."
     )
+    token_url: SafeUrl = Field(
+        "", description="Where phones turn a login into a token. With `authorization_url` it goes into the "
+        "configuration profiles for Apple's devices."
+    )
     name: str = Field("your organisation", description="What people call it: \"Log in with ...\".")
     scopes: tuple[Text, ...] = Field(
         ("openid", "email", "profile"), description="What is asked for at logins to the pages."

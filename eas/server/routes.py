@@ -29,10 +29,14 @@ from .pacing import Pacer
 from .ports import Manner, Ports
 from .reading import Gone, NoRoom, TooLong, base_url, client_address, headers_of, read_body
 from .reply import Reply, compressed, plain, send_reply
+from .unkept import UNKEPT_IDS
 
 ACTIVESYNC = http.PATH.lower()
 
 WELCOME = "ActiveSync works here. Set up an Exchange account on your phone with this server and your password."
+
+#: With these Android looks whether an account works, under the id of no device (`unkept`); they show no item.
+CHECKING = frozenset(("FolderSync", "Provision", "Settings"))
 
 #: Bytes of a query for the JSON form of Autodiscover that are looked at.
 MAX_JSON_QUERY = 2048
@@ -188,10 +192,12 @@ class _Server:
         if user.device_password is None:
             return None
         try:
-            device_id = queries.complete(queries.parse(scope["query_string"]), headers).device_id
+            asked = queries.complete(queries.parse(scope["query_string"]), headers)
         except queries.QueryError:
             return None  # which is answered where the rest of the request is read
-        return await self._doorkeeper.held(user, device_id)
+        if asked.device_id.lower() in UNKEPT_IDS and asked.command in CHECKING:
+            return None  # before a device makes it its own, and after
+        return await self._doorkeeper.held(user, asked.device_id)
 
     async def options(self, scope: Scope, receive: Receive, headers: Mapping[str, str]) -> Reply:
         user = await self._admitted(scope, headers)

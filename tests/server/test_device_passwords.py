@@ -68,6 +68,19 @@ async def test_it_is_of_one_user_and_of_the_first_device(tmp_path: Path) -> None
         assert (await folders(phone(parts, made, device="PHONE1"))).http == 200
 
 
+async def test_a_look_whether_the_account_works_makes_it_nobodys(tmp_path: Path) -> None:
+    """Android's first requests come under the id "validate"; they can do nothing else."""
+    async with opened(tmp_path) as (parts, site):
+        made = (await passwords.add_device_password(site, "anna", "phone"))["password"]
+        look = phone(parts, made, device="validate")
+        assert (await folders(look)).http == 200
+        assert (await folders(phone(parts, made))).http == 200
+        assert (await folders(look)).http == 200
+        assert (await look.post("Ping", _ping("1", 60))).http == 401
+        (listed,) = await passwords.device_passwords(site, "anna")
+        assert listed["device"] == "PHONE1"
+
+
 async def test_two_devices_at_once_do_not_both_get_it(tmp_path: Path) -> None:
     async with opened(tmp_path) as (parts, site):
         made = (await passwords.add_device_password(site, "anna", "phone"))["password"]
