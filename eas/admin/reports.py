@@ -90,7 +90,8 @@ async def policies(site: Site) -> Rows:
     another one ("older"), or none ("none")."""
     found, people = await asyncio.gather(compliance(site), site.groupware.read(roll))
     return [
-        {"user": people[one.user_id].login if one.user_id in people else one.user_id, "device": one.device_id,
+        {"user": people[one.user_id].login if one.user_id in people else one.user_id,
+         "address": people[one.user_id].address if one.user_id in people else one.user_id, "device": one.device_id,
          "version": one.version, "policy": one.policy, "enforced": one.enforced, "holds": one.holds,
          "last_seen": _iso(one.last_seen)}
         for one in found
