@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from eas.engine.hierarchy import ROOT, SPECIAL
-from eas.engine.model import Access, Device, FolderType, Wipe
+from eas.engine.model import Access, Device, FolderType, Level, Wipe
 from eas.protocol.version import ACCOUNT_ONLY_WIPE, Version
 from eas.store.audit import about
 
@@ -111,23 +111,28 @@ _WIPES: Mapping[Wipe, tuple[str, str, str, str]] = {
         "Change your password now: then it gets nothing any more.",
     ),
 }
-_CLOSED: Mapping[Access, tuple[str, str, str, str]] = {
-    Access.BLOCKED: (
-        "Blocked", "bad", "The administrators do not let it in; nothing is synchronised.",
-        "Ask them, if it should be let in.",
-    ),
-    Access.QUARANTINED: (
-        "Waiting", "warn", "It is new here, and waits until an administrator lets it in.",
-        "There is nothing to do on the phone; mail comes by itself then.",
-    ),
+_BLOCKED = (
+    "Blocked", "bad", "The administrators do not let it in; nothing is synchronised.",
+    "Ask them, if it should be let in.",
+)
+_WAITING = (
+    "Waiting", "warn", "It is new here, and waits until an administrator lets it in.",
+    "There is nothing to do on the phone; mail comes by itself then.",
+)
+_CLOSED: Mapping[str, tuple[str, str, str, str]] = {
+    Access.BLOCKED: _BLOCKED, Access.QUARANTINED: _WAITING, Level.BLOCK: _BLOCKED, Level.QUARANTINE: _WAITING,
+    Level.DISCOVERY: _WAITING,
 }
 
 
 def _state(device: Device, now: datetime) -> tuple[str, str, str, str]:
     if device.wipe is not Wipe.NONE:
         return _WIPES[device.wipe]
-    if device.access is not Access.ALLOWED:
-        return _CLOSED[device.access]
+    # What was decided of it by name, else how the rules decided last.
+    level = device.admission.level if device.admission is not None else Level.ALLOW
+    for closed in (device.access, level if device.access is Access.NONE else Level.ALLOW):
+        if closed in _CLOSED:
+            return _CLOSED[closed]
     if device.last_seen is None or now - device.last_seen > SILENT:
         return (
             "Silent", "warn", "It has not been heard of for some days.",

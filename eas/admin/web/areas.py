@@ -21,6 +21,12 @@ ADMIN_MODULES = (
     "staff",
 )
 MY_MODULES: tuple[str, ...] = (
+    "my",
+    "my_setup",
+    "my_passwords",
+    "my_filters",
+    "my_away",
+    "my_log",
 )
 
 MODULES: Mapping[Area, tuple[str, ...]] = {ADMIN: ADMIN_MODULES, MY: MY_MODULES}
