@@ -104,6 +104,12 @@ is told again each time it connects.
 Next: where only the account was to be erased, ask for a wipe of the whole phone; otherwise have the owner erase it by
 hand, or change the password of the mailbox: {link}""",
     ),
+    "suspended_admin": Text(
+        "A phone of {user} is kept out for a while",
+        "The gateway keeps the phone {device} of {user} out until {until}: {why}.\n\nIt is told to come back later; "
+        "nothing has to be done. If it goes on afterwards, restart the phone or set its account up anew. To let it in "
+        "before: eas access approve {user} {device}, or {link}",
+    ),
     "quarantine_admin": Text(
         "A phone of {user} is waiting to be approved",
         "{user} has set up a phone, and it is in quarantine: it is shown its folders and a notice, nothing else.\n\n"

@@ -7,26 +7,25 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import quote
 
-from eas.admin.notices import Notices
+from eas.admin.own_deeds import note
+from eas.admin.site import Site
+from eas.backends.embedded.admin import AdminError
 from eas.config import Settings
-from eas.db.transactions import Transactions
 from eas.engine.access import Decision, Terms
+from eas.engine.errors import BackendError
 from eas.engine.model import Device, User
 from eas.engine.quarantine import Words
 from eas.server.admission import Rules
-from eas.store.access import AccessStore
 
 #: The page on which somebody decides about one device.
 PAGE = "/admin/access/approve/{user}/{device}"
 
 
-def rules_of(
-    settings: Settings, run: Transactions, groups: Callable[[str], Awaitable[Sequence[str]]], notices: Notices
-) -> Rules:
-    store, asked = AccessStore(run), settings.access
+def rules_of(settings: Settings, site: Site, groups: Callable[[str], Awaitable[Sequence[str]]]) -> Rules:
+    store, asked = site.access, settings.access
     return Rules(
-        read=store.book, groups=groups, listed=store.listed, most=store.limit_of, terms=terms_of(settings),
-        words=Words(subject=asked.notice_subject, text=asked.notice), tell=Teller(notices, asked.tell_users).tell,
+        read=store.book, groups=groups, listed=store.listed, most=store.limit_of, terms=site.terms,
+        words=Words(subject=asked.notice_subject, text=asked.notice), heralds=Teller(site, asked.tell_users),
     )
 
 
@@ -40,20 +39,47 @@ def terms_of(settings: Settings) -> Terms:
 
 @dataclass(frozen=True, slots=True)
 class Teller:
-    """Mails of a new device in quarantine. The link leads to a page that asks who one is and what is to be done: to
-    follow it, as scanners of mail do, decides nothing."""
+    """`Heralds`: mails, and entries in the audit log. The link in a mail leads to a page that asks who one is and what
+    is to be done: to follow it, as scanners of mail do, decides nothing."""
 
-    notices: Notices
+    site: Site
     to_users: bool
 
-    def tell(self, user: User, device: Device, decision: Decision) -> None:
+    async def quarantined(self, user: User, device: Device, decision: Decision) -> None:
+        notices = self.site.notices
         said = {
             "user": user.login, "device": device.id, "type": device.type, "agent": device.agent or "unknown",
             "model": device.information.get("Model", "") or "unknown",
             "os": device.information.get("OS", "") or "unknown", "why": decision.why,
-            "until": f"{decision.until:%d %B %Y}" if decision.until is not None else "",
-            "link": self.notices.link(PAGE.format(user=quote(user.login, safe="@"), device=quote(device.id, safe=""))),
+            "link": notices.link(_page(user.address, device.id)),
         }
-        self.notices.tell_admins("quarantine_admin", **said)
+        notices.tell_admins("quarantine_admin", **said)
         if self.to_users:
-            self.notices.tell([user.address], "quarantine_user", **said)
+            notices.tell([user.address], "quarantine_user", **said)
+        await note(self.site, "access.quarantined", user=user.id, device=device.id, details={"by": decision.by})
+
+    async def suspended(self, device: Device) -> None:
+        kept_out = device.suspended
+        if kept_out is None:
+            return
+        self.site.tell({"do": "end", "user": device.user_id, "device": device.id})
+        until = kept_out.until.isoformat(timespec="seconds")
+        await note(
+            self.site, "access.suspended", user=device.user_id, device=device.id,
+            details={"why": kept_out.reason, "until": until},
+        )
+        login = await self._login(device.user_id)
+        self.site.notices.tell_admins(
+            "suspended_admin", user=login, device=device.id, why=kept_out.reason,
+            until=f"{kept_out.until:%d %B %H:%M} UTC", link=self.site.notices.link(_page(login, device.id)),
+        )
+
+    async def _login(self, user_id: str) -> str:
+        try:
+            return (await self.site.people.user(user_id)).login
+        except (AdminError, BackendError):
+            return user_id
+
+
+def _page(user: str, device: str) -> str:
+    return PAGE.format(user=quote(user, safe="@"), device=quote(device, safe=""))

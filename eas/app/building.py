@@ -236,7 +236,7 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
         accounts=heard, store=store, bell=bell, clock=clock, leases=sharing.leases,
         entropy=SystemEntropy(),
         ready=readiness.can_answer, readiness=readiness.report, documents=_documents(settings),
-        access=rules_of(settings, shared, groups.of, mails),
+        access=rules_of(settings, site, groups.of),
         figures=measuring.expose, activity=activity, live=live, hooks=hooks, logins=remembered.memory,
         passwords=store.passwords, tokens=identity.tokens,
         revocation_lists=HttpRevocationLists(hosts=settings.certificates.crl_hosts, monotonic=clock.monotonic),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Protocol
 
 import structlog
 
@@ -27,18 +28,25 @@ log = structlog.get_logger("eas.admission")
 #: By these a device says what it is; before them nobody is told of a new one.
 TELLING = frozenset(("Provision", "Settings"))
 
-Told = Callable[[User, Device, Decision], None]
 
 
-def _nobody(user: User, device: Device, decision: Decision) -> None:
-    pass
+class Heralds(Protocol):
+    """Are told what was decided without anybody asking. Never raise."""
+
+    async def quarantined(self, user: User, device: Device, decision: Decision) -> None:
+        """A device waits to be approved: once for each quarantine."""
+        ...
+
+    async def suspended(self, device: Device) -> None:
+        """A device that misbehaves is kept out for a while."""
+        ...
 
 
 @dataclass(slots=True, kw_only=True)
 class Rules:
     """What the decision needs. `read` gives the rules as they are now, `groups` the names of a user's groups, `listed`
     whether a user has a list with the device on it, `most` how many devices a user may have if that was said (None).
-    `tell` is told of each new quarantine, and returns at once."""
+    """
 
     read: Callable[[], Awaitable[Book]]
     groups: Callable[[str], Awaitable[Sequence[str]]]
@@ -46,7 +54,7 @@ class Rules:
     most: Callable[[str, Sequence[str]], Awaitable[int | None]]
     terms: Terms = field(default_factory=Terms)
     words: Words = field(default_factory=Words)
-    tell: Told = _nobody
+    heralds: Heralds | None = None
     _book: Book | None = None
 
     async def book(self, revision: int) -> Book:
@@ -115,5 +123,5 @@ async def tell_once(rules: Rules, session: Session, command: str) -> None:
         return replace(found, admission=replace(found.admission, told=True))
 
     device = await revise(session.store, session.device, change)
-    if mine:
-        rules.tell(session.user, device, session.access)
+    if mine and rules.heralds is not None:
+        await rules.heralds.quarantined(session.user, device, session.access)

@@ -11,6 +11,7 @@ from eas.engine.errors import Contended, Unavailable
 from eas.engine.partnership import revise, stormed
 from eas.engine.ports import Clock, StateStore
 
+from .admission import Rules
 from .brake import EFFECTIVE, Brake, Outcome, Report, name_of
 from .faults import CONDITION, TEXTS, THROTTLE
 from .held import held_back
@@ -25,8 +26,10 @@ log = structlog.get_logger("eas.pacing")
 class Pacer:
     """One for the whole server."""
 
-    def __init__(self, brake: Brake, store: StateStore, clock: Clock, terms: Terms | None = None) -> None:
-        self._brake, self._store, self._clock, self._terms = brake, store, clock, terms or Terms()
+    def __init__(self, brake: Brake, store: StateStore, clock: Clock, rules: Rules | None = None) -> None:
+        """`rules` say from when on a device is kept out for a while; None: never."""
+        self._brake, self._store, self._clock = brake, store, clock
+        self._terms, self._heralds = (rules.terms, rules.heralds) if rules is not None else (Terms(), None)
 
     def name(self, user_id: str, query: bytes, body: bytes) -> bytes:
         """What the request goes by here; b"" where nothing is slowed down."""
@@ -86,5 +89,7 @@ class Pacer:
                 )
                 if stored.suspended is not None and stored.suspended.since == now:
                     log.warning("a device is kept out", device=stored.id, why=stored.suspended.reason)
+                    if self._heralds is not None:
+                        await self._heralds.suspended(stored)
         except (Contended, Unavailable) as error:
             log.info("a storm was not noted", reason=str(error))

@@ -127,9 +127,7 @@ class _Server:
         self.hook = HookDoor(ports.hooks, manner.hooks, ports.clock, manner.trusted_proxies)
         keys = Keys(passwords=ports.passwords, tokens=ports.tokens, ways=manner.ways)
         self._doorkeeper = Doorkeeper(ports.accounts, ports.clock, manner.realm, site=ports.logins, keys=keys)
-        self._pacer = Pacer(
-            Brake(manner.limits.free_repeats), ports.store, ports.clock, ports.access.terms if ports.access else None
-        )
+        self._pacer = Pacer(Brake(manner.limits.free_repeats), ports.store, ports.clock, ports.access)
 
     async def _admitted(self, scope: Scope, headers: Mapping[str, str]) -> User | Reply:
         admitted = await self._recognised(scope, headers)

@@ -120,7 +120,7 @@ async def test_who_waits_to_be_approved_is_in_the_queue_and_people_are_told_once
     await boss.sync()
     mails = [item for folder in boss.folders() for item in folder.items.values()]
     assert [mail.text("Email:Subject") for mail in mails] == ["A phone of anna is waiting to be approved"]
-    assert "https://mail.example.com/admin/access/approve/anna/PHONE1" in mails[0].text(
+    assert "https://mail.example.com/admin/access/approve/anna@example.com/PHONE1" in mails[0].text(
         "AirSyncBase:Body", "AirSyncBase:Data"
     )
     shown = await access.decide_on(site, "anna", "PHONE1", "allow", reason="hers")

@@ -5,22 +5,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from wire import Wire, e, sync
 
+from eas.app.admitting import rules_of
 from eas.client.connection import Connection
 from eas.client.errors import ClientError, Forbidden, Refusal
 from eas.client.mail import compose, send
 from eas.client.phone import Phone
 from eas.client.services import search_people
-from eas.engine.access import Characteristic, Rule, Terms, kept_out
-from eas.engine.model import Access, Device, FolderType, Level, Storm, Wipe
+from eas.engine.access import Characteristic, Rule
+from eas.engine.model import Access, Device, FolderType, Level, Wipe
 from eas.items import contacts
 from eas.protocol.version import Version
+from eas.push.clock import SystemClock
+from eas.server.brake import Brake, Report
+from eas.server.pacing import Pacer
+from eas.store.audit import entries
 
 VERSIONS = (Version.V2_5, Version.V12_1, Version.V14_1, Version.V16_1)
 EVERY = pytest.mark.parametrize("version", VERSIONS)
@@ -257,21 +261,25 @@ def world_settings(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("world_settings", [
-    {"limits.free_repeats": 2, "access.storm_requests": 3, "notices.admins": ["boss@example.com"]}
+    {"access.storm_requests": 3, "notices.admins": ["ben@example.com"]}
 ], indirect=True)
 async def test_a_storm_keeps_a_phone_out_until_it_is_let_in(world: Any, wire: Callable[..., Wire]) -> None:
-    device = wire()
-    now = datetime.now(UTC)
-
-    def stormy(found: Device) -> Device:
-        noisy = replace(found, storm=Storm(command="Sync", since=now, last=now, count=9, refused=True))
-        return kept_out(noisy, Terms(storm_requests=3), now)
-
-    asked = e("FolderHierarchy:FolderSync", e("SyncKey", "0"))
+    device, asked = wire(), e("FolderHierarchy:FolderSync", e("SyncKey", "0"))
     await device.post("FolderSync", asked)
-    await world.store.alter_device(world.ids["anna"], "WIRE1", stormy)
+    rules = rules_of(world.app.settings, world.app.site, world.admin.groups_of)
+    pacer = Pacer(Brake(2), world.store, SystemClock(), rules)
+    await pacer._note(Report(world.ids["anna"], "WIRE1", "Sync", 2, False))
+    assert (await world.device()).suspended is None
+    await pacer._note(Report(world.ids["anna"], "WIRE1", "Sync", 1, True))
     got = await device.post("Sync", sync("0", "1"))
     assert (got.http, got.headers["x-ms-asthrottle"]) == (503, "RecentCommands")
     assert int(got.headers["retry-after"]) > 0
+    async with world.app.database.read() as connection:
+        (entry,) = await connection.run_sync(lambda c: [one for one in entries(c) if "suspended" in one.action])
+    assert (entry.actor, entry.face, entry.about_user, entry.about_device) == ("server", "server", "anna", "WIRE1")
+    assert "Sync 3 times" in entry.details["why"]
+    await world.app.site.notices.settle()
     await world.store.set_access(world.ids["anna"], "WIRE1", Access.NONE)
     assert (await device.post("FolderSync", asked)).status == "1"
+    boss = wire(user="ben", password="ben-secret", device="BOSS")
+    assert (await boss.post("FolderSync", asked)).status == "1"
