@@ -83,6 +83,11 @@ DEEDS: Mapping[str, Deed] = {
         fits=lambda one: one.wipe not in (Wipe.NONE.value, Wipe.DONE.value),
         done="spared", will="A wipe that has not been carried out is taken back.",
     ),
+    "readmit": Deed(
+        label="Allow again after the wipe", permission=Permission.TEND, run=wiping.readmit_device,
+        fits=lambda one: one.wipe == Wipe.DONE.value, done="allowed again",
+        will="The device was wiped and is refused since. It may be set up again, by whoever has it and the password.",
+    ),
     "remove": Deed(
         label="Remove", permission=Permission.WIPE, run=actions.remove_device, kind="danger", done="forgotten",
         will="Everything that is known of the device is forgotten; the device itself keeps what it has. If it comes "
@@ -90,6 +95,9 @@ DEEDS: Mapping[str, Deed] = {
              "was wiped is still refused.",
     ),
 }
+
+#: What may wait for a second person.
+WIPES = frozenset(("wipe", "wipe-account"))
 
 
 def deeds_for(visit: Visit) -> dict[str, Deed]:
@@ -111,7 +119,9 @@ async def do(visit: Visit) -> Response:
         return visit.render("devices/confirm.html", deed=deed, name=name, devices=devices, back=back)
     failures = await _each(visit.site, deed, devices)
     count = len(devices) - len(failures)
-    said = [f"{counted(count, 'device')} {deed.done}."] if count else []
+    waits = name in WIPES and visit.site.wiping.two_persons
+    done = "to be wiped once somebody else agrees, under Wipes" if waits else deed.done
+    said = [f"{counted(count, 'device')} {done}."] if count else []
     said += failures[:ERRORS_TOLD]
     if len(failures) > ERRORS_TOLD:
         said.append(f"{len(failures) - ERRORS_TOLD} more were refused as well.")
