@@ -73,7 +73,8 @@ TABLE: tuple[Row, ...] = (
     Row(
         quirk=Quirk.SYMBIAN_POLICY, type=r"symbian|nokia", agent=r"symbian|nokia|mailforexchange",
         does="Settings of a policy that the family cannot meet (browser, S/MIME, unsigned programs and their like) are "
-             "left at the value that restricts nothing, unless the policy allows no partial compliance.",
+             "left at the value that restricts nothing, unless the policy insists on them; one that is enforced and "
+             "allows no partial compliance locks the device out instead.",
         evidence="Symbian Anna gives up the account if any of them has another value (Microsoft FA136114).",
     ),
     Row(

@@ -18,6 +18,7 @@ from eas.admin.errors import ActionError, Invalid, NotFound
 from eas.engine.families import ignoring, refusing
 from eas.engine.policybook import FLAGS
 from eas.items.policy_settings import OF_SERVER, SETTINGS, Choice, Flag, Group, Lines, Number, Setting
+from eas.protocol.version import Version
 
 from .rendering import path
 from .visits import Page, Visit
@@ -25,6 +26,8 @@ from .visits import Page, Visit
 PATH = "/admin/policies"
 #: Rows of a trial on one page, those that matter most first.
 SHOWN = 200
+#: The first version in which a policy is a document: what it has everybody is told who can be told anything more.
+FIRST_DOCUMENT = Version.V12_0
 #: What a number's field says for "no limit", where the policy that it is based on has one.
 NONE = "none"
 
@@ -82,7 +85,7 @@ async def _form(
         found=await actions.policy(visit.site, name) if name else None, listed=everything.get(name),
         groups=[(group.value, _fields(document, group)) for group in Group],
         parents=[("", "nothing")] + [(one, one) for one in everything if one != name],
-        flags=[(flag, *FLAG_WORDS[flag], document.get(flag)) for flag in FLAGS], none=NONE,
+        flags=[(flag, *FLAG_WORDS[flag], document.get(flag)) for flag in FLAGS], no_limit=NONE,
         roll=next((one for one in await rolls.rolls(visit.site) if one["policy"] == name), None),
         standing=STANDING_WORDS,
     )
@@ -95,11 +98,16 @@ def _fields(document: Mapping[str, Any], group: Group) -> list[dict[str, Any]]:
         {
             "setting": setting, "value": stated.get(setting.name), "kind": type(setting.kind).__name__,
             "options": _options(setting), "insisted": setting.name in insisted,
-            "shown": _shown(setting, stated.get(setting.name)), "told": setting not in OF_SERVER,
+            "shown": _shown(setting, stated.get(setting.name)), "may_insist": _may_insist(setting),
             "notes": _notes(setting),
         }
         for setting in (*SETTINGS, *OF_SERVER) if setting.group is group
     ]
+
+
+def _may_insist(setting: Setting) -> bool:
+    """Whether there are phones that are not told otherwise."""
+    return setting not in OF_SERVER and (setting.spoken.since > FIRST_DOCUMENT or bool(refusing(setting.name)))
 
 
 def _options(setting: Setting) -> list[tuple[str, str]]:
