@@ -40,6 +40,9 @@ MAX_TOKEN = 16 * 1024
 #: Seconds after which a device may come back when the backend is away.
 RETRY_SECONDS = 30
 
+#: RFC 6750 3.1
+_TOKEN_ERROR = "invalid_token"
+
 PASSWORDS = frozenset({Way.PASSWORD, Way.DEVICE_PASSWORD})
 
 
@@ -113,10 +116,10 @@ class Doorkeeper:
         who = _Login(login, password, address, self._throttle.attempt(login, password, address), scheme)
         now = self._clock.monotonic()
         if self._throttle.known_wrong(who.attempt, now):
-            return self._unauthorized()
+            return self._wrong(who)
         try:
             if self._throttle.known_right(who.attempt, now):
-                return await self._again(who) or self._unauthorized()
+                return await self._again(who) or self._wrong(who)
             trial = await self._site.begin(login, password, address) if self._site is not None else None
             return await self._tried(who, trial or self._here(who.attempt))
         except Unavailable as error:
@@ -126,7 +129,7 @@ class Doorkeeper:
             return _no_entrance(login, error)
         except TokenRefused as error:
             log.info("token is over", reason=str(error), address=address)
-            return self._unauthorized("token_over")
+            return self._unauthorized("token_over", _TOKEN_ERROR)
 
     async def vouched(self, login: str) -> User | Reply:
         """Somebody whom a proxy has recognised."""
@@ -195,14 +198,14 @@ class Doorkeeper:
         """Raises Unavailable, NoEntrance, TokenRefused."""
         match trial.standing:
             case Standing.RIGHT:
-                return await self._again(who) or self._unauthorized()
+                return await self._again(who) or self._wrong(who)
             case Standing.WRONG:
-                return self._unauthorized()
+                return self._wrong(who)
             case Standing.WAIT:
                 log.info("login throttled", login=who.login, address=who.address, seconds=ceil(trial.seconds))
                 return _later(ceil(trial.seconds), "throttled")
             case Standing.OPEN:
-                return await self._verified(who, trial) or self._unauthorized()
+                return await self._verified(who, trial) or self._wrong(who)
 
     async def _verified(self, who: _Login, trial: Trial) -> User | None:
         self._throttle.begin(who.attempt, self._clock.monotonic())
@@ -224,9 +227,12 @@ class Doorkeeper:
 
     # -- turned away
 
-    def _unauthorized(self, reason: str = "wrong_login") -> Reply:
+    def _wrong(self, who: _Login) -> Reply:
+        return self._unauthorized(error=_TOKEN_ERROR if Way.TOKEN in who.scheme.ways else "")
+
+    def _unauthorized(self, reason: str = "wrong_login", error: str = "") -> Reply:
+        """`error`: what is wrong with a token, in the words of RFC 6750."""
         measures.REFUSALS[reason].inc()
-        error = "" if reason == "no_login" else "invalid_token"
         said = plain(401, "Log in with your user name and password.")
         challenges = [f"{name.capitalize()} {one.challenge(error)}" for name, one in self._schemes.items()]
         return replace(said, challenges=tuple(challenges))

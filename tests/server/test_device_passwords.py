@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from wire import Got, Wire, basic, e
 
@@ -209,3 +210,16 @@ async def test_owners_make_their_own_and_the_help_desk_makes_none(tmp_path: Path
             "user.add", "user.add", "device-password.add", "device-password.revoke",
         ]
         assert made["password"] not in str(logged)
+
+
+async def test_the_password_of_the_mailbox_can_be_shut_out(tmp_path: Path) -> None:
+    """Of phones; owners still come to their page with it."""
+    async with opened(tmp_path, login={"phones": ["device-password"]}) as (parts, site):
+        made = (await passwords.add_device_password(site, "anna", "phone"))["password"]
+        assert (await folders(phone(parts, "anna-secret"))).http == 401
+        assert (await folders(phone(parts, made))).http == 200
+        transport = httpx.ASGITransport(parts.asgi)
+        for password, answer in (("anna-secret", 303), (made, 401)):
+            async with httpx.AsyncClient(transport=transport, base_url="http://mail.example.com") as browser:
+                form = {"login": "anna", "password": password}
+                assert (await browser.post("/my/login", data=form)).status_code == answer
