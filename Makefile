@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 DEMO_DATA ?= data
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: install run servers test quick check bench fuzz zones behind nodes kills rolls postgresql docs requirements clean
+.PHONY: install run servers test quick check bench fuzz zones behind nodes kills rolls postgresql docs requirements pictures clean
 
 install: $(STAMP)
 
@@ -81,6 +81,10 @@ docs: install
 # Requirements of the specifications that the tests cite; EAS_SPEC names the folder of the tables.
 requirements: install
 	$(BIN)/python tools/spec_index.py --page docs/protocol.md
+
+# The pictures of docs/images, taken anew of the pages as they are.
+pictures: install servers
+	$(BIN)/python tests/browser/pictures.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

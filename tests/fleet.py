@@ -10,7 +10,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from math import ceil, pi, sin
+from math import pi, sin
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -307,14 +307,12 @@ def live_through(connection: Connection, fleet: Sequence[Phone], events: int, no
             done = lived(one, each, now, chance)
             rows.append((one.user_id, one.id, done, batch_of(done)))
         put_devices(connection, [row for row in rows if row[2]])
-    _older_days(connection, fleet, now, chance, ceil(3 * min(1.0, each / 100)) + 1)
+    _older_days(connection, fleet, now, chance)
     _hours(connection, len(fleet), now, chance)
 
 
-def _older_days(
-    connection: Connection, fleet: Sequence[Phone], now: datetime, chance: random.Random, first_back: int
-) -> None:
-    """Counts of the two months before, when there were fewer."""
+def _older_days(connection: Connection, fleet: Sequence[Phone], now: datetime, chance: random.Random) -> None:
+    """Counts of the two months before, but for days that are told by events."""
     rows = [
         {
             "user_id": one.user_id,
@@ -332,12 +330,12 @@ def _older_days(
             "email_out": chance.randrange(5, 80),
         }
         for one in fleet
-        for back in range(first_back, 60)
-        if one.row["first_seen"] < now - timedelta(days=back) < one.row["last_seen"] - timedelta(days=first_back)
+        for back in range(1, 60)
+        if one.row["first_seen"] < now - timedelta(days=back) < one.row["last_seen"]
         and chance.random() < (0.72 if (now - timedelta(days=back)).weekday() > 4 else 0.97)
     ]
     if rows:
-        connection.execute(insert(device_day), rows)
+        connection.execute(insert(device_day).prefix_with("OR IGNORE"), rows)
 
 
 def _hours(connection: Connection, count: int, now: datetime, chance: random.Random) -> None:

@@ -25,6 +25,7 @@ from eas.client.connection import Connection, Credentials, Identity
 from eas.client.device import ZERO, DeviceState
 from eas.client.errors import ClientError, Forbidden, Refusal
 from eas.client.phone import Phone, Wiped
+from eas.client.sync import Report
 from eas.engine.model import FolderType
 from eas.protocol.version import Version
 
@@ -99,6 +100,7 @@ class LivePhone:
     phone: Phone
     told: str = ""
     rounds: int = 0
+    reports: list[Report] = field(default_factory=list)
     _task: asyncio.Task[None] | None = None
 
     @property
@@ -108,6 +110,7 @@ class LivePhone:
         return {name: item.text("Email:Subject") for name, item in folder.items.items()}
 
     def live(self) -> None:
+        self.phone.on_round = self.reports.append
         self._task = asyncio.create_task(self._live())
 
     async def _live(self) -> None:
@@ -164,9 +167,14 @@ KINDS: Mapping[str, tuple[str, str, Mapping[str, str]]] = MappingProxyType(
 
 @asynccontextmanager
 async def living(
-    server: Server, user: str, device: str, kind: str = "iphone", version: Version = Version.V16_1
+    server: Server,
+    user: str,
+    device: str,
+    kind: str = "iphone",
+    version: Version = Version.V16_1,
+    whole: bool = False,
 ) -> AsyncIterator[LivePhone]:
-    """A phone of that user, set up, in step and waiting."""
+    """A phone of that user, set up, in step and waiting. `whole`: with all folders, not the inbox alone."""
     device_type, agent, information = KINDS[kind]
     state = DeviceState.new(device)
     line = Connection(
@@ -177,6 +185,8 @@ async def living(
     async with line:
         phone = Phone(state, line, information=information)
         await phone.set_up(version)
+        if whole:
+            await phone.sync()
         made = LivePhone(phone=phone)
         made.live()
         await made.until(lambda one: one.rounds > 0 or bool(one.told))
