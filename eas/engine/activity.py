@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 #: How many events of a device are kept.
@@ -161,11 +162,17 @@ ANEW = frozenset(("again", "repeated"))
 
 
 def day_of(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).date().isoformat()
+    return _hour(int(at // 3600))[:10]
 
 
 def hour_of(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H")
+    return _hour(int(at // 3600))
+
+
+@lru_cache(maxsize=64)
+def _hour(number: int) -> str:
+    """Every request asks, and mostly for the same."""
+    return datetime.fromtimestamp(number * 3600, UTC).strftime("%Y-%m-%dT%H")
 
 
 def batch_of(events: Iterable[Event]) -> Batch:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -53,12 +54,14 @@ def moment(at: float) -> datetime:
     return datetime.fromtimestamp(at, UTC)
 
 
+_ADD_EVENTS = insert(device_event)
+
 # Writing --------------------------------------------------------------------------------------------------------------
 
 
 def put_devices(connection: Connection, found: Sequence[tuple[str, str, Sequence[Event], Batch]]) -> None:
     """What some devices did, each at most once in a call."""
-    connection.execute(insert(device_event), [
+    connection.execute(_ADD_EVENTS, [
         {
             "user_id": user, "device_id": id, "at": moment(events[-1].at), "size": len(events[-KEPT_EVENTS:]),
             "events": packed(events[-KEPT_EVENTS:]),
@@ -70,12 +73,13 @@ def put_devices(connection: Connection, found: Sequence[tuple[str, str, Sequence
         _answer(user, id, kind, name, answer)
         for user, id, _, batch in found for (kind, name), answer in batch.answers.items()
     ]
-    connection.execute(_put_answers(connection), sorted(answers, key=_key_of_answer))
+    connection.execute(_put_answers(connection.dialect.name), sorted(answers, key=_key_of_answer))
     days = [
         {"user_id": user, "device_id": id, "day": day, "version": batch.version, **dict.fromkeys(NUMBERS, 0), **counts}
         for user, id, _, batch in found for day, counts in batch.days.items()
     ]
-    connection.execute(_put_days(connection), sorted(days, key=lambda row: (row["user_id"], row["device_id"])))
+    days.sort(key=lambda row: (row["user_id"], row["device_id"]))
+    connection.execute(_put_days(connection.dialect.name), days)
     for user, id, events, _ in found:
         if len(events) >= CUT_FROM:
             cut(connection, user, id)
@@ -95,9 +99,10 @@ def _answer(user: str, id: str, kind: str, name: str, answer: Answer) -> dict[st
     }
 
 
-def _put_answers(connection: Connection) -> Any:
+@cache
+def _put_answers(dialect: str) -> Any:
     table, names = device_answer, [column.name for column in device_answer.columns]
-    made = _INSERT[connection.dialect.name](table).values({name: bindparam(name) for name in names})
+    made = _INSERT[dialect](table).values({name: bindparam(name) for name in names})
     new, old = made.excluded, table.c
     same = and_(bindparam("is_whole", type_=old.fine.type), old.http == new.http, old.status == new.status)
     kept = bindparam("is_kept", type_=old.fine.type)
@@ -115,8 +120,9 @@ def _put_answers(connection: Connection) -> Any:
     )
 
 
-def _put_days(connection: Connection) -> Any:
-    made = _INSERT[connection.dialect.name](device_day)
+@cache
+def _put_days(dialect: str) -> Any:
+    made = _INSERT[dialect](device_day)
     return made.on_conflict_do_update(
         index_elements=["user_id", "device_id", "day"],
         set_={
