@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
@@ -12,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from groupware.postgresql import USER, Postgresql, binary
 from php_kit import dump, state
 from typer.testing import CliRunner
 
@@ -156,12 +159,12 @@ def test_the_texts_of_each_database(tmp_path: Path) -> None:
     insert = b"INSERT INTO t (a, b, c, d) VALUES ('x\\\\''y\\n', 0x6162, NULL, -1.5), (X'00ff', '', TRUE, 'z');\n"
     for head, first in ((b"-- MySQL dump\n", b"x\\'y\n"), (b"-- PostgreSQL database dump\n", b"x\\\\'y\\n")):
         file.write_bytes(head + insert + b"INSERT INTO t (a) VALUES ('z') ON CONFLICT DO NOTHING;\nSELECT 1;\n")
-        one, two, three = (row for _, row in rows(file, lambda table: table == "t"))
+        one, two, three = (dict(row) for _, row in rows(file, lambda table: table == "t"))
         assert one == {"a": first, "b": b"ab", "c": None, "d": b"-1.5"}
         assert two == {"a": b"\0\xff", "b": b"", "c": b"1", "d": b"z"}
         assert three == {"a": b"z"}
     file.write_bytes(b"INSERT INTO t (a, b) VALUES (E'\\'\\t;', $x$it's;$x$);")
-    assert [row for _, row in rows(file, lambda table: True)] == [{"a": b"'\t;", "b": b"it's;"}]
+    assert [dict(row) for _, row in rows(file, lambda table: True)] == [{"a": b"'\t;", "b": b"it's;"}]
 
 
 # -- Taking over
@@ -365,3 +368,43 @@ def test_on_the_command_line(tmp_path: Path) -> None:
     assert len(json.loads(eas("device", "list", "--json").stdout)) == 2
     result = CliRunner().invoke(commands, ["import", "zpush", str(tmp_path), "--data", str(tmp_path)])
     assert (result.exit_code, "is it the STATE_DIR" in result.output) == (1, True)
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("options", [(), ("--inserts",), ("--column-inserts", "--clean"), ("--rows-per-insert=2",)])
+def test_what_pg_dump_writes_is_read(postgresql: Postgresql, tmp_path: Path, options: tuple[str, ...]) -> None:
+    """Of a database into which the sample was read back."""
+    name = postgresql.new_database().partition("?")[0].rpartition("/")[2]
+    as_admin = ["-h", str(postgresql.path), "-U", USER]
+    create = """
+        CREATE TABLE horde_activesync_device_users (device_id varchar, device_user varchar, device_ping text,
+                                                    device_folders text, device_policykey bigint);
+        CREATE TABLE horde_activesync_state (sync_mod integer, sync_key varchar, sync_data bytea, sync_devid varchar,
+                                             sync_folderid varchar, sync_user varchar, sync_pending bytea,
+                                             sync_timestamp integer);
+    """
+    sample = (SAMPLES / "horde-postgresql.sql").read_text().replace("\\restrict", "-- ").replace("\\unrestrict", "-- ")
+    command = [binary("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", *as_admin, "-d", name]
+    done = subprocess.run(command, input=create + sample, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    file = tmp_path / "dump.sql"
+    dumped = subprocess.run([binary("pg_dump"), *as_admin, *options, "-f", str(file), name], check=False)
+    assert dumped.returncode == 0
+    assert sorted(horde.read(file).found, key=str) == sorted(
+        horde.read(SAMPLES / "horde-postgresql.sql").found, key=str
+    )
+
+
+@pytest.mark.skipif(shutil.which("sqlite3") is None, reason="sqlite3 is missing")
+def test_what_sqlite_dumps_is_read(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "state.db")) as connection:
+        connection.execute("CREATE TABLE states (device_id TEXT, state_type TEXT, state_data BLOB)")
+        connection.execute("CREATE TABLE users (username TEXT, device_id TEXT)")
+        data = dump(state("StateObject", {"deviceid": "a1", "deviceuser": "anna"}, own_form=True))
+        connection.execute("INSERT INTO states VALUES ('a1', 'devicedata', ?)", [data])
+        connection.execute("INSERT INTO users VALUES ('o''hara', 'b1')")
+        connection.commit()
+    text = subprocess.run(["sqlite3", tmp_path / "state.db", ".dump"], capture_output=True, check=True).stdout
+    (tmp_path / "dump.sql").write_bytes(text)
+    found = zpush.read(tmp_path / "dump.sql").found
+    assert [(one.names, one.device) for one in found] == [(("anna",), "a1"), (("o'hara",), "b1")]

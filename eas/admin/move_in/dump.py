@@ -11,13 +11,16 @@ from __future__ import annotations
 import mmap
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic, TypeVar
 from urllib.parse import quote
 
+T = TypeVar("T")
 Value = bytes | None
+#: Its members are read when they are asked for, of most rows one or two; it is good until the next row is.
 Row = Mapping[str, Value]
 #: By the name of a table, without its schema, in small letters.
 Wanted = Callable[[str], bool]
@@ -64,6 +67,24 @@ _MYSQL_ESCAPES = {
 }  # fmt: skip
 _COPY_ESCAPES = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
+
+
+class _Lazy(Mapping[str, Value], Generic[T]):
+    """A row of a dump: what its values mean is worked out when they are asked for."""
+
+    __slots__ = ("_read", "_stated")
+
+    def __init__(self, columns: Sequence[str], stated: Sequence[T], read: Callable[[T], Value]) -> None:
+        self._stated, self._read = dict(zip(columns, stated, strict=True)), read
+
+    def __getitem__(self, name: str) -> Value:
+        return self._read(self._stated[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stated)
+
+    def __len__(self) -> int:
+        return len(self._stated)
 
 
 class DumpError(Exception):
@@ -157,7 +178,8 @@ class Dump:
             raise self._error(f"does not say which columns {table} has, before the statement")
         self.at = insert.end()
         while True:
-            yield table, dict(zip(columns, self._values(len(columns), mysql), strict=True))
+            values = self._values(len(columns), mysql)
+            yield table, _Lazy(columns, values, _in_mysql if mysql else _in_standard)
             rest = re.compile(rb"\s*([,;]|\Z|(?i:ON)\b)").match(self.data, self.at)
             if rest is None:
                 raise self._error("has no comma and no end")
@@ -168,17 +190,17 @@ class Dump:
             if rest.group(1) != b",":
                 return
 
-    def _values(self, count: int, mysql: bool) -> list[Value]:
+    def _values(self, count: int, mysql: bool) -> list[re.Match[bytes]]:
         opened = re.compile(rb"\s*\(").match(self.data, self.at)
         if opened is None:
             raise self._error("has no row")
-        self.at, values = opened.end(), list[Value]()
+        self.at, values = opened.end(), list[re.Match[bytes]]()
         while len(values) <= count:
             found = _VALUE[mysql].match(self.data, self.at)
             if found is None or found.end() - found.start() > MAX_VALUE * 2:
                 raise self._error("has a value that is no plain one")
             self.at = found.end()
-            values.append(_value(found, mysql))
+            values.append(found)
             if found.group("end") == b")":
                 if len(values) == count:
                     return values
@@ -200,7 +222,7 @@ class Dump:
                 values = line.split(b"\t")
                 if len(values) != len(columns) or len(line) > MAX_VALUE * 2:
                     raise self._error(f"has not {len(columns)} values in a row")
-                yield table, dict(zip(columns, map(_copied, values), strict=True))
+                yield table, _Lazy(columns, values, _copied)
             self.at = end + 1
 
     def _error(self, what: str) -> DumpError:
@@ -239,6 +261,14 @@ def _value(found: re.Match[bytes], mysql: bool) -> Value:
         if (digits := found.group(name)) is not None:
             return bytes.fromhex((digits if len(digits) % 2 == 0 else b"0" + digits).decode())
     return _unquoted(found.group("quoted"), mysql)
+
+
+def _in_mysql(found: re.Match[bytes]) -> Value:
+    return _value(found, True)
+
+
+def _in_standard(found: re.Match[bytes]) -> Value:
+    return _value(found, False)
 
 
 def _unquoted(quoted: bytes, mysql: bool) -> bytes:

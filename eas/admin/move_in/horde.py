@@ -3,7 +3,7 @@ that say when a device last synchronised. docs/move-in.md has the form."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,12 @@ _NO_WIPE = (None, 0, 1)
 _INFORMATION = ("Model", "IMEI", "FriendlyName", "OS", "OSLanguage", "PhoneNumber", "MobileOperator")
 
 
+_OF_DEVICE = (
+    "device_id", "device_type", "device_agent", "device_rwstatus", "device_policykey", "device_properties",
+)
+_OF_USER = ("device_id", "device_user", "device_policykey", "device_accountonly_rwstatus")
+
+
 def read(path: Path) -> Reading:
     """Raises DumpError, OSError."""
     devices: dict[str, Row] = {}
@@ -28,9 +34,9 @@ def read(path: Path) -> Reading:
     last: dict[tuple[str, str], datetime | None] = {}
     for table, row in rows(path, lambda name: name in (DEVICES, USERS, STATES)):
         if table == DEVICES:
-            devices[text_of(row.get("device_id"))] = row
+            devices[text_of(row.get("device_id"))] = _kept(row, _OF_DEVICE)
         elif table == USERS:
-            users.append({name: row.get(name) for name in row if name not in ("device_ping", "device_folders")})
+            users.append(_kept(row, _OF_USER))
         else:
             key = text_of(row.get("sync_user")), text_of(row.get("sync_devid"))
             last[key] = latest(last.get(key), moment_of(row.get("sync_timestamp")))
@@ -42,6 +48,10 @@ def read(path: Path) -> Reading:
     used = {one.device for one in found}
     faults += [f"device {id}: no user has it" for id in devices if id not in used]
     return Reading(found=[one for one in found if one.device], faults=faults)
+
+
+def _kept(row: Row, names: Iterable[str]) -> Row:
+    return {name: row.get(name) for name in names}
 
 
 def _about(id: str, row: Row, faults: list[str]) -> Mapping[str, Any]:
