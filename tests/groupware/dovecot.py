@@ -150,6 +150,11 @@ class Dovecot(MailServer):
         signature = hmac.new(_TOKEN_SECRET, signed, hashlib.sha256).digest()
         return (signed + b"." + _base64url(signature)).decode()
 
+    def ask(self, introspection: str) -> None:
+        """From the next start on take the tokens that a provider says are active, at this address, with a login and its
+        password in it. The login that is stated beside a token must be the `username` that the provider tells."""
+        (self.path / "oauth2.conf").write_text(_INTROSPECTED.format(url=introspection))
+
     def answers(self) -> list[bytes]:
         """The mails that Sieve scripts have sent, oldest first, each with a first line of its recipients."""
         return [one.read_bytes() for one in sorted((self.path / "sent").iterdir(), key=lambda f: f.stat().st_mtime_ns)]
@@ -392,6 +397,15 @@ introspection_mode = local
 local_validation_key_dict = fs:posix:prefix={path}/keys/
 username_attribute = sub
 issuers = tests
+"""
+
+_INTROSPECTED = """
+introspection_mode = post
+introspection_url = {url}
+username_attribute = username
+active_attribute = active
+active_value = true
+timeout_msecs = 5000
 """
 
 # A mail of its own for each call; the recipients are the arguments after the options.
