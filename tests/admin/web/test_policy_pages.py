@@ -148,3 +148,36 @@ def test_a_form_says_what_a_file_would() -> None:
             "AllowCamera": "0", "MinDevicePasswordLength": "", "UnapprovedInROMApplicationList": "a.exe\nb.exe",
         },
     }
+
+
+async def test_programs_do_the_same_over_the_api(world: Any, site: Any) -> None:
+    await staff.add(site, "admin", Role.ADMIN, PASSWORD)
+    made = await staff.add_token(site, "admin", "tests")
+    token = made["token"]
+    await world.store.add_device(Device(user_id=world.ids["anna"], id="D1", type="Phone", version="14.1"))
+    transport = httpx.ASGITransport(world.app.asgi)
+    async with httpx.AsyncClient(
+        transport=transport, base_url=f"{BASE}/api/v1/", headers={"Authorization": f"Bearer {token}"}
+    ) as api:
+        async def ask(method: str, path: str, **body: Any) -> Any:
+            answer = await api.request(method, path, json=body or None)
+            assert answer.status_code == 200, answer.text
+            return answer.json()
+
+        policy = {"enforced": True, "settings": {"AllowCamera": False}}
+        await ask("PUT", "policies/Sales", document=policy)
+        await ask("POST", "policies/Sales/assignments", whose="anna", rank=3)
+        assert (await ask("GET", "users/anna/devices/D1/policy"))["by"] == "user"
+        tried = await ask("POST", "policy-trials", document={**policy, "name": "Sales"}, scope="anna", devices=["d1"])
+        assert tried["counts"] == {"legacy": 1}
+        rolled = await ask("POST", "policy-rolls/Sales", to=["10%"], document={"settings": {}}, then=["50%@+1h"])
+        assert (rolled["percent"], len(rolled["steps"])) == (10, 1)
+        assert (await ask("POST", "policy-rolls/Sales/pause"))["paused"]
+        assert len(await ask("GET", "policy-rolls")) == 1
+        await ask("POST", "policy-rolls/Sales/finish")
+        await ask("PUT", "users/anna/devices/D1/policy", policy="Sales")
+        await ask("DELETE", "users/anna/devices/D1/policy")
+        await ask("DELETE", "policy-assignments/anna")
+        assert len(await ask("GET", "policy-settings")) == 43
+        await ask("DELETE", "policies/Sales")
+        assert (await api.get("policies/Sales")).status_code == 404
