@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import fields, replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from store_kit import open_store
+from store_kit import NOW, open_store
 
 from eas.db.transactions import Transactions
-from eas.engine.model import Policy
+from eas.engine.model import Device, Policy
+from eas.engine.policybook import Override, PolicyError, Roll, Step
 from eas.store import DEFAULT_POLICY, Assignee, Assignment, SqlStateStore
 from eas.store.tables import policy as table
 
@@ -128,3 +130,64 @@ async def test_two_nodes_may_store_the_same_policy_at_once(nodes: Nodes) -> None
     await asyncio.gather(*[s.set_policy(Assignee.USER, "ann", STRICT) for s in stores * 3])
     assert await stores[0].policy("ann") == STRICT
     assert len(await stores[1].assignments()) == 1
+
+
+# -- for one device, and in stages
+
+
+async def test_a_roll_out_and_a_devices_own_policy_come_back_as_they_were(store: SqlStateStore) -> None:
+    policing = store.policing
+    await store.save_policy(STRICT)
+    until = NOW + timedelta(days=1)
+    await policing.override("ann", "phone", "strict", until)
+    roll = Roll(
+        policy="strict", candidate=replace(LAX, name="strict", based_on="default", inherits=("enforced",)),
+        assignment=Assignment(assignee=Assignee.GROUP, subject="sales", policy="strict", rank=3), percent=10,
+        groups=("pilots",), steps=(Step(at=until, percent=50),), paused=True, reason="too many", fail_percent=5,
+        started=NOW, moved=NOW,
+    )
+    await policing.roll("strict", lambda book, there: roll)
+    book = await policing.book()
+    assert (list(book.rolls), dict(book.devices)) == (
+        [roll], {("ann", "phone"): Override(user_id="ann", device_id="phone", policy="strict", until=until)}
+    )
+    assert await policing.claim(60)
+    assert not await policing.claim(60)
+    assert await policing.finish("strict")
+    assert not await policing.finish("strict")
+    assert await store.assignments() == [roll.assignment]
+    assert roll.candidate in await store.policies()
+
+
+async def test_a_circle_or_a_missing_parent_leaves_everything_as_it_was(store: SqlStateStore) -> None:
+    await store.save_policy(STRICT)
+    await store.save_policy(replace(LAX, based_on="strict"))
+    for wrong in (replace(STRICT, based_on="lax"), replace(STRICT, based_on="none")):
+        with pytest.raises(PolicyError):
+            await store.save_policy(wrong)
+    with pytest.raises(PolicyError):
+        await store.remove_policy("strict")
+    assert STRICT in await store.policies()
+
+
+async def test_another_process_hears_of_a_change_with_the_devices_row(nodes: Nodes) -> None:
+    here, there = await nodes(), await nodes()
+    await here.add_device(Device(user_id="ann", id="phone", type="t"))
+    device = await here.device("ann", "phone")
+    assert await here.policy("ann", device) == DEFAULT_POLICY
+    for changed in (STRICT, LAX):
+        await there.set_policy(Assignee.USER, "ann", changed)
+        assert await here.policy("ann", await here.device("ann", "phone")) == changed
+    await there.remove_device("ann", "phone")
+    assert await here.policy("ann") == LAX
+
+
+async def test_what_is_removed_with_a_device_counts_no_more_for_one_of_its_name(nodes: Nodes) -> None:
+    here, there = await nodes(), await nodes()
+    await here.add_device(Device(user_id="ann", id="phone", type="t"))
+    await here.save_policy(STRICT)
+    await here.policing.override("ann", "phone", "strict")
+    assert await there.policy("ann", await there.device("ann", "phone")) == STRICT
+    await here.remove_device("ann", "phone")
+    await here.add_device(Device(user_id="ann", id="phone", type="t"))
+    assert await there.policy("ann", await there.device("ann", "phone")) == DEFAULT_POLICY
