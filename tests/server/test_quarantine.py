@@ -198,6 +198,22 @@ async def test_a_block_that_has_an_end_is_over_then(world: Any, wire: Callable[.
     assert (await device.post("FolderSync", asked)).status == "1"
 
 
+async def test_a_wait_ends_with_the_permission_that_let_it_in(phone: Phones, world: Any) -> None:
+    await world.app.site.access.set_default(Level.BLOCK)
+    made = phone()
+    with pytest.raises(Refusal):
+        await made.folder_sync()
+    await world.store.set_access(
+        world.ids["anna"], "PHONE1", Access.ALLOWED, until=datetime.now(UTC) + timedelta(seconds=3)
+    )
+    await made.set_up()
+    await made.sync()
+    async with asyncio.timeout(SOON):
+        await made.ping(heartbeat=600)
+    with pytest.raises(Refusal, match="129"):
+        await made.ping(heartbeat=600)
+
+
 async def test_a_rule_counts_with_the_next_request_and_its_end_does(world: Any, wire: Callable[..., Wire]) -> None:
     device, asked = wire(agent="Bad/1.0"), e("FolderHierarchy:FolderSync", e("SyncKey", "0"))
     assert (await device.post("FolderSync", asked)).status == "1"
