@@ -71,7 +71,7 @@ def listed(
 def inherited(connection: Connection, new: Device) -> Device:
     """A new partnership with what is in force for its id."""
     order = newest(connection, new.user_id, new.id)
-    return new if order is None else _as_ordered(new, order, order.ended or order.sent or order.asked)
+    return new if order is None else _in_force(new, order)
 
 
 # Changing -----------------------------------------------------------------------------------------------------------
@@ -147,8 +147,10 @@ def _as_ordered(device: Device, order: Order, at: datetime) -> Device:
     return replace(device, wipe=WIPE_OF[order.stage], wipe_at=at, wipe_account_only=order.account_only)
 
 
-def _free(device: Device) -> Device:
-    return replace(device, wipe=Wipe.NONE, wipe_at=None, wipe_account_only=False)
+def _in_force(device: Device, order: Order | None) -> Device:
+    if order is None:
+        return replace(device, wipe=Wipe.NONE, wipe_at=None, wipe_account_only=False)
+    return _as_ordered(device, order, order.ended or order.sent or order.asked)
 
 
 def _put(connection: Connection, user_id: str, device_id: str, change: Callable[[Device], Device]) -> Device | None:
@@ -212,8 +214,8 @@ def approve(connection: Connection, order: Order, by: str, at: datetime) -> Orde
 
 
 def release(connection: Connection, user_id: str, device_id: str, turn: Turn, by: str, at: datetime) -> Order | None:
-    """CANCEL whatever is open, or READMIT: the partnership is free afterwards. The order that was meant, None where
-    there was none but in the partnership. Raises Lost."""
+    """CANCEL whatever is open, or READMIT. The partnership is free afterwards, unless it was wiped before and has not
+    been let in since. The order that was meant, None where there was none but in the partnership. Raises Lost."""
     _lock(connection, user_id, device_id)
     among = OPEN if turn is Turn.CANCEL else (Stage.DONE,)
     told: Order | None = None
@@ -221,7 +223,8 @@ def release(connection: Connection, user_id: str, device_id: str, turn: Turn, by
         moved = move(connection, order, turn, at, by)
         told = told or moved
     wipes = {WIPE_OF[stage] for stage in among if stage in WIPE_OF}
-    _put(connection, user_id, device_id, lambda device: _free(device) if device.wipe in wipes else device)
+    left = newest(connection, user_id, device_id)
+    _put(connection, user_id, device_id, lambda device: _in_force(device, left) if device.wipe in wipes else device)
     return told
 
 
