@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from eas.engine.activity import ANY_GONE, COMMAND, FOLDER
+from eas.engine.activity import ANY_GONE, ASK_FOR_POLICY, COMMAND, FOLDER
 from eas.engine.heartbeat import counts
 from eas.engine.model import Access, Storm, WaitBound, Wipe
 from eas.engine.partnership import PENDING, STORM_NOTED
@@ -61,8 +61,9 @@ class Wrong:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What is known of a device. `requests` to `waits_cut` are those of today and yesterday. `said` need only hold what
-    may matter (eas.store.activity_rows.amiss). `twins` are other ids under which the same phone seems to stand, used
-    more lately. `degraded` counts items."""
+    may matter (eas.store.activity_rows.amiss); `synced`: a Sync was ever answered well, `last_good` is when the last
+    one was, known where it matters (`asks_for_policy`). `twins` are other ids under which the same phone seems to
+    stand, used more lately. `degraded` counts items."""
 
     user_id: str
     device_id: str
@@ -80,6 +81,8 @@ class Facts:
     storm: Storm | None = None
     wait_bound: WaitBound | None = None
     said: tuple[Said, ...] = ()
+    synced: bool = False
+    last_good: datetime | None = None
     requests: int = 0
     waits: int = 0
     waits_held: int = 0
@@ -155,8 +158,7 @@ def _silent(facts: Facts, now: datetime) -> Finding | None:
 def _never(facts: Facts, now: datetime) -> Finding | None:
     if facts.first_seen is None or now - facts.first_seen < FIRST_FETCH or facts.access is not Access.ALLOWED:
         return None
-    synced = any(said.kind == COMMAND and said.name == "Sync" and said.ok_at is not None for said in facts.said)
-    if facts.requests and not synced:
+    if facts.requests and not facts.synced:
         return _found(Name.NEVER_SYNCED, facts.first_seen, "it has asked, and never fetched a folder")
     open_ones = [said for said in facts.said if said.kind == FOLDER and said.more and now - said.at >= FIRST_FETCH]
     heard = facts.last_seen
@@ -236,17 +238,20 @@ def _unheld(facts: Facts, now: datetime) -> Finding | None:
     return _found(Name.WAITS_NEVER_HELD, None, f"{facts.waits_cut} of {facts.waits} waits were cut off{known}")
 
 
+def asks_for_policy(said: Said) -> bool:
+    return said.kind == COMMAND and (said.status in POLICY or said.http == ASK_FOR_POLICY)
+
+
 def _unaccepted(facts: Facts, now: datetime) -> Finding | None:
-    if facts.wipe in PENDING or not facts.said:
+    if facts.wipe in PENDING:
         return None
-    newest = max(facts.said, key=lambda said: said.at)
+    # Once it has synchronised after that, the policy was accepted.
+    good = facts.last_good
     asked = [
         said for said in facts.said
-        if said.kind == COMMAND and (said.status in POLICY or said.http == 449) and said.times >= REFUSALS
-        and now - said.at < FORGOTTEN
+        if asks_for_policy(said) and said.times >= REFUSALS and now - said.at < FORGOTTEN
+        and (good is None or good < said.at)
     ]
-    # Once it has synchronised after that, the policy was accepted.
-    asked = [said for said in asked if newest.at <= said.at or not newest.fine]
     if not asked:
         return None
     first = min(asked, key=lambda said: said.since)

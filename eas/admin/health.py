@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -21,7 +21,7 @@ from eas.store.tables import degraded, sync_state
 from .acting import Permission, action
 from .actions import _find_device
 from .condition_names import ABOUT, Name, Severity
-from .conditions import REPEATS, STARTS, Facts, Finding, Said, Wrong, findings, with_twins, worst
+from .conditions import REPEATS, STARTS, Facts, Finding, Said, Wrong, asks_for_policy, findings, with_twins, worst
 from .conduct import access_of
 from .errors import Invalid
 from .site import Site
@@ -71,20 +71,21 @@ async def recent(site: Site) -> Survey:
 def gathered(connection: Connection, now: datetime, user_id: str | None = None) -> dict[Key, Facts]:
     """In one reading, from summaries alone; of all, or of the devices of a user (twins are the same user's)."""
     today, yesterday = (now - timedelta(days=back) for back in (0, 1))
-    rows = fleet(connection, user_id)
-    each: Sequence[Key | None] = [None] if user_id is None else [(row.user_id, row.id) for row in rows]
     said: dict[Key, list[Said]] = defaultdict(list)
-    totals: dict[Key, Any] = {}
-    for only in each:
-        for row in activity_rows.amiss(connection, today.date().isoformat(), REPEATS, STARTS, only):
-            said[row["user_id"], row["device_id"]].append(_said(row))
-        totals |= activity_rows.totals(connection, yesterday.date().isoformat(), only)
+    for row in activity_rows.amiss(connection, today.date().isoformat(), REPEATS, STARTS, user_id):
+        said[row["user_id"], row["device_id"]].append(_said(row))
+    refused = [key for key, several in said.items() if any(map(asks_for_policy, several))]
+    good, synced = activity_rows.last_good(connection, refused), activity_rows.synced(connection, user_id)
+    totals = activity_rows.totals(connection, yesterday.date().isoformat(), user_id)
     wrong = {(row["user_id"], row["device_id"]): row for row in activity_rows.failures(connection, user_id)}
     simplified = _degraded(connection)
     return {
         (one.user_id, one.device_id): one for one in with_twins([
-            _facts(row, said.get(key, ()), totals.get(key), wrong.get(key), simplified.get(key, 0))
-            for row in rows for key in ((row.user_id, row.id),)
+            replace(
+                _facts(row, said.get(key, ()), totals.get(key), wrong.get(key)),
+                degraded=simplified.get(key, 0), synced=key in synced, last_good=good.get(key),
+            )
+            for row in fleet(connection, user_id) for key in ((row.user_id, row.id),)
         ])
     }
 
@@ -101,16 +102,14 @@ def _degraded(connection: Connection) -> dict[Key, int]:
     return {(user, device): count for user, device, count in connection.execute(statement)}
 
 
-def _facts(
-    row: FleetRow, said: Iterable[Said], totals: Any, wrong: Mapping[str, Any] | None, simplified: int
-) -> Facts:
+def _facts(row: FleetRow, said: Iterable[Said], totals: Any, wrong: Mapping[str, Any] | None) -> Facts:
     stated = row.information
     return Facts(
         user_id=row.user_id, device_id=row.id, type=row.type, model=stated.get("Model", ""),
         imei=stated.get("IMEI", ""), friendly_name=stated.get("FriendlyName", ""), agent=row.agent,
         version=row.version, first_seen=row.first_seen, last_seen=row.last_seen, access=access_of(row.admission),
         wipe=Wipe(row.wipe), wipe_at=row.wipe_at, storm=storm_of(row.storm), wait_bound=bound_of(row.wait_bound),
-        said=tuple(said), degraded=simplified,
+        said=tuple(said),
         wrong=Wrong(since=wrong["since"], last=wrong["last"], times=wrong["times"]) if wrong else None,
         requests=_number(totals, "requests"), waits=_number(totals, "waits"),
         waits_held=_number(totals, "waits_held"), waits_cut=_number(totals, "waits_cut"),

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from eas.engine.activity import COUNTERS, ITEM_COUNTERS, KEPT_EVENTS, Answer, Batch, Event, packed, unpacked
+from eas.engine.activity import COMMAND, COUNTERS, ITEM_COUNTERS, KEPT_EVENTS, Answer, Batch, Event, packed, unpacked
 
 from .activity_tables import device_answer, device_day, device_event, login_failure, site_hour, site_live
 from .tables import device
@@ -243,31 +243,55 @@ def days(connection: Connection, user_id: str, device_id: str, since: str) -> li
 
 
 def amiss(
-    connection: Connection, today: str, repeats: int, starts: int, only: tuple[str, str] | None = None
+    connection: Connection, today: str, repeats: int, starts: int, user_id: str | None = None
 ) -> list[dict[str, Any]]:
-    """Of all devices, or one, the last answers that are not fine, or tell of repeated keys, of folders begun anew
-    today, or of a folder that is not fetched whole; and the last Sync and FolderSync, fine or not."""
+    """Of all devices, or those of a user, the last answers that are not fine, or tell of repeated keys, of folders
+    begun anew today, or of a folder that is not fetched whole."""
     table = device_answer.c
     bad = or_(
         table.fine == false(), table.more == true(), table.again >= repeats,
         and_(table.starts >= starts, table.day == today),
-        and_(table.kind == "command", table.name.in_(("Sync", "FolderSync"))),
     )
-    statement = select(device_answer).where(bad)
-    if only is not None:
-        statement = statement.where(*_of(device_answer, *only))
+    statement = select(device_answer).where(bad, *_whose(device_answer, user_id))
     return [dict(row._mapping) for row in connection.execute(statement)]
 
 
-def totals(connection: Connection, since: str, only: tuple[str, str] | None = None) -> dict[tuple[str, str], Any]:
-    """The counts of days from `since` on together, by (user id, device id), with the number of days."""
+def _whose(table: Table, user_id: str | None) -> tuple[ColumnElement[bool], ...]:
+    return () if user_id is None else (table.c.user_id == user_id,)
+
+
+def synced(connection: Connection, user_id: str | None = None) -> set[tuple[str, str]]:
+    """The devices that were ever answered a Sync well, as far back as is kept."""
+    table = device_answer.c
+    asked = and_(table.kind == COMMAND, table.name == "Sync", table.ok_at.is_not(None))
+    statement = select(table.user_id, table.device_id).where(asked, *_whose(device_answer, user_id))
+    found = connection.execute(statement)
+    return {(row.user_id, row.device_id) for row in found}
+
+
+def last_good(connection: Connection, owners: Sequence[tuple[str, str]]) -> dict[tuple[str, str], datetime]:
+    """When each of some devices was last answered a Sync well."""
+    table = device_answer.c
+    found: dict[tuple[str, str], datetime] = {}
+    for first in range(0, len(owners), 300):
+        asked = tuple_(table.user_id, table.device_id).in_(owners[first:first + 300])
+        statement = select(table.user_id, table.device_id, table.ok_at).where(
+            asked, table.kind == COMMAND, table.name == "Sync", table.ok_at.is_not(None)
+        )
+        found.update({(row.user_id, row.device_id): row.ok_at for row in connection.execute(statement)})
+    return found
+
+
+#: What is summed over days to judge devices.
+JUDGED = ("requests", "waits", "waits_held", "waits_cut")
+
+
+def totals(connection: Connection, since: str, user_id: str | None = None) -> dict[tuple[str, str], Any]:
+    """The counts (`JUDGED`) of days from `since` on together, by (user id, device id)."""
     table = device_day.c
     statement = select(
-        table.user_id, table.device_id, func.count().label("days"),
-        *(func.sum(table[name]).label(name) for name in COUNTERS),
-    ).where(table.day >= since).group_by(table.user_id, table.device_id)
-    if only is not None:
-        statement = statement.where(*_of(device_day, *only))
+        table.user_id, table.device_id, *(func.sum(table[name]).label(name) for name in JUDGED)
+    ).where(table.day >= since, *_whose(device_day, user_id)).group_by(table.user_id, table.device_id)
     return {(row.user_id, row.device_id): row for row in connection.execute(statement)}
 
 
