@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from groupware.dovecot import MASTER, MASTER_PASSWORD, MASTER_SEPARATOR, Dovecot
 from groupware.gateway import backend
+from groupware.glewlwyd import AUDIENCE, Glewlwyd
 from groupware.smtp import Sink
 from wire import Wire, e
 
@@ -150,3 +151,24 @@ async def test_the_doctor_says_so(dovecot: Dovecot, mail_sink: Sink, tmp_path: P
     whole = await found(every, master=True)
     assert whole["device passwords"].verdict is Verdict.WARN  # ManageSieve has no master user here
     assert "ManageSieve" in whole["tokens"].said
+
+
+async def test_the_doctor_asks_the_provider(glewlwyd: Glewlwyd, tmp_path: Path) -> None:
+    async def found(**oidc: Any) -> list[Finding]:
+        listed: list[Finding] = []
+        settings = {"data": tmp_path, "oidc": {"audiences": [AUDIENCE], **oidc}}
+        async with composition.build(load(overrides=settings, environment={})) as app:
+            ways = Ways(tokens=True, introspected=True, provider=app.identity.provider)
+            await examine(Patient(
+                tenants=(), ground=app.embedded.groupware, database="sqlite", ways=ways,
+            ), listed.append)
+        return [one for one in listed if one.server == "identity provider"]
+
+    well = await found(issuer=glewlwyd.issuer)
+    assert [one.check for one in well] == ["document", "keys", "logins to pages", "codes", "introspection"]
+    assert {one.verdict for one in well} == {Verdict.OK}
+    assert well[1].said.startswith("1 at ")
+    for wrong in (f"{glewlwyd.issuer}/", "http://localhost:9/"):
+        [ill] = await found(issuer=wrong)
+        assert ill.verdict is Verdict.FAIL
+        assert "oidc.issuer" in ill.advice
