@@ -33,8 +33,9 @@ async def told_to(site: Site, user_id: str, base_url: str) -> SetUp:
 
 @action("own.profile-link", Permission.OWN, http=("POST", "/users/{who}/own/profile-link"), changes=True)
 async def make_link(site: Site, who: str, *, with_password: bool = False) -> dict[str, str]:
-    """`token` stands at the end of the address (`/my/get/TOKEN`), which is good once, until `until`. `with_password`: a
-    device password is made when it is fetched, and stands in the profile."""
+    """`token` stands at the end of the address (`/my/get?code=TOKEN`), which is good once, until `until`.
+
+    `with_password`: a device password is made when it is fetched, and stands in the profile."""
     token, until = await site.links.make(
         site.caller.user_id, datetime.now(UTC), PROFILE_PASSWORD if with_password else ""
     )

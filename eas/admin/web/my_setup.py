@@ -30,7 +30,7 @@ async def _page(visit: Visit, link: str = "", until: str = "", *, with_password:
 async def make_code(visit: Visit) -> Response:
     with_password = visit.text("with_password") == "1"
     made = await setting_up.make_link(visit.site, me(visit), with_password=with_password)
-    link = f"{visit.base_url}/my/get/{made['token']}"
+    link = f"{visit.base_url}/my/get?code={made['token']}"
     return await _page(visit, link, made["until"], with_password=with_password)
 
 
@@ -39,14 +39,15 @@ async def download(visit: Visit) -> Response:
 
 
 async def at_link(visit: Visit) -> Response:
-    """For whoever has the address. It only asks: what opens addresses to see what is there gets nothing."""
-    link = await setting_up.look_at_link(visit.site, visit.request.path_params["token"])
+    """For whoever has the address. It only asks: what opens addresses to see what is there gets nothing. The code is in
+    the query, which no log of ours has."""
+    link = await setting_up.look_at_link(visit.site, visit.text("code"))
     told = await setting_up.told_to(visit.site, link.user_id, visit.base_url)
-    return visit.render("my/get.html", told=told, token=visit.request.path_params["token"], link=link, places=[])
+    return visit.render("my/get.html", told=told, code=visit.text("code"), link=link, places=[])
 
 
 async def fetch(visit: Visit) -> Response:
-    return _profile(await setting_up.fetch(visit.site, visit.request.path_params["token"], visit.base_url))
+    return _profile(await setting_up.fetch(visit.site, visit.text("code"), visit.base_url))
 
 
 def _profile(octets: bytes) -> Response:
@@ -59,6 +60,6 @@ PAGES = (
     Page(path="/my/setup", handler=show, permission=Permission.OWN, menu="Set up a phone"),
     Page(path="/my/setup", handler=make_code, permission=Permission.OWN, methods=("POST",)),
     Page(path="/my/setup/profile", handler=download, permission=Permission.OWN, methods=("POST",)),
-    Page(path="/my/get/{token}", handler=at_link, permission=None),
-    Page(path="/my/get/{token}", handler=fetch, permission=None, methods=("POST",)),
+    Page(path="/my/get", handler=at_link, permission=None),
+    Page(path="/my/get", handler=fetch, permission=None, methods=("POST",)),
 )

@@ -247,17 +247,18 @@ async def test_a_profile_without_a_password(anna: Owner, world: Any) -> None:
 async def test_a_code_for_the_phone(anna: Owner, world: Any) -> None:
     page = (await anna.post("/my/setup", with_password="1")).text
     assert "data:image/svg+xml;base64," in page
-    link = re.search(r"<code>(http://mail.example.com/my/get/[^<]+)</code>", page)
+    link = re.search(r"<code>(http://mail.example.com/my/get\?code=[^<]+)</code>", page)
     assert link is not None
     async with browser(world) as phone:  # nobody is logged in there
         for _ in range(2):  # who only looks uses nothing up
             assert "anna@example.com" in (await phone.get(link[1])).text
-        fetched = await phone.post(link[1])
+        code = {"code": link[1].partition("=")[2]}
+        fetched = await phone.post("/my/get", data=code)
         assert fetched.status_code == 200
         [account] = plistlib.loads(fetched.content)["PayloadContent"]
-        assert (await phone.post(link[1])).status_code == 404
+        assert (await phone.post("/my/get", data=code)).status_code == 404
         assert (await phone.get(link[1])).status_code == 404
-        assert (await phone.get("/my/get/guessed")).status_code == 404
+        assert (await phone.get("/my/get?code=guessed")).status_code == 404
     line = world.connection("anna", "PHONE9")
     line.credentials = type(line.credentials)(user="anna@example.com", password=account["Password"])
     assert (await line.options()).commands
