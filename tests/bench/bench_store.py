@@ -72,8 +72,8 @@ async def bench_store(folder: Path) -> None:
     async def no_news(n: int) -> None:
         """All that a Sync without news asks: device, policy, note, one state."""
         user = f"user-{n % DEVICES}"
-        await store.device(user, "APPL0123456789")
-        await store.policy(user)
+        device = await store.device(user, "APPL0123456789")
+        await store.policy(user, device)
         await store.seen(user, "APPL0123456789", "Apple-iPhone15C2/2107.93", "16.1", now)
         await store.load(owner(n % DEVICES))
 

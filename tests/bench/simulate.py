@@ -85,8 +85,8 @@ class Phone:
     async def look(self, folders: Sequence[str]) -> None:
         """What a request without news reads, and notes."""
         store = self.node.store
-        await store.device(self.user, self.id)
-        await store.policy(self.user)
+        device = await store.device(self.user, self.id)
+        await store.policy(self.user, device)
         await store.seen(self.user, self.id, "simulated", "16.1", datetime.now(UTC))
         for folder in folders:
             await store.load(Owner(user_id=self.user, device_id=self.id, collection_id=folder))
