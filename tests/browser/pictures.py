@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import tempfile
 from contextlib import AsyncExitStack
@@ -38,6 +39,10 @@ class Picture(NamedTuple):
     whole: bool = False
 
 
+POLICY = {
+    "name": "workshop", "enforced": True,
+    "settings": {"DevicePasswordEnabled": True, "MinDevicePasswordLength": 6, "MaxInactivityTimeDeviceLock": 300},
+}
 #: A page of a phone in use.
 PHONE = "/admin/devices/anna@example.test/APPL7F3K2Q"
 PICTURES = (
@@ -65,6 +70,22 @@ PICTURES = (
     Picture("my-filters", "/my/filters", "my"),
     Picture("my-phone", "/my", "my", narrow=True, dark=True),
 )
+
+
+def furnish(server: Server) -> None:
+    """What an administrator has done here: rules, a policy for a group, lost phones."""
+    policy = server.data / "workshop.json"
+    policy.write_text(json.dumps(POLICY), encoding="utf-8")
+    listed = json.loads(eas("device", "list", "--json", data=server.data))
+    lost = [one for one in listed if one["user"].startswith("mia")]
+    for said in (
+        ("access", "rules", "add", "quarantine", "--type", "PocketPC", "--note", "only after a word with us"),
+        ("access", "rules", "add", "block", "--os", "Windows Phone*", "--priority", "10", "--note", "no longer mended"),
+        ("access", "quarantine", "carla", "OUTLOOK4C19", "--reason", "a phone that nobody knows"),
+        ("policy", "set", "workshop@example.test", str(policy)),
+        *(("device", "wipe", one["user"], one["device"]) for one in lost[:2]),
+    ):
+        eas(*said, data=server.data)
 
 
 async def take(server: Server, browser: Browser, chosen: list[str]) -> None:
@@ -101,7 +122,7 @@ async def main(chosen: list[str]) -> None:
                 await stack.enter_async_context(living(server, user, device, kind, whole=True))
             playwright = await stack.enter_async_context(async_playwright())
             browser = await launched(playwright)
-            eas("device", "block", "carla", "OUTLOOK4C19", data=server.data)
+            furnish(server)
             await asyncio.sleep(2)
             await take(server, browser, chosen)
             await browser.close()
