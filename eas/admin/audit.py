@@ -18,6 +18,8 @@ from .site import Site
 
 #: Entries at a time, at most.
 MOST = 1000
+#: More is none that a database counts with.
+FARTHEST = 2**31 - 1
 #: Days of a device that are shown with what was done to it.
 DAYS = 30
 
@@ -53,7 +55,9 @@ async def entries(
         actor=actor, user=user, device=device, action=action, role=role, face=face, address=address, outcome=outcome,
         since=since, until=until,
     )
-    found, total = await AuditBook(site.audit.run).page(wanted, skip=max(0, skip), most=max(1, min(most, MOST)))
+    found, total = await AuditBook(site.audit.run).page(
+        wanted, skip=min(max(0, skip), FARTHEST), most=max(1, min(most, MOST))
+    )
     return {"entries": [shown(entry) for entry in found], "total": total}
 
 

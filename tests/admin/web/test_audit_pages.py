@@ -83,7 +83,10 @@ async def test_the_log_is_filtered_and_paged(browser: Any, site: Any) -> None:
     page = await seen.page("/admin/audit?action=staff")
     assert "1–50 of 64" in page
     assert page.count("<code>staff.add</code>") == 50
-    assert "1–50 of 64" not in await seen.page("/admin/audit?action=staff&page=2")
+    for number in (2, 99999999):
+        page = await seen.page(f"/admin/audit?action=staff&page={number}")
+        assert "51–64 of 64" in page
+        assert page.count("<code>staff.add</code>") == 14
     assert "No entry is like that" in await seen.page("/admin/audit?user=nobody")
     assert "no day and no moment" in await seen.page("/admin/audit?since=yesterday", 422)
     page = await seen.page("/admin/audit?actor=%3Cscript%3Ealert(1)%3C/script%3E")
