@@ -31,6 +31,8 @@ OF_OTHERS = {
     ("gw_content", "header"), ("gw_content", "data"), ("gw_content", "search"), ("gw_content", "structure"),
     ("gw_chunk", "data"), ("gw_contact", "address"), ("gw_contact", "address_key"), ("gw_contact", "name"),
     ("gw_contact_term", "term"), ("gw_submitted", "subject"),
+    # What was done stays in the log until its days are over; `keep.audit_days`.
+    ("audit_log", "about_user"), ("audit_log", "details"),
 }
 
 

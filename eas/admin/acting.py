@@ -126,11 +126,13 @@ def action(
     http: tuple[str, str] | None = None,
     changes: bool | None = None,
     secret: tuple[str, ...] = (),
+    named: tuple[str, ...] = (),
     about: str = "who",
     staff: Permission | None = None,
 ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
     """`http`: method and path of the API. `changes`: whether it is logged; by default all but what is a GET, or is not
-    offered by HTTP. `secret`: arguments that are never logged. `about`: the argument that names the user.
+    offered by HTTP. `secret`: arguments that are never logged; `named`: mappings of which the
+    names alone are. `about`: the argument that names the user.
 
     An action of Permission.OWN is for the user whom `about` names, and besides for those who have the permission
     `staff`. Raises, when called, Forbidden."""
@@ -164,7 +166,8 @@ def action(
                     raise
                 finally:
                     if logged or outcome == "forbidden":
-                        await _record(site, name, given, (about, *secret), user, outcome)
+                        shown = {key: list(one) if key in named else one for key, one in given.items()}
+                        await _record(site, name, shown, (about, *secret), user, outcome)
             finally:
                 _acting.reset(token)
 

@@ -50,7 +50,7 @@ async def _people(site: Site) -> AsyncIterator[embedded.Admin]:
 # Users --------------------------------------------------------------------------------------------------------------
 
 
-@action("user.add", Permission.RULE, about="address", secret=("password",))
+@action("user.add", Permission.RULE, about="address", secret=("password", "aliases"), named=("profile",))
 async def add_user(
     site: Site,
     address: str,
@@ -93,7 +93,7 @@ async def user(site: Site, who: str) -> dict[str, Any]:
         return _account(await people.user(who), known)
 
 
-@action("user.set", Permission.RULE)
+@action("user.set", Permission.RULE, named=("profile",))
 async def set_user(
     site: Site,
     who: str,
