@@ -15,8 +15,9 @@ def listed(area: Area) -> list[Page]:
 
 
 def plain_paths(area: Area) -> list[str]:
-    """Those that are asked for without more, and are pages: no files, no pieces of pages."""
+    """Those that are asked for without more by who is logged in, and are pages: no files, no pieces of pages."""
     return [
         page.path for page in listed(area)
-        if "GET" in page.methods and "{" not in page.path and "." not in page.path and not page.path.endswith("/now")
+        if "GET" in page.methods and page.permission is not None
+        and "{" not in page.path and "." not in page.path and not page.path.endswith("/now")
     ]
