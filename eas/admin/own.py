@@ -104,7 +104,7 @@ _WIPES: Mapping[Wipe, tuple[str, str, str, str]] = {
     ),
     Wipe.DONE: (
         "Wiped", "", "It has erased itself, or the account, and said so.",
-        "If you have it back and want to set it up again, remove it here first.",
+        "If you have it back and want to set it up again, say here that it may be.",
     ),
     Wipe.FAILED: (
         "Not wiped", "bad", "It was told to erase itself, and said that it could not.",
