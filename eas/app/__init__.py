@@ -1,6 +1,7 @@
 """The gateway, put together and run: the only package that knows all parts. Imported from here by name."""
 
-from .building import ANCHORS, RELEASE, App, build
+from .building import RELEASE, App, build
+from .meanings import ANCHORS
 from .running import configure_log, serve, work
 from .sharing import Herald
 from .supervising import supervise

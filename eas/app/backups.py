@@ -27,7 +27,8 @@ from eas.db.migrations import LOCK, knows
 from eas.db.serving import InUse, alone, take_alone
 from eas.db.transactions import Transactions, transactions
 
-from .building import ANCHORS, RELEASE
+from .building import RELEASE
+from .meanings import ANCHORS
 
 #: Is told of the table at work, and how many of its rows are done.
 Told = Callable[[str, int], None]

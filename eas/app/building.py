@@ -7,48 +7,35 @@ database to its present shape and opens the doors besides HTTP (LMTP, the contro
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from importlib.metadata import version
-from ipaddress import IPv4Network, IPv6Network, ip_network
-from pathlib import Path
 
 import structlog
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from starlette.types import ASGIApp
 
-from eas.admin import notices
 from eas.admin.notices import Notices
 from eas.admin.own_deeds import WipeTurned
 from eas.admin.site import Rings, Site
 from eas.backends.crl import HttpRevocationLists
-from eas.backends.documents.libraries import Libraries, UserDocuments
 from eas.backends.embedded.backend import Embedded, open_embedded
 from eas.backends.embedded.groupware import Limits as GroupwareLimits
 from eas.backends.embedded.groupware import Ring
 from eas.backends.lmtp import LmtpServer
-from eas.backends.smarthost import Smarthost, Tls
-from eas.config import ConfigError, Settings
+from eas.config import Settings
 from eas.db import Database
 from eas.db.migrations import migrate
 from eas.db.serving import Serving
 from eas.db.transactions import Transactions, transactions
 from eas.engine.again import after_upgrade
 from eas.engine.errors import Contended, Unavailable
-from eas.engine.model import User
-from eas.engine.session import Limits
-from eas.engine.wipes import Rules
-from eas.items.documents import parse_link
 from eas.push.clock import SystemClock
 from eas.push.entropy import SystemEntropy
 from eas.push.watch import WatchedBell
 from eas.server import routes
 from eas.server.control import SOCKET, ControlServer
-from eas.server.figures import Readers
 from eas.server.live import Live
-from eas.server.ports import Manner, Ports
+from eas.server.ports import Ports
 from eas.store import ActivityStore, SqlStateStore
 from eas.store.access import AccessStore
 from eas.store.audit import AuditLog
@@ -60,10 +47,11 @@ from .admitting import rules_of, terms_of
 from .doors import Doors, Sockets
 from .elsewhere import Elsewhere
 from .groups import Groups, Heard
-from .hooks import hook_rules, join_hooks
-from .logging_in import Identity, certificate_rules, identity_of, sign_in_of, ways_of
+from .hooks import join_hooks
+from .logging_in import Identity, identity_of, sign_in_of
 from .logins import site_logins
 from .looks import looks
+from .meanings import documents_of, manner_of, notices_of, relay_of, wiping_of
 from .measuring import Measuring
 from .monthly import keep_mailing
 from .pages import join_pages, told
@@ -78,8 +66,6 @@ log = structlog.get_logger("eas.app")
 
 #: Of the program: what one release could not convert the next one tries again.
 RELEASE = version("eas-gateway")
-#: The trust anchors of S/MIME (PEM) in the data folder; without the file no chain is trusted.
-ANCHORS = "trust-anchors.pem"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -198,7 +184,7 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
     if (link := sharing.link) is not None:
         readiness.others["redis"] = lambda: "ok" if link.connected else "away"
     domain = settings.domain or "localhost"
-    relay = _relay(settings)
+    relay = relay_of(settings)
     embedded = open_embedded(
         shared, domain=domain, relay=relay, ring=elsewhere.rung(ring or bell.ring), now=clock.now,
         limits=GroupwareLimits(message=settings.lmtp.max_bytes),
@@ -222,20 +208,20 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
         RELEASE, looks(database, shared, store, elsewhere, sharing.link, settings.database_connections)
     )
     mails = Notices(
-        office=embedded.office, manner=_notices(settings), relay=relay, tenants=elsewhere.tenants, now=clock.now
+        office=embedded.office, manner=notices_of(settings), relay=relay, tenants=elsewhere.tenants, now=clock.now
     )
-    manner, heard = _manner(settings), Heard(accounts, groups.heard)
+    manner, heard = manner_of(settings), Heard(accounts, groups.heard)
     site = Site(
         people=embedded.admin, store=store, activity=activity, ask=watch.ask, audit=AuditLog(shared),
         staff=StaffStore(shared), office=embedded.office, groupware=embedded.groupware, rings=Rings(),
-        tell=told(bell), tenants=elsewhere.tenants, domain=settings.domain, wiping=_wiping(settings),
+        tell=told(bell), tenants=elsewhere.tenants, domain=settings.domain, wiping=wiping_of(settings),
         notices=mails, access=AccessStore(shared), terms=terms_of(settings),
         links=ProfileLinks(shared), accounts=heard, profiles=profiles_of(settings),
     )
     ports = Ports(
         accounts=heard, store=store, bell=bell, clock=clock, leases=sharing.leases,
         entropy=SystemEntropy(),
-        ready=readiness.can_answer, readiness=readiness.report, documents=_documents(settings),
+        ready=readiness.can_answer, readiness=readiness.report, documents=documents_of(settings),
         access=rules_of(settings, site, groups.of),
         figures=measuring.expose, activity=activity, live=live, hooks=hooks, logins=remembered.memory,
         passwords=store.passwords, tokens=identity.tokens,
@@ -251,77 +237,3 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
         lmtp=LmtpServer(embedded.office, limit=settings.lmtp.max_bytes, now=clock.now, hostname=domain),
         measuring=measuring, serving=Serving(database),
     )
-
-
-def _wiping(settings: Settings) -> Rules:
-    asked = settings.wipe
-    return Rules(two_persons=asked.two_persons, approval=timedelta(hours=asked.approval_hours))
-
-
-def _notices(settings: Settings) -> notices.Manner:
-    told = settings.notices
-    return notices.Manner(
-        sender=told.sender, admins=told.admins, per_hour=told.per_hour, base_url=settings.public_url,
-        domain=settings.domain or "localhost",
-    )
-
-
-def _relay(settings: Settings) -> Smarthost | None:
-    """The way out for mail to other domains; None if there is none."""
-    way = settings.smarthost
-    if not way.host:
-        return None
-    return Smarthost(
-        host=way.host, port=way.port, login=way.user, password=way.password.get_secret_value(),
-        tls=Tls(way.security), local_hostname=settings.domain or "localhost",
-    )
-
-
-def _documents(settings: Settings) -> Callable[[User], UserDocuments] | None:
-    """The documents that are opened to devices; None if there are none."""
-    asked = settings.documents
-    if not asked.shares and not asked.servers:
-        return None
-    named = [share.partition("=") for share in asked.shares]
-    return Libraries(
-        host=asked.host, shares={name.casefold(): Path(folder) for name, _, folder in named},
-        servers=[link for address in asked.servers if (link := parse_link(address)) is not None],
-    ).of
-
-
-def _manner(settings: Settings) -> Manner:
-    bounds = settings.limits
-    return Manner(
-        public_url=settings.public_url,
-        trusted_proxies=tuple(_networks("trusted_proxies", settings.trusted_proxies)),
-        trust_anchors=_anchors(settings.data / ANCHORS),
-        readers=Readers(
-            token=settings.metrics.token.get_secret_value(),
-            networks=tuple(_networks("metrics.networks", settings.metrics.networks)),
-        ),
-        hooks=hook_rules(settings), ways=ways_of(settings), certificates=certificate_rules(settings),
-        limits=Limits(
-            heartbeat_min_seconds=bounds.heartbeat_min_seconds, heartbeat_max_seconds=bounds.heartbeat_max_seconds,
-            max_collections=bounds.max_collections, max_ping_folders=bounds.max_ping_folders,
-            max_body_bytes=bounds.max_body_bytes, max_devices=bounds.max_devices,
-            free_repeats=bounds.free_repeats,
-        ),
-    )
-
-
-def _networks(setting: str, texts: Iterable[str]) -> Iterable[IPv4Network | IPv6Network]:
-    for one in texts:
-        try:
-            yield ip_network(one.strip(), strict=False)
-        except ValueError as error:
-            raise ConfigError(f"{setting}: {error}") from None
-
-
-def _anchors(file: Path) -> tuple[bytes, ...]:
-    if not file.exists():
-        return ()
-    try:
-        certificates = x509.load_pem_x509_certificates(file.read_bytes())
-    except (ValueError, OSError) as error:
-        raise ConfigError(f"{file}: {error}") from None
-    return tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates)
