@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -137,6 +138,7 @@ def action(
     An action of Permission.OWN is for the user whom `about` names, and besides for those who have the permission
     `staff`. Raises, when called, Forbidden."""
     method, path = http or ("", "")
+    told = _Told(about=about, secret=secret, named=named)
     logged = changes if changes is not None else method != "GET"
 
     def decorate(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
@@ -148,28 +150,8 @@ def action(
                 return await function(*args, **kwargs)
             given = dict(signature.bind(*args, **kwargs).arguments)
             site: Site = given.pop("site")
-            user = await _called(site, str(given.get(about, ""))) if logged else ""
-            token = _acting.set(name)
-            try:
-                outcome = "done"
-                try:
-                    await _check(site, name, permission, staff, str(given.get(about, "")))
-                    return await function(*args, **kwargs)
-                except Forbidden:
-                    outcome = "forbidden"
-                    raise
-                except ActionError as error:
-                    outcome = f"refused: {error}"[:200]
-                    raise
-                except Exception as error:
-                    outcome = f"failed: {type(error).__name__}"
-                    raise
-                finally:
-                    if logged or outcome == "forbidden":
-                        shown = {key: list(one) if key in named else one for key, one in given.items()}
-                        await _record(site, name, shown, (about, *secret), user, outcome)
-            finally:
-                _acting.reset(token)
+            async with _framed(ACTIONS[name], site, given, told):
+                return await function(*args, **kwargs)
 
         if name in ACTIONS:
             raise ValueError(f"two actions are called {name}")
@@ -179,6 +161,39 @@ def action(
         return act
 
     return decorate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What the log is told of an action's arguments; as `action` is told."""
+
+    about: str
+    secret: tuple[str, ...]
+    named: tuple[str, ...]
+
+
+@asynccontextmanager
+async def _framed(asked: Action, site: Site, given: Mapping[str, Any], told: _Told) -> AsyncIterator[None]:
+    """Around the doing: whether it may be done, and what came of it."""
+    who = str(given.get(told.about, ""))
+    user = await _called(site, who) if asked.changes else ""
+    token, outcome = _acting.set(asked.name), "done"
+    try:
+        await _check(site, asked.name, asked.permission, asked.staff, who)
+        yield
+    except Forbidden:
+        outcome = "forbidden"
+        raise
+    except ActionError as error:
+        outcome = f"refused: {error}"[:200]
+        raise
+    except Exception as error:
+        outcome = f"failed: {type(error).__name__}"
+        raise
+    finally:
+        if asked.changes or outcome == "forbidden":
+            await _record(site, asked.name, given, told, user, outcome)
+        _acting.reset(token)
 
 
 async def _check(site: Site, name: str, permission: Permission, staff: Permission | None, who: str) -> None:
@@ -213,12 +228,15 @@ async def _called(site: Site, who: str) -> str:
 
 
 async def _record(
-    site: Site, name: str, given: Mapping[str, Any], untold: tuple[str, ...], user: str, outcome: str
+    site: Site, name: str, given: Mapping[str, Any], told: _Told, user: str, outcome: str
 ) -> None:
-    told = {key: value for key, value in given.items() if key not in (*untold, "device_id")}
+    shown = {
+        key: list(value) if key in told.named else value
+        for key, value in given.items() if key not in (told.about, "device_id", *told.secret)
+    }
     await record(
         site, name, about_user=user, about_device=str(given.get("device_id", "")),
-        details={key: _plain(value) for key, value in told.items() if value not in (None, "", (), [], {}, False)},
+        details={key: _plain(value) for key, value in shown.items() if value not in (None, "", (), [], {}, False)},
         outcome=outcome,
     )
 
