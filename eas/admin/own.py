@@ -15,12 +15,12 @@ from eas.engine.model import Access, Device, FolderType, Level, Wipe
 from eas.protocol.version import ACCOUNT_ONLY_WIPE, Version
 from eas.store.audit import about
 
-from . import actions, passwords
+from . import actions, activity, passwords
 from .acting import Permission, action
 from .errors import Invalid, NotFound, Refused
 from .kinds import kind_of
 from .mailboxes import own_mailbox
-from .own_words import in_words
+from .own_words import did, in_words
 from .site import Site
 
 #: Characters of what a phone is called.
@@ -206,6 +206,14 @@ async def own_log(site: Site, who: str) -> list[dict[str, Any]]:
         }
         for one in entries
     ]
+
+
+@action("own.events", Permission.OWN, http=("GET", "/users/{who}/own/devices/{device_id}/events"))
+async def own_events(site: Site, who: str, device_id: str, *, count: int = 20) -> list[dict[str, Any]]:
+    """What the phone asked last, newest first, in words."""
+    await _own(site, device_id)
+    found = await activity.events(site, site.caller.user_id, device_id, count=min(count, LOG_LINES))
+    return [{"at": one["at"], "did": did(one), "fine": one["fine"], "next": one["next"]} for one in found]
 
 
 _STAFF = {"helpdesk": "the help desk", "admin": "an administrator"}

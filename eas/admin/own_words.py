@@ -1,8 +1,9 @@
-"""Lines of the audit log in the words of the owner of a phone."""
+"""Lines of the audit log, and what a phone asked, in the words of its owner."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from eas.store.audit import Entry
 
@@ -35,3 +36,34 @@ def in_words(entry: Entry) -> str:
     if entry.details.get("account_only"):
         said += " (the account only)"
     return said
+
+
+#: What a phone does with a command, where it is always the same.
+DOES: Mapping[str, str] = {
+    "FolderSync": "looked which folders there are", "Provision": "fetched its security settings",
+    "SendMail": "sent a mail", "SmartReply": "sent an answer", "SmartForward": "passed a mail on",
+    "Search": "searched", "Find": "searched", "ResolveRecipients": "looked people up", "MoveItems": "moved items",
+    "ItemOperations": "fetched a message or a file", "GetAttachment": "fetched a file",
+    "MeetingResponse": "answered an invitation", "GetItemEstimate": "asked how much is new",
+    "Settings": "said what it is, or asked for your settings here", "FolderCreate": "made a folder",
+    "FolderUpdate": "renamed a folder", "FolderDelete": "removed a folder",
+}
+
+
+def did(event: Mapping[str, Any]) -> str:
+    """`event` as `activity.events` gives it."""
+    command, waited = event["command"], event["waited"]
+    if not event["fine"]:
+        return f"was told that it cannot be done: {event['means']}" if event["means"] else "met an error"
+    if command not in ("Sync", "Ping"):
+        return DOES.get(command, f"asked for {command}")
+    moved = [
+        f"{verb} {count} item{'' if count == 1 else 's'}"
+        for verb, count in (("got", event["sent"]), ("handed in", event["taken"])) if count
+    ]
+    if moved:
+        return " and ".join(moved)
+    if waited < 1:
+        return "looked for news"
+    minutes = round(waited / 60)
+    return f"waited for news for {f'{minutes} minutes' if minutes > 1 else 'a minute' if minutes else 'some seconds'}"

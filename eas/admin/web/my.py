@@ -76,7 +76,10 @@ async def _phone(visit: Visit, status: int = 200, wrong: str = "") -> Response:
         folders = await own.own_folders(visit.site, me(visit), device)
     except (Refused, BackendError) as error:
         away = str(error)
-    return visit.render("my/phone.html", status, phone=one, folders=folders, away=away, wrong=wrong)
+    events = await own.own_events(visit.site, me(visit), device)
+    return visit.render(
+        "my/phone.html", status, phone=one, folders=folders, away=away, wrong=wrong, events=events
+    )
 
 
 async def rename(visit: Visit) -> Response:

@@ -10,7 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
+from eas.admin.own_words import did
 from eas.admin.web.sessions import opened, sealed
+from eas.commands.all import COMMANDS
 from eas.engine.errors import Unavailable
 from eas.engine.model import Device, FolderType, Secret, Wipe
 from eas.engine.ports import Chosen
@@ -212,6 +214,27 @@ async def test_a_phone_that_waits_is_told_of_the_choice(anna: Owner, devices: An
         assert listening.ended
     finally:
         listening.close()
+
+
+async def test_what_a_phone_did_last_in_words(anna: Owner, world: Any, phone: Any) -> None:
+    device = phone(device="PHONE2")
+    await device.set_up()
+    await device.sync()
+    page = (await anna.get("/my/phones/PHONE2")).text
+    assert "What it did last" in page
+    for said in ("It fetched its security settings", "It looked which folders there are", "It looked for news"):
+        assert said in page
+    answer = await anna.get("/api/v1/users/ben/own/devices/BENS/events")
+    assert answer.status_code == 403
+
+
+def test_every_kind_of_request_has_words() -> None:
+    event = {"waited": 0.0, "fine": True, "means": "", "sent": 0, "taken": 0}
+    plain = {name for name in COMMANDS if did({**event, "command": name}) == f"asked for {name}"}
+    assert plain <= {"GetHierarchy", "Notify", "ValidateCert"}
+    assert did({**event, "command": "Sync", "sent": 3, "taken": 1}) == "got 3 items and handed in 1 item"
+    assert did({**event, "command": "Ping", "waited": 720.0}) == "waited for news for 12 minutes"
+    assert did({**event, "command": "Ping", "fine": False, "means": "No."}) == "was told that it cannot be done: No."
 
 
 async def test_a_mailbox_that_is_away(anna: Owner, devices: Any, world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
