@@ -7,9 +7,11 @@ X-CSRF-Token for whatever changes something. Arguments of a GET stand in the que
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -38,10 +40,12 @@ class NoLogin(Exception):
 
 def routes(frame: Frame) -> Sequence[BaseRoute]:
     offered = [one for one in ACTIONS.values() if one.path]
-    document = openapi.document(offered, ROOT, frame.release)
 
     async def described(request: Request) -> Response:
-        return JSONResponse(document) if frame.for_staff(request) else _problem(404, "not found")
+        if not frame.for_staff(request):
+            return _problem(404, "not found")
+        # Hundreds of milliseconds, the first time; and nothing that the start of a server should wait for.
+        return JSONResponse(await asyncio.to_thread(_document, frame.release))
 
     return [
         Route("/api/openapi.json", described),
@@ -49,15 +53,18 @@ def routes(frame: Frame) -> Sequence[BaseRoute]:
     ]
 
 
-def _endpoint(asked: Action, frame: Frame) -> Any:
-    arguments = openapi.arguments_of(asked)
+@cache
+def _document(release: str) -> dict[str, Any]:
+    return openapi.document([one for one in ACTIONS.values() if one.path], ROOT, release)
 
+
+def _endpoint(asked: Action, frame: Frame) -> Any:
     async def endpoint(request: Request) -> Response:
         try:
             if not frame.for_staff(request):
                 raise NotFound("not found")
             caller = await _caller(request, frame)
-            given = await _given(request, asked.method, arguments)
+            given = await _given(request, asked.method, openapi.arguments_of(asked))
             result = await asked.function(replace(frame.site, caller=caller), **given)
             return JSONResponse({"done": asked.name} if result is None else json.loads(json.dumps(result, default=str)))
         except NoLogin as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
@@ -16,6 +17,7 @@ from eas.admin.acting import Action
 _STEP = re.compile(r"\{(\w+)(?::\w+)?\}")
 
 
+@cache
 def arguments_of(action: Action) -> type[BaseModel]:
     """What an action takes besides the site, as a model that refuses anything else."""
     hints = get_type_hints(inspect.unwrap(action.function))

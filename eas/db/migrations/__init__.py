@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import random
+from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from eas.db import Database
@@ -40,8 +41,9 @@ def config() -> Config:
     return found
 
 
+@cache
 def newest() -> str:
-    """The revision that this version of the program needs."""
+    """The revision that this version of the program needs. All its scripts are read for that, once."""
     head = ScriptDirectory.from_config(config()).get_current_head()
     assert head is not None
     return head
@@ -91,7 +93,14 @@ def _is_locked(error: Exception) -> bool:
 def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": LOCK})
-    upgrade(connection, "head")
+    if not _is_at(connection, newest()):
+        upgrade(connection, "head")
+
+
+def _is_at(connection: Connection, revision: str) -> bool:
+    """Asked for first: Alembic reads all scripts again to find that there is nothing to do."""
+    there = inspect(connection).has_table("alembic_version")
+    return there and connection.execute(_VERSION).scalars().all() == [revision]
 
 
 def upgrade(connection: Connection, revision: str) -> None:
