@@ -130,7 +130,7 @@ async def test_a_fault_is_lost_in_time_and_the_pool_goes_on(fault: str, what: st
             words = "no answer within"
         with pytest.raises(Lost, match=words):
             await work()
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 20
         async with pool.use(account) as session:
             await session.noop()
         assert script.connections == 2
@@ -144,7 +144,7 @@ async def test_words_without_end_are_no_answer(news: Answer, monkeypatch: pytest
         began = time.monotonic()
         with pytest.raises(Lost, match="no answer within"):
             await session.store(((1, 1),), "+FLAGS", ["\\Seen"])
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 20
 
 
 async def test_a_server_that_is_slow_but_speaks_is_waited_for() -> None:
