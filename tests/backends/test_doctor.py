@@ -17,7 +17,7 @@ from groupware.authority import Pair, authority
 from groupware.cyrus import Cyrus
 from groupware.dovecot import MASTER, MASTER_PASSWORD, MASTER_SEPARATOR, Dovecot
 from groupware.radicale import Radicale
-from groupware.slapd import READER, READER_PASSWORD, Slapd
+from groupware.slapd import READER, READER_PASSWORD, SIZE_LIMIT, Slapd
 from groupware.smtp import HANG, Sink, Stage
 from serving import free_port
 from typer.testing import CliRunner
@@ -381,7 +381,7 @@ async def test_an_address_list_that_tells_not_all(embedded: EmbeddedWorld, slapd
     try:
         found = await look(embedded, ldap=ldap_of(slapd, bind_dn="", bind_password=""))
     finally:
-        slapd.set_size_limit(500)
+        slapd.set_size_limit(SIZE_LIMIT)
     assert found["LDAP", "paging"].verdict is Verdict.FAIL or found["LDAP", "search"].verdict is not Verdict.OK
 
 
