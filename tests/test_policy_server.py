@@ -27,7 +27,7 @@ pytestmark = pytest.mark.server
 VERSIONS = (Version.V2_5, Version.V12_0, Version.V12_1, Version.V14_1, Version.V16_1)
 FIRST = {"name": "default", "enforced": True, "settings": {"DevicePasswordEnabled": True}}
 STRICT = {**FIRST, "allow_partial": False, "settings": {"DevicePasswordEnabled": True, "AllowCamera": False}}
-EXPECTED = {"asked": "asked", "partly": "asked", "refused": "out"}
+EXPECTED = {"same": "in", "asked": "asked", "partly": "asked", "refused": "out"}
 
 
 @pytest.fixture

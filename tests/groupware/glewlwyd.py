@@ -12,7 +12,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx
 from cryptography.hazmat.primitives import serialization
@@ -108,8 +108,9 @@ class Glewlwyd:
             })
 
     def new_user(self, address: str, *groups: str) -> str:
-        """The password of a new user, whose name is the address."""
+        """The password of a new user, whose name is the address; one that another test has left goes."""
         password = secrets.token_urlsafe(12)
+        self._admin.delete(f"/user/{quote(address)}")
         self._post("/user/", {
             "username": address, "name": address.partition("@")[0], "email": address, "password": password,
             "enabled": True, "scope": ["openid", "mail", "g_profile"], "groups": list(groups),
