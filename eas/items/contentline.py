@@ -217,7 +217,7 @@ def parse(data: bytes) -> Component:
         if line.name == "BEGIN":
             if len(open_ones) >= MAX_DEPTH:
                 raise Unreadable(f"components nested deeper than {MAX_DEPTH}")
-            opened = Component(line.value.strip().upper(), begin=line)
+            opened = Component(_name(line), begin=line)
             if root is None:
                 root = opened
             else:
@@ -445,9 +445,14 @@ def _decode(octets: bytes, charset: str = "") -> str:
     return octets.decode("latin-1")
 
 
+def _name(line: Line) -> str:
+    """Of a component, as it would be written: a name with a NUL in it could be begun and never ended."""
+    return clean(line.value).strip().upper()
+
+
 def _close(open_ones: list[Component], line: Line) -> bool:
     """End the innermost open component of that name, and those within it that lack an END; False if none is open."""
-    name = line.value.strip().upper()
+    name = _name(line)
     for depth in range(len(open_ones) - 1, -1, -1):
         if open_ones[depth].name == name:
             open_ones[depth].end = line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from eas.items import contentline
@@ -48,6 +48,7 @@ def test_what_is_not_touched_is_written_back_octet_for_octet(data: bytes) -> Non
 
 @given(st.lists(st.binary(max_size=30) | st.sampled_from(FRAGMENTS), max_size=12))
 @settings(max_examples=200)
+@example([b"\t\x00"])
 def test_any_octets_are_read_or_refused_and_nothing_else(pieces: list[bytes]) -> None:
     data = b"\n".join([b"BEGIN:A", *pieces, b"END:A", b""])
     try:
