@@ -187,7 +187,7 @@ async def _framed(asked: Action, site: Site, given: Mapping[str, Any], told: _To
     except ActionError as error:
         outcome = f"refused: {error}"[:200]
         raise
-    except Exception as error:
+    except BaseException as error:  # one that was broken off is not done either
         outcome = f"failed: {type(error).__name__}"
         raise
     finally:

@@ -72,6 +72,20 @@ async def test_what_is_forbidden_is_logged_even_if_it_only_reads(world: Any) -> 
     assert (entry.actor, entry.action, entry.outcome) == ("mallory", "staff.list", "forbidden")
 
 
+async def test_what_was_broken_off_is_not_logged_as_done(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hang(*given: Any) -> None:
+        await asyncio.sleep(600)
+
+    site = site_of(world)
+    monkeypatch.setattr(site.staff, "add_member", hang)
+    asked = asyncio.create_task(staff.add(site, "name", Role.AUDITOR))
+    await asyncio.sleep(0.1)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert [entry.outcome for entry in await log_of(world)] == ["failed: CancelledError"]
+
+
 async def test_the_last_admin_stays(world: Any) -> None:
     site = site_of(world)
     await staff.add(site, "Root", Role.ADMIN, "a long password")
