@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import sqlite3
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,24 @@ database = {{ type = "sqlite3"; path = "{path}/glewlwyd.db"; }};
 """
 
 
+class _AsAdmin(httpx.Auth):
+    """Logs in where it is not, or no longer: its login for administration ends after ten minutes."""
+
+    requires_response_body = True
+
+    def __init__(self, url: str) -> None:
+        self._url = f"{url}/api/auth/"
+        self._cookie = ""
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Cookie"] = self._cookie
+        if (yield request).status_code == 401:
+            login = yield httpx.Request("POST", self._url, json={"username": ADMIN, "password": ADMIN_PASSWORD})
+            self._cookie = login.headers["Set-Cookie"].partition(";")[0]
+            request.headers["Cookie"] = self._cookie
+            yield request
+
+
 class Glewlwyd:
     def __init__(self) -> None:
         self.path = folder("glewlwyd")
@@ -61,7 +80,7 @@ class Glewlwyd:
         self.issuer = f"{self.url}/api/oidc"
         self.redirects = [f"http://mail.example.com{area}/oidc/callback" for area in ("/admin", "/my")]
         self.child: Child | None = None
-        self._admin = httpx.Client(base_url=f"{self.url}/api", timeout=30)
+        self._admin = httpx.Client(base_url=f"{self.url}/api", auth=_AsAdmin(self.url), timeout=30)
 
     # -- the process
 
@@ -77,7 +96,6 @@ class Glewlwyd:
         self.child = Child(command=[command, f"--config-file={settings}"], log=self.path / "log")
         self.child.start()
         self.child.wait_for(self.port)
-        self._admin.post("/auth/", json={"username": ADMIN, "password": ADMIN_PASSWORD}).raise_for_status()
         if not self._admin.get("/mod/plugin/oidc").is_success:
             self._set_up()
 
