@@ -38,18 +38,23 @@ PLACES: Mapping[str, str] = {
     "report": "eas.cli.reports:report",
     "doctor": "eas.cli.doctor:doctor",
     "phone": "eas.client.phone_cli:app",
+    "session": "eas.cli.sessions:app",
 }
 
 
 class Subcommands(TyperGroup):
+    """Those of `places`."""
+
+    places: Mapping[str, str] = PLACES
+
     # The types are those of the click that typer carries inside it, or of click itself, by typer's version.
     def list_commands(self, ctx: Any) -> list[str]:
-        return list(PLACES)
+        return list(self.places)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in PLACES:
+        if cmd_name not in self.places:
             return None
-        module, _, name = PLACES[cmd_name].partition(":")
+        module, _, name = self.places[cmd_name].partition(":")
         found = getattr(import_module(module), name)
         if not isinstance(found, typer.Typer):
             alone = typer.Typer(add_completion=False)

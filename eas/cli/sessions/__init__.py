@@ -1,0 +1,31 @@
+"""`eas session`: sessions of devices, recorded, read, masked, imported, played back and compared. docs/sessions.md.
+
+One file per subcommand; what they do stands in `eas.replay`. Exit codes: 0 done, 1 a difference or a finding, 2 called
+wrongly, or a file that cannot be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import typer
+
+from eas.cli import Subcommands
+
+#: As `eas.cli.PLACES`.
+PLACES: Mapping[str, str] = {
+}
+
+
+class SessionCommands(Subcommands):
+    places = PLACES
+
+
+app = typer.Typer(
+    cls=SessionCommands, no_args_is_help=True, help="Record, read, mask, import, replay and compare device sessions.",
+)
+
+
+@app.callback()
+def _nothing() -> None:
+    """Record, read, mask, import, replay and compare device sessions."""
