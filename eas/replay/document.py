@@ -85,15 +85,16 @@ def _shown(tag: str, content: str | bytes) -> tuple[str, str]:
 def _lined(text: str, opaque: str) -> tuple[str, str]:
     if _UNSPEAKABLE.search(text):
         raise DocumentError("text that XML cannot hold")
-    attributes = f' opaque="{opaque}"' if opaque else ""
     plain = text.replace("\r\n", "\n")
-    if plain.count("\n") and "\r" not in plain and text.count("\r\n") == plain.count("\n"):
+    crlf, unmixed = "\r" in text, "\r" not in plain and text.count("\r\n") in (0, plain.count("\n"))
+    if opaque == "mime" and not unmixed:
+        opaque = "text"
+    attributes = f' opaque="{opaque}"' if opaque else ""
+    if unmixed and crlf:
         text = plain
         attributes += ' eol="crlf"'
-        if opaque == "mime":
-            text = to_readable(text)
-    elif opaque == "mime":
-        attributes = ' opaque="text"'
+    if opaque == "mime":
+        text = to_readable(text)
     if text.strip() != text:
         attributes += ' xml:space="preserve"'
     return attributes, escape(text, {"\r": "&#13;"})

@@ -81,11 +81,11 @@ def _text(kind: str, data: bytes, word: str) -> Iterator[str]:
     crlf = data.count(b"\r\n") * 2 > data.count(b"\n")
     lines = [line.decode("utf-8", "surrogateescape") for line in data.split(b"\r\n" if crlf else b"\n")]
     words = [kind, "crlf"] if crlf else [kind]
+    if kind == "mime" and not _mixed(lines):
+        lines = to_readable("\n".join(lines)).split("\n")
     if any(map(_TO_ESCAPE.search, lines)):
         words.append("escaped")
         lines = [_TO_ESCAPE.sub(_escaped, line.replace("\\", "\\\\")) for line in lines]
-    elif kind == "mime":
-        lines = to_readable("\n".join(lines)).split("\n")
     if lines[-1]:
         words.append("unended")
     else:
@@ -96,6 +96,11 @@ def _text(kind: str, data: bytes, word: str) -> Iterator[str]:
             del lines[-blank:]
     yield f"{word}: {' '.join(words)}"
     yield from (INDENT + line if line else "" for line in lines)
+
+
+def _mixed(lines: list[str]) -> bool:
+    """Ends of lines of several kinds: such a message stays as it is."""
+    return any("\n" in line or "\r" in line for line in lines)
 
 
 def _escaped(found: re.Match[str]) -> str:
@@ -112,20 +117,22 @@ def read_text(words: list[str], lines: list[str], number: int) -> Text:
         if not _BLANK.fullmatch(word):
             raise SessionError(f"unknown word behind {kind}: {word}", number)
         lines = lines + [""] * int(word.partition("=")[2])
-    text = "\n".join(lines) + ("" if "unended" in manner else "\n")
+    lines = lines if "unended" in manner else [*lines, ""]
     try:
-        if "escaped" not in manner and kind == "mime":
-            text = from_readable(text)
-        parts = [_unescaped(line) if "escaped" in manner else line.encode() for line in text.split("\n")]
+        if "escaped" in manner:
+            lines = list(map(_unescaped, lines))
+        if kind == "mime" and not _mixed(lines):
+            lines = from_readable("\n".join(lines)).split("\n")
     except ValueError as error:
         raise SessionError(str(error), number) from None
-    return Text(kind, (b"\r\n" if "crlf" in manner else b"\n").join(parts))
+    eol = "\r\n" if "crlf" in manner else "\n"
+    return Text(kind, eol.join(lines).encode("utf-8", "surrogateescape"))
 
 
-def _unescaped(line: str) -> bytes:
+def _unescaped(line: str) -> str:
     if _BAD_ESCAPE.search(line.replace("\\\\", "")):
         raise ValueError("a backslash begins \\\\, \\n, \\r or \\xNN here")
-    return _ESCAPE.sub(_byte, line.encode())
+    return _ESCAPE.sub(_byte, line.encode()).decode("utf-8", "surrogateescape")
 
 
 def _byte(found: re.Match[bytes]) -> bytes:
