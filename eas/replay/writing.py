@@ -19,6 +19,8 @@ from .model import FORMAT, Answer, Exchange, Headers, Meta, Request
 
 #: The name of standard input and output, where a file is wanted.
 STANDARD = "-"
+#: Characters that are copied at a time.
+_BLOCK = 1024 * 1024
 
 
 def moment(time: datetime) -> str:
@@ -112,6 +114,10 @@ class Writer:
     def add(self, exchange: Exchange) -> None:
         self._put(exchange_text(exchange))
 
+    def copy(self, text: str) -> None:
+        """Text of exchanges that were written before."""
+        self._put(text)
+
     def _put(self, text: str) -> None:
         self.written += len(text)
         self._stream.write(text)
@@ -134,6 +140,26 @@ def writer(file: str | Path) -> Iterator[Writer]:
                 yield Writer(_text(packed))
         else:
             yield Writer(_text(raw))
+
+
+def replace_head(file: Path, meta: Meta) -> None:
+    """Another head for a file that is complete: some of it is known at the end only. The exchanges are copied as they
+    are. Raises OSError."""
+    packed = file.suffix == ".gz"
+    part = file.with_name(f".{file.name}.part{'.gz' if packed else ''}")
+    opened = gzip.open if packed else open
+    try:
+        with opened(file, "rt", encoding="utf-8", newline="\n") as old, writer(part) as new:
+            new.head(meta)
+            for line in old:
+                if line.startswith("=== "):
+                    new.copy("\n" + line)
+                    break
+            while block := old.read(_BLOCK):
+                new.copy(block)
+        os.replace(part, file)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _private(path: Path) -> IO[bytes]:

@@ -16,7 +16,7 @@ from eas.replay.body import body_of, wire
 from eas.replay.capture import exchange_of
 from eas.replay.model import Answer, Binary, Document, Exchange, LeftOut, Meta, Parts, Request, SessionError, Text
 from eas.replay.reading import open_session, read
-from eas.replay.writing import exchange_text, head_text, writer
+from eas.replay.writing import exchange_text, head_text, replace_head, writer
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 TYPES = ["", http.WBXML, http.MULTIPART, "message/rfc822", "text/xml", "text/html; charset=x", "image/jpeg"]
@@ -183,3 +183,19 @@ def test_a_file_that_is_cut(tmp_path: Path) -> None:
     (tmp_path / "no text").write_bytes(b"eas-session 1\n\xff\n")
     with pytest.raises(SessionError, match="UTF-8"), open_session(tmp_path / "no text") as session:
         list(session.exchanges)
+
+
+@pytest.mark.parametrize("name", ["plain.session", "packed.session.gz"])
+def test_another_head(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    made = [exchange(b"=== 9 no exchange\r\n", "text/plain", number=number) for number in range(3)]
+    with writer(file) as out:
+        out.head(Meta((("device", "A1"),)))
+        for one in made:
+            out.add(one)
+    replace_head(file, Meta((("device", "A1"), ("device", "B2"))))
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [file]
+    with open_session(file) as session:
+        assert session.meta.all("device") == ("A1", "B2")
+        assert list(session.exchanges) == made
