@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 DEMO_DATA ?= data
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: install run servers test quick check bench fuzz zones behind nodes kills rolls postgresql docs requirements pictures clean
+.PHONY: install run servers test quick check bench fuzz zones behind nodes kills rolls postgresql docs requirements pictures sessions clean
 
 install: $(STAMP)
 
@@ -85,6 +85,10 @@ requirements: install
 # The pictures of docs/images, taken anew of the pages as they are.
 pictures: install servers
 	$(BIN)/python tests/browser/pictures.py
+
+# The sessions of device families under fixtures/sessions, played anew (tests/replay/families).
+sessions: install
+	PYTHONPATH=tests:tests/replay $(BIN)/python -m families fixtures/sessions
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -29,6 +29,7 @@ from eas.db.serving import Serving
 from eas.db.transactions import Transactions, transactions
 from eas.engine.again import after_upgrade
 from eas.engine.errors import Contended, Unavailable
+from eas.engine.ports import Clock, Entropy
 from eas.push.clock import SystemClock
 from eas.push.entropy import SystemEntropy
 from eas.push.watch import WatchedBell
@@ -173,14 +174,17 @@ class App:
         await self.close()
 
 
-def build(settings: Settings, ring: Ring | None = None) -> App:
+def build(
+    settings: Settings, ring: Ring | None = None, *, clock: Clock | None = None, entropy: Entropy | None = None
+) -> App:
     """Join the parts. `ring` is told of changes in place of the bell of this process, for the command line, which has
-    them rung in a running server. Raises ConfigError for what only shows here."""
+    them rung in a running server. `clock` and `entropy` are the machine's, unless somebody wants the same answers
+    again. Raises ConfigError for what only shows here."""
     database = Database(settings.database_url, settings.database_connections)
     shared, readiness = transactions(database), Ready(database)
     elsewhere = Elsewhere(tenants_of(settings))
     sharing = share(settings, elsewhere.watch_of, elsewhere.heard, alone=ring is not None)
-    bell, clock = sharing.bell, SystemClock()
+    bell, clock = sharing.bell, clock or SystemClock()
     if (link := sharing.link) is not None:
         readiness.others["redis"] = lambda: "ok" if link.connected else "away"
     domain = settings.domain or "localhost"
@@ -220,7 +224,7 @@ def build(settings: Settings, ring: Ring | None = None) -> App:
     )
     ports = Ports(
         accounts=heard, store=store, bell=bell, clock=clock, leases=sharing.leases,
-        entropy=SystemEntropy(),
+        entropy=entropy or SystemEntropy(),
         ready=readiness.can_answer, readiness=readiness.report, documents=documents_of(settings),
         access=rules_of(settings, site, groups.of),
         figures=measuring.expose, activity=activity, live=live, hooks=hooks, logins=remembered.memory,
