@@ -9,13 +9,13 @@ from eas.protocol.wbxml import Element
 
 from .ids import Ids
 from .manners import normal
-from .naming import label_of
+from .naming import label_of, role_of
 from .rules import Manner, Path, Rules
 
 #: Pairs that are looked at one by one when nothing tells which is which: 50 changed items of each side.
 MAX_GUESSES = 2500
-#: Of its leaves, that an item must share with another to be the same one, changed.
-ALIKE = 0.4
+#: More than this much of its leaves an item must share with another to be the same one, changed.
+ALIKE = 0.5
 #: What holds the leaves of an item: such an item is told by them, and is another one without any in common.
 CONTENTS = frozenset({"AirSync:ApplicationData", "Search:Properties", "ItemOperations:Properties"})
 
@@ -65,6 +65,7 @@ def pairs(
     found.by(free, free)
     found.by(same_content, same_content)
     found.by(label_of, label_of)
+    found.by(role_of, role_of)
     found.by_likeness(lambda element: leaves(element, path, rules))
     return found.all()
 
@@ -87,7 +88,7 @@ def leaves(element: Element, path: Path, rules: Rules) -> Counter[Hashable]:
             found += leaves(child, inside, rules)
         elif isinstance(child.content, str | bytes):
             value = normal(child.content, rules.manner(inside))
-            if value is not None:
+            if value is not None and not isinstance(value, bool):
                 found[(child.tag, value)] += 1
     return found
 
@@ -123,7 +124,7 @@ class _Found:
             best = max(theirs, key=lambda other: _alike(ours, theirs[other]), default=None)
             if best is None or not self._expected[number].elements:
                 continue
-            if _alike(ours, theirs[best]) >= ALIKE or not _is_item(self._expected[number]):
+            if _alike(ours, theirs[best]) > ALIKE or not _is_item(self._expected[number]):
                 self._pairs[number] = best
                 del theirs[best]
         self._keep()

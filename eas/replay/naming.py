@@ -24,6 +24,8 @@ INSIDE = ("AirSync:ApplicationData", "Search:Properties", "ItemOperations:Proper
 COLLECTIONS = frozenset({
     "AirSync:Collection", "AirNotify:Folder", "GetItemEstimate:Collection", "Ping:Folder", "GetItemEstimate:Response",
 })
+#: Types of folders that a mailbox has one of. [MS-ASCMD] Type (FolderSync).
+DEFAULT_FOLDERS = frozenset(map(str, (*range(2, 12), 19)))
 #: Characters of a value in a line, and of an element that is shown.
 SHORT, SHOWN = 60, 4000
 
@@ -47,6 +49,12 @@ def label_of(element: Element) -> Hashable | None:
     places = _places(element)
     beside = tuple(child.text for place in places for tag in BESIDE for child in place.children(tag))
     return (element.tag, title, beside) if title or any(place.child("AirSync:ClientId") for place in places) else None
+
+
+def role_of(element: Element) -> Hashable | None:
+    """What a default folder is for; its name follows the user's language. None for anything else."""
+    type = element.child("FolderHierarchy:Type")
+    return (element.tag, type.text) if type is not None and type.text in DEFAULT_FOLDERS else None
 
 
 def _places(element: Element) -> list[Element]:

@@ -38,7 +38,7 @@ class Difference:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """`sent` and `got` are None where nothing was sent, or nothing came; `skipped` says why nothing was compared.
-    `seconds` is how long the answer took."""
+    `seconds` is how long the answer took. `notes` say what was done otherwise than recorded."""
 
     exchange: Exchange
     sent: Request | None = None
@@ -46,6 +46,7 @@ class Outcome:
     differences: tuple[Difference, ...] = ()
     skipped: str = ""
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()
 
     @property
     def same(self) -> bool:

@@ -39,9 +39,13 @@ def sync(commands: str, status: str = "1", folder: str = "5", key: str = "7", re
     )
 
 
+TYPES = {"Inbox": 2, "Drafts": 3, "Trash": 4, "Sent": 5, "Sent Items": 5}
+
+
 def folders(*names: str, start: int = 1) -> Element:
     adds = "".join(
-        f"<Add><ServerId>{number}</ServerId><ParentId>0</ParentId><DisplayName>{name}</DisplayName><Type>1</Type></Add>"
+        f"<Add><ServerId>{number}</ServerId><ParentId>0</ParentId><DisplayName>{name}</DisplayName>"
+        f"<Type>{TYPES.get(name, 1)}</Type></Add>"
         for number, name in enumerate(names, start)
     )
     return xml(f'<FolderSync xmlns="FolderHierarchy"><Status>1</Status><SyncKey>1</SyncKey><Changes>'
@@ -116,6 +120,11 @@ SAME = [
 def test_what_may_differ(expected: Element, got: Element) -> None:
     assert differences(expected, got) == []
     assert differences(got, expected) == []
+
+
+def test_another_folder_is_no_renamed_one() -> None:
+    found = differences(folders("Inbox", "Projects"), folders("Inbox", "Garden"))
+    assert [one.message for one in found] == ["Add of 'Projects' is missing", "Add of 'Garden' was not expected"]
 
 
 def test_an_id_that_was_bound_must_not_change() -> None:
