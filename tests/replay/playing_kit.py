@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,10 +23,14 @@ from eas.engine.model import Folder, FolderType, User
 from eas.engine.ports import Mailbox
 from eas.protocol.version import Version
 from eas.replay.capture import exchange_of
+from eas.replay.compare import compare_answers
+from eas.replay.ids import Ids
 from eas.replay.line import AsgiLine
+from eas.replay.may_differ import DEFAULT
 from eas.replay.model import Exchange
 from eas.replay.outcome import Outcome
-from eas.replay.play import Manner, play
+from eas.replay.play import Compare, Manner, play
+from eas.replay.rules import Rules
 
 DOMAIN = "example.com"
 PASSWORD = "a-long-secret"
@@ -41,7 +46,7 @@ class Gateway:
     @classmethod
     @asynccontextmanager
     async def opened(cls, folder: Path, *people: str, **limits: int) -> AsyncIterator[Gateway]:
-        folder.mkdir(parents=True, exist_ok=True)
+        os.makedirs(folder, exist_ok=True)
         settings: Settings = load(
             overrides={"data": folder, "domain": DOMAIN, "limits": {"heartbeat_min_seconds": 1, **limits}},
             environment={},
@@ -114,7 +119,15 @@ class Recording(httpx.AsyncBaseTransport):
         return httpx.Response(response.status_code, headers=response.headers.raw, content=data, request=request)
 
 
+def comparing(rules: Rules = DEFAULT) -> Compare:
+    """With ids that are bound over the whole session."""
+    kept = replace(rules, ids=Ids())
+    return lambda expected, got, command: compare_answers(expected, got, kept, command)
+
+
 async def played(exchanges: Iterable[Exchange], gateway: Gateway, manner: Manner, user: str = ANNA) -> list[Outcome]:
+    """Compared by the usual rules."""
+    manner = replace(manner, compare=comparing())
     async with asyncio.timeout(120):
         return [outcome async for outcome in play(exchanges, gateway.line(user), manner)]
 
