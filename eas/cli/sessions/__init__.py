@@ -14,6 +14,7 @@ from eas.cli import Subcommands
 
 #: As `eas.cli.PLACES`.
 PLACES: Mapping[str, str] = {
+    "proxy": "eas.cli.sessions.proxy:proxy",
 }
 
 
