@@ -97,12 +97,13 @@ class Reports:
 
 @contextmanager
 def reporting(
-    subject: Subject, *, text: IO[str] | None = None, junit: Path | None = None, html: Path | None = None,
-    verbose: bool = False, width: int | None = None,
+    subject: Subject, *, text: IO[str] | None = None, json: IO[str] | None = None, junit: Path | None = None,
+    html: Path | None = None, verbose: bool = False, width: int | None = None,
 ) -> Iterator[Reports]:
     """Reports in those forms; files are written when it ends, also where it ends by an exception: then with what was
     seen so far. Raises OSError."""
     from .report_html import HtmlReport
+    from .report_json import JsonReport
     from .report_junit import JunitReport
     from .report_text import TextReport
 
@@ -110,6 +111,8 @@ def reporting(
         forms: list[Report] = []
         if text is not None:
             forms.append(TextReport(text, verbose=verbose, width=width))
+        if json is not None:
+            forms.append(JsonReport(json, verbose=verbose))
         if junit is not None:
             forms.append(JunitReport(subject, stack.enter_context(spooled(junit))))
         if html is not None:

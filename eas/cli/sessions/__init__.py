@@ -15,6 +15,7 @@ from eas.cli import Subcommands
 #: As `eas.cli.PLACES`.
 PLACES: Mapping[str, str] = {
     "proxy": "eas.cli.sessions.proxy:proxy",
+    "diff": "eas.cli.sessions.diff:diff",
 }
 
 
