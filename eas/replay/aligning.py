@@ -1,7 +1,8 @@
 """Two sessions side by side: which exchange of one is which of the other. Streams; looks ahead a window of each.
 
-Exchanges pair that ask the same (command, folders by name, what is sent up), then those with the same command; what
-is left has no counterpart. Within a window the best alignment is found, so that one more Ping shifts nothing.
+Exchanges pair that say the same (command, folders by name, items by title), then those that ask the same, then those
+with the same command; what is left has no counterpart. Within a window the best alignment is found, so that one more
+Ping shifts nothing.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from .naming import folder_of, label_of, local
 
 #: Exchanges of each side that are looked at together.
 WINDOW = 96
-#: What a pair is worth: asking the same, and the same command only.
-ALIKE, COMMAND = 4, 1
+#: What a pair is worth: saying the same, asking the same, the same command only.
+ALIKE, ASKED, COMMAND = 6, 4, 1
 
 Pair = tuple[Exchange | None, Exchange | None]
 
@@ -29,7 +30,9 @@ Pair = tuple[Exchange | None, Exchange | None]
 class _Seen:
     exchange: Exchange
     command: str
-    asks: Hashable
+    #: Hashes of what is asked, and of what is answered.
+    asks: int
+    told: int
 
 
 @dataclass(slots=True)
@@ -50,7 +53,8 @@ class _Side:
             self._learn(told.root)
         command = command_of(exchange.request) or exchange.request.method
         root = body.root if isinstance(body, Document) else None
-        return _Seen(exchange, command, (command, _asks(root, self.names)))
+        answer = told.root if isinstance(told, Document) else None
+        return _Seen(exchange, command, hash((command, _said(root, self.names))), hash(_said(answer, self.names)))
 
     def _learn(self, element: Element) -> None:
         name, key = element.child("FolderHierarchy:DisplayName"), element.child("FolderHierarchy:ServerId")
@@ -60,8 +64,8 @@ class _Side:
             self._learn(child)
 
 
-def _asks(element: Element | None, names: dict[str, str]) -> Hashable:
-    """What a request is about, without what servers choose."""
+def _said(element: Element | None, names: dict[str, str]) -> Hashable:
+    """What a message is about, without what servers choose."""
     if element is None:
         return ()
     said: list[Hashable] = []
@@ -74,7 +78,7 @@ def _asks(element: Element | None, names: dict[str, str]) -> Hashable:
     if local(element.tag) in ("Add", "Change", "Delete", "Fetch", "Move", "Request", "Query", "Mime"):
         said.append(local(element.tag))
     for child in element.elements:
-        if inside := _asks(child, names):
+        if inside := _said(child, names):
             said.append(inside)
     return tuple(said)
 
@@ -87,7 +91,7 @@ def aligned(expected: Iterable[Exchange], got: Iterable[Exchange]) -> Iterator[P
         theirs.fill()
         if not ours.ahead or not theirs.ahead:
             break
-        if ours.ahead[0].asks == theirs.ahead[0].asks:
+        if _worth(ours.ahead[0], theirs.ahead[0]) == ALIKE:
             yield ours.ahead.popleft().exchange, theirs.ahead.popleft().exchange
             continue
         yield from _window(ours, theirs)
@@ -141,5 +145,5 @@ def _best(ours: list[_Seen], theirs: list[_Seen]) -> list[tuple[int, int]]:
 
 def _worth(one: _Seen, other: _Seen) -> int:
     if one.asks == other.asks:
-        return ALIKE
+        return ALIKE if one.told == other.told else ASKED
     return COMMAND if one.command == other.command else 0

@@ -26,11 +26,9 @@ def diff(expected: Iterable[Exchange], got: Iterable[Exchange], rules: Rules) ->
                 begun, rules = True, replace(rules, shift=theirs.time - ours.time)
             yield _both(ours, theirs, rules)
         elif ours is not None:
-            said = f"{name_of(ours)} is missing: the second session has none here"
-            yield _only(ours, Kind.MISSING, said)
+            yield _only(ours, Kind.MISSING, f"{name_of(ours)} is only in the first session")
         elif theirs is not None:
-            said = f"{name_of(theirs)} was not expected: the first session has none here"
-            yield _only(theirs, Kind.EXTRA, said)
+            yield _only(theirs, Kind.EXTRA, f"{name_of(theirs)} is only in the second session")
 
 
 def _both(ours: Exchange, theirs: Exchange, rules: Rules) -> Outcome:

@@ -37,6 +37,8 @@ class Totals:
     differing: int = 0
     skipped: int = 0
     seconds: float = 0.0
+    #: Whether the run came to its end.
+    complete: bool = True
     kinds: Counter[Kind] = field(default_factory=Counter)
     #: Command -> exchanges that differ.
     commands: Counter[str] = field(default_factory=Counter)
@@ -67,7 +69,8 @@ class Totals:
             said.append(f"{self.differing} with differences ({self.differences})")
         if self.skipped:
             said.append(f"{self.skipped} skipped")
-        return f"{self.exchanges} exchange{'' if self.exchanges == 1 else 's'}: {', '.join(said)}"
+        end = "" if self.complete else "; then it broke off"
+        return f"{self.exchanges} exchange{'' if self.exchanges == 1 else 's'}: {', '.join(said)}{end}"
 
 
 class Report(Protocol):
@@ -120,6 +123,9 @@ def reporting(
         reports = Reports(forms)
         try:
             yield reports
+        except BaseException:
+            reports.totals.complete = False
+            raise
         finally:
             reports.end()
 

@@ -30,7 +30,8 @@ class JsonReport:
     def end(self, totals: Totals) -> None:
         sums = {
             "exchanges": totals.exchanges, "same": totals.same, "differing": totals.differing,
-            "skipped": totals.skipped, "differences": totals.differences, "seconds": round(totals.seconds, 3),
+            "skipped": totals.skipped, "complete": totals.complete, "differences": totals.differences,
+            "seconds": round(totals.seconds, 3),
             "kinds": {kind.value: count for kind, count in sorted(totals.kinds.items())},
             "commands": dict(totals.commands.most_common()),
         }

@@ -55,6 +55,8 @@ class TextReport:
                     self._put(f"      {word}: {short(value, 300)}", "dim")
 
     def end(self, totals: Totals) -> None:
+        if not totals.complete and not totals.exchanges:
+            return  # what went wrong is told by whoever called
         style = "red" if totals.differing else "green" if totals.exchanges and not totals.skipped else "yellow"
         self._put(totals.line(), style)
 
