@@ -16,6 +16,7 @@ from eas.cli import Subcommands
 PLACES: Mapping[str, str] = {
     "proxy": "eas.cli.sessions.proxy:proxy",
     "diff": "eas.cli.sessions.diff:diff",
+    "show": "eas.cli.sessions.show:show",
 }
 
 

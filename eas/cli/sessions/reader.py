@@ -1,0 +1,91 @@
+"""Goes through a session and shows what was chosen of it, one exchange at a time."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from eas.replay.choosing import Choice
+from eas.replay.model import Exchange, Meta
+from eas.replay.reading import open_session
+from eas.replay.seen import Folders, Seen, seen
+from eas.replay.summary import as_data, line
+
+from . import showing
+
+#: Devices whose folders are known by name at the same time.
+MOST_DEVICES = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """`full` None: no messages, False: cut."""
+
+    headers: bool = False
+    full: bool | None = False
+    requests: bool = True
+    answers: bool = True
+    decoded: bool = False
+    as_json: bool = False
+
+
+class View:
+    def __init__(self, choice: Choice, manner: Manner) -> None:
+        self._choice, self._manner = choice, manner
+        self._screen = showing.Screen()
+        self._folders: dict[str, Folders] = {}
+
+    def show(self, file: str) -> None:
+        """Raises SessionError, OSError."""
+        with open_session(file) as session:
+            if not self._manner.as_json:
+                self._head(session.meta)
+            before: Seen | None = None
+            first: datetime | None = None
+            for exchange in session.exchanges:
+                one = seen(exchange, session.meta)
+                first = first or one.time
+                folders = self._folders_of(one)
+                folders.learn(one)
+                if self._choice.fits(one, folders, first):
+                    self._one(one, before, folders)
+                before = one
+
+    def _folders_of(self, one: Seen) -> Folders:
+        if one.device not in self._folders and len(self._folders) >= MOST_DEVICES:
+            self._folders.pop(next(iter(self._folders)))
+        return self._folders.setdefault(one.device, Folders())
+
+    def _head(self, meta: Meta) -> None:
+        for name, value in meta.fields:
+            self._screen.put([(f"{name}: ", "magenta"), (value, "")])
+        if meta.fields:
+            self._screen.put()
+
+    def _one(self, one: Seen, before: Seen | None, folders: Folders) -> None:
+        said = line(one, before, folders)
+        if self._manner.as_json:
+            sys.stdout.write(json.dumps(as_data(said, folders), ensure_ascii=False) + "\n")
+            return
+        for comment in one.exchange.comments:
+            self._screen.put([(f"# {comment}", "italic dim")])
+        self._screen.put(showing.line_of(said))
+        for pieces in showing.troubles_of(said):
+            self._screen.put(pieces)
+        rest = list(self._messages(one.exchange))
+        for pieces in rest:
+            self._screen.put([("      ", ""), *pieces])
+        if rest:
+            self._screen.put()
+
+    def _messages(self, exchange: Exchange) -> Iterator[list[showing.Piece]]:
+        manner = self._manner
+        if manner.requests:
+            yield from showing.request_of(
+                exchange, headers=manner.headers, full=manner.full, decoded=manner.decoded
+            )
+        if manner.answers:
+            yield from showing.answer_of(exchange, headers=manner.headers, full=manner.full, decoded=manner.decoded)
