@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from eas.commands._registry import COMMANDS
+from eas.commands.all import COMMANDS
 from eas.protocol import http
 from eas.protocol import query as queries
 from eas.protocol.query import Query

@@ -18,8 +18,8 @@ from typing import Any
 
 from eas.commands import _operations as item_operations
 from eas.commands import meeting_response, send_mail, smart_forward, smart_reply
-from eas.commands._registry import COMMANDS
 from eas.commands._smart import Source
+from eas.commands.all import COMMANDS
 from eas.items.body import BodyPreference, BodyType
 from eas.protocol.schema import dump
 from eas.protocol.version import Version

@@ -30,7 +30,7 @@ from eas.commands import ping as pinging
 from eas.commands import provision as provisioning
 from eas.commands import settings
 from eas.commands._device_information import DeviceInformation
-from eas.commands._registry import COMMANDS
+from eas.commands.all import COMMANDS
 from eas.engine.classes import RECORDS
 from eas.engine.model import FolderType
 from eas.protocol.schema import content, load
