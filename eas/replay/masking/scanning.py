@@ -10,11 +10,10 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote, unquote
-from xml.sax.saxutils import escape
 
 #: (names of the parameter, member or element and of those around it, the outermost first; value) -> what to put there.
 Change = Callable[[Sequence[str], str], str]
-#: (name, value, all attributes of the same tag by their names in lower case) -> the value to stand there.
+#: (name, value as written, all attributes of the same tag by their names in lower case) -> the value to write there.
 ChangeAttribute = Callable[[str, str, Mapping[str, str]], str]
 
 #: Levels around a value that are known: HTML leaves open what it likes.
@@ -103,7 +102,6 @@ _MARKUP = re.compile(
 _NAME = re.compile(r"</?([^\s/>]+)")
 _ATTRIBUTE = re.compile(r"""([^\s=<>"'/]+)(\s*=\s*)("[^"]*"?|'[^']*'?|[^\s>"']+)""")
 _COMMENT, _CDATA = ("<!--", "-->"), ("<![CDATA[", "]]>")
-_ENTITY = {'"': {'"': "&quot;"}, "'": {"'": "&#39;"}, "": {}}
 
 
 def local(name: str) -> str:
@@ -112,7 +110,8 @@ def local(name: str) -> str:
 
 
 def markup(text: str, change: Change, attribute: ChangeAttribute) -> str:
-    """Texts go by the elements in which they stand, comments by "!--"."""
+    """Texts go by the elements in which they stand, comments by "!--". They are given and taken as they are written,
+    with their entities; the attributes beside one are given as what they say."""
     out: list[str] = []
     inside: list[str] = []
     at = 0
@@ -125,11 +124,7 @@ def markup(text: str, change: Change, attribute: ChangeAttribute) -> str:
 
 
 def _text(inside: list[str], raw: str, change: Change) -> str:
-    if not raw.strip():
-        return raw
-    plain = html.unescape(raw)
-    changed = change(inside, plain)
-    return raw if changed == plain else escape(changed)
+    return change(inside, raw) if raw.strip() else raw
 
 
 def _token(raw: str, inside: list[str], change: Change, attribute: ChangeAttribute) -> str:
@@ -157,23 +152,17 @@ def _between(raw: str, marks: tuple[str, str], names: Sequence[str], change: Cha
 
 def _attributes(raw: str, attribute: ChangeAttribute) -> str:
     found = list(_ATTRIBUTE.finditer(raw))
-    values = {one[1].lower(): _value(one[3]) for one in found}
+    values = {one[1].lower(): html.unescape(_unquoted(one[3])[1]) for one in found}
     out, at = [], 0
     for one in found:
-        plain = _value(one[3])
-        changed = attribute(one[1], plain, values)
-        out.append(raw[at : one.start(3)])
-        out.append(one[3] if changed == plain else _quoted(changed, one[3]))
+        begin, value, end = _unquoted(one[3])
+        out += [raw[at : one.start(3)], begin, attribute(one[1], value, values), end]
         at = one.end()
     return "".join([*out, raw[at:]])
 
 
-def _value(raw: str) -> str:
-    return html.unescape(raw.strip(raw[0]) if raw[0] in "\"'" else raw)
-
-
-def _quoted(value: str, instead: str) -> str:
-    """With the quotes that the other one had."""
-    quote_ = instead[0] if instead[0] in "\"'" else ""
-    closing = quote_ if len(instead) > 1 and instead.endswith(quote_) else ""
-    return f"{quote_}{escape(value, _ENTITY[quote_])}{closing}"
+def _unquoted(raw: str) -> tuple[str, str, str]:
+    """The value between its quotes; the last one may be missing."""
+    begin = raw[0] if raw[0] in "\"'" else ""
+    end = begin if begin and len(raw) > 1 and raw.endswith(begin) else ""
+    return begin, raw[len(begin) : len(raw) - len(end)], end

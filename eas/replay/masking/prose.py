@@ -1,0 +1,184 @@
+"""What people write: words, numbers, addresses, dates, in plain text and in HTML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+from . import places, scanning, shift, units
+from .blobs import Blobs
+from .places import Places
+from .shift import Shift
+from .words import Words
+
+#: Before a subject: what happened to the mail.
+_PREFIX = re.compile(
+    r"(?i)\s*(?:(?:re|fwd?|aw|wg|tr|sv|vs|antw|rv|res|enc|odp|accepted|declined|tentative|canceled)\s*:\s*)+"
+)
+#: Names of properties and operators in a search.
+_OPERATOR = re.compile(
+    r"\b(?:AND|OR|NOT|NEAR)\b|\b(?i:subject|from|to|cc|bcc|body|participants|received|sent|kind|hasattachments?"
+    r"|attachment|category|size|importance|isread)(?=\s*[:<>=])"
+)
+#: Attributes of HTML whose values say how something looks. Others are masked.
+_LOOKS = frozenset({
+    "align", "bgcolor", "border", "cellpadding", "cellspacing", "charset", "class", "clear", "color", "cols", "colspan",
+    "dir", "face", "frame", "height", "hspace", "http-equiv", "lang", "language", "link", "media", "method",
+    "noshade", "nowrap", "rel", "role", "rows", "rowspan", "rules", "scope", "size", "span", "style", "target", "text",
+    "type", "valign", "vlink", "vspace", "width", "xml:lang",
+})
+_SHORT_NUMBER = re.compile(r"[-+]?\d{0,3}(?:\.\d{1,3})?(?:px|pt|em|%)?")
+_CSS_PRIVATE = re.compile(rf"/\*.*?(?:\*/|\Z)|url\(\s*['\"]?([^)'\"]*)|{places.URL}|{places.ADDRESS}", re.DOTALL)
+_GENERATOR = re.compile(r"(?i)generator|progid|viewport|originator|format-detection")
+_CONTENT_TYPE = re.compile(r"(?i)\s*[\w.+-]+/[\w.+-]+\s*(?:;\s*charset\s*=[\w\s\"'-]+)?")
+
+_TOKENS = re.compile("|".join((
+    rf"(?P<url>{places.URL})", rf"(?P<address>{places.ADDRESS})", rf"(?P<iso>{shift.ISO})", rf"(?P<mail>{shift.MAIL})",
+    rf"(?P<ip>{places.IP})", rf"(?P<ip6>{places.IP6})", rf"(?P<host>{places.HOST})",
+    r"(?P<scheme>\b(?i:mailto|tel|sms|sip|cid|geo|callto)(?=:))",
+    r"(?P<number>\d+)", r"(?P<word>[^\W\d_]+)", r"(?P<bytes>[\udc80-\udcff]+)",
+)))
+_PLACES = re.compile("|".join((
+    rf"(?P<url>{places.URL})", rf"(?P<address>{places.ADDRESS})", rf"(?P<ip>{places.IP})", rf"(?P<ip6>{places.IP6})",
+    rf"(?P<host>{places.HOST})",
+)))
+#: Ends of lines and what ends a URL in a sentence.
+_TRAILING = re.compile(r"[.,;:!?)\]'*_~]+$")
+_DEGREES = re.compile(r"(\d{1,3})(\.\d+)?")
+_PLACE = re.compile(r"\s*(?:geo:)?[-+]?\d{1,3}(?:\.\d+)?(?:[;,][-+]?\d{1,3}(?:\.\d+)?)*\s*")
+_CID = re.compile(r"(?i)\s*cid:(.*)", re.DOTALL)
+
+
+class Prose:
+    """Each function gives as many characters as it takes."""
+
+    def __init__(self, words: Words, shift: Shift, keep: Collection[str] = ()) -> None:
+        self.words = words
+        self.keep = keep
+        self.shift = shift
+        self.places = Places(words)
+        self.blobs = Blobs(words)
+
+    def text(self, text: str, charset: str = "utf-8") -> str:
+        return _TOKENS.sub(lambda found: self._token(found, charset), text)
+
+    def only_places(self, text: str) -> str:
+        """What a program wrote: addresses and hosts in it, and nothing else."""
+        return _PLACES.sub(lambda found: self._token(found, "utf-8"), text)
+
+    def _token(self, found: re.Match[str], charset: str) -> str:
+        raw, kind = found[0], found.lastgroup or ""
+        # `lastgroup` is the last one that closed, which is an inner one for dates.
+        for name in ("url", "address", "iso", "mail", "ip", "ip6", "host"):
+            if name in found.re.groupindex and found[name] is not None:
+                kind = name
+                break
+        match kind:
+            case "word":
+                return self.words.word(raw, charset)
+            case "number":
+                return self.words.number(raw)
+            case "url":
+                return self._url(raw)
+            case "address":
+                return self.places.address(raw)
+            case "host":
+                return self.places.host(raw)
+            case "iso":
+                return self._dated(self.shift.iso(found), raw)
+            case "mail":
+                return self._dated(self.shift.mail(found), raw)
+            case "ip":
+                return self.places.ip(raw)
+            case "ip6":
+                return self.words.id(raw)
+            case "scheme":
+                return raw
+            case _:
+                numbers = self.words.stream("bytes", raw.encode("utf-8", "surrogateescape"), len(raw))
+                return "".join(chr(0xDC80 + number % 0x80) for number in numbers)
+
+    def _dated(self, made: str, raw: str) -> str:
+        return made if made != raw and len(made) == len(raw) else self.places.plain(raw)
+
+    def _url(self, raw: str) -> str:
+        end = _TRAILING.search(raw)
+        at = end.start() if end else len(raw)
+        return self.places.url(raw[:at]) + raw[at:]
+
+    def id(self, text: str) -> str:
+        return text if "ids" in self.keep else self.words.id(text)
+
+    def uid(self, text: str) -> str:
+        return text if "ids" in self.keep else self.blobs.uid(text)
+
+    def subject(self, text: str, charset: str = "utf-8") -> str:
+        if "subjects" in self.keep:
+            return text
+        found = _PREFIX.match(text)
+        at = found.end() if found else 0
+        return text[:at] + self.text(text[at:], charset)
+
+    def query(self, text: str) -> str:
+        """A search: what it looks for is what that has become elsewhere."""
+        out, at = [], 0
+        for found in _OPERATOR.finditer(text):
+            out += [self.text(text[at : found.start()]), found[0]]
+            at = found.end()
+        return "".join([*out, self.text(text[at:])])
+
+    # HTML ------------------------------------------------------------------------------------------------------------
+
+    def html(self, text: str, charset: str = "utf-8") -> str:
+        """Tags and how it looks stay."""
+        def change(names: object, raw: str) -> str:
+            return self._html_text(list(names), raw, charset)  # type: ignore[call-overload]
+
+        return scanning.markup(text, change, lambda name, raw, others: self._attribute(name, raw, others, charset))
+
+    def _html_text(self, names: list[str], raw: str, charset: str) -> str:
+        inside = names[-1].lower() if names else ""
+        if inside == "style":
+            return self._css(raw)
+        if inside == "!--" and "<" in raw:  # conditional comments have HTML in them
+            return self.html(raw, charset)
+        if inside == "script":
+            return self.text(raw, charset)
+        return units.entities(raw, lambda plain: self.text(plain, charset))
+
+    def _css(self, text: str) -> str:
+        return _CSS_PRIVATE.sub(lambda found: self.text(found[0]), text)
+
+    def _attribute(self, name: str, raw: str, others: Mapping[str, str], charset: str) -> str:
+        name = name.lower()
+        if name == "style":
+            return self._css(raw)
+        if name in _LOOKS or name.startswith("xmlns") or _SHORT_NUMBER.fullmatch(raw):
+            return self.only_places(raw)
+        if name == "content" and (_CONTENT_TYPE.fullmatch(raw) or _GENERATOR.fullmatch(others.get("name", ""))):
+            return raw
+        if name == "name" and _GENERATOR.fullmatch(raw):
+            return raw
+        found = _CID.fullmatch(raw)
+        if found:
+            return raw[: found.start(1)] + self.id(found[1])
+        return units.entities(raw, lambda plain: units.percent(plain, lambda said: self.text(said, charset)))
+
+    def blob(self, data: bytes) -> bytes:
+        return data if "files" in self.keep else self.blobs.blob(data)
+
+    def place(self, text: str) -> str:
+        """Degrees: the whole ones are others of the same length that exist, behind the point any digits."""
+        if not _PLACE.fullmatch(text):
+            return self.text(text)
+        return _DEGREES.sub(lambda found: self._degrees(found[1], found[2] or ""), text)
+
+    def _degrees(self, whole: str, behind: str) -> str:
+        number = int.from_bytes(self.words.stream("degrees", (whole + behind).encode(), 4), "big")
+        low, high = (0, 10, 100)[min(len(whole), 3) - 1], (10, 90, 180)[min(len(whole), 3) - 1]
+        made = str(low + number % (high - low)).zfill(len(whole))
+        return made + (behind and "." + self.words.number(behind[1:]))
+
+    def any(self, text: str) -> str:
+        """HTML or not, by how it begins."""
+        return self.html(text) if text.lstrip("\ufeff \t\r\n")[:1] == "<" else self.text(text)
