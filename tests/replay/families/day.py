@@ -5,6 +5,7 @@ Where versions differ, the step says it as its version has it.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from email.utils import format_datetime
 from xml.sax.saxutils import escape
@@ -31,6 +32,16 @@ DAY = (
 # Waiting --------------------------------------------------------------------------------------------------------------
 
 
+def passing(d: Device, seconds: float) -> Callable[[], Awaitable[float]]:
+    """Nothing happens for so long, while the device waits."""
+
+    async def pass_() -> float:
+        d.pass_(seconds)
+        return float(seconds)
+
+    return pass_
+
+
 async def wait(d: Device, *types: FolderType, news: tuple[str, str] | None = DAY[0]) -> None:
     """Wait for news, and fetch what has come. `news`: subject and text of a mail that comes meanwhile; None: nothing
     does until the time is up."""
@@ -38,8 +49,7 @@ async def wait(d: Device, *types: FolderType, news: tuple[str, str] | None = DAY
 
     async def come() -> float:
         if news is None:
-            d.pass_(d.manner.heartbeat)
-            return float(d.manner.heartbeat)
+            return await passing(d, d.manner.heartbeat)()
         d.pass_(NEWS)
         await d.gateway.deliver(arriving(*news), "ben@example.com")
         return NEWS
@@ -160,6 +170,14 @@ async def send(
     d: Device, to: str = "ben@example.com", subject: str = "Gate", text: str = "I open it at eight.\n"
 ) -> Got:
     return await _post_mail(d, "SendMail", mime(d, to, subject, text), "")
+
+
+def send_mail(d: Device, message: str) -> str:
+    """A SendMail with MIME whose ends of lines are as they are, in versions that have it as a document."""
+    return (
+        f'<SendMail xmlns="ComposeMail"><ClientId>{d.manner.device_id[-6:]}{d.count():06}</ClientId><SaveInSentItems/>'
+        f'<Mime opaque="base64">{b64encode(message.encode()).decode()}</Mime></SendMail>'
+    )
 
 
 async def reply(d: Device, words: str = DAY[0][0]) -> Got:

@@ -28,6 +28,8 @@ PASSWORD = "anna-secret"
 #: Seconds from one request to the next where nothing else is said, and those that an answer takes, with so much more
 #: for each octet: a slow line.
 PAUSE, ANSWER, OCTET = 0.8, 0.045, 0.000004
+#: Seconds in which every answer is there, if the story has let enough time pass.
+LONGEST = 60.0
 #: How long it takes for a mail to come while a device waits, in seconds.
 NEWS = 140.0
 
@@ -165,7 +167,7 @@ class Device:
             "host": HOST, "authorization": "Basic " + b64encode(f"{self.manner.user}:{PASSWORD}".encode()).decode(),
             "version": self.version.text if plain else "", "type": kind,
             "agent": "" if command in self.manner.unnamed else self.manner.agent,
-            "policy": self.policy if plain and self.policy != "" else "",
+            "policy": self.policy if plain and not (self.manner.no_policy_key and self.policy == "0") else "",
         }
         made = [(name, value.format(**values)) for name, value in wanted]
         return [(name, value) for name, value in made if value]
@@ -178,7 +180,7 @@ class Device:
         began = clock.now()
         asking = asyncio.ensure_future(self._ask(method, target, headers, body))
         seconds = await self._meanwhile(asking, during) if during is not None else 0.0
-        answer = await asking
+        answer = await asyncio.wait_for(asking, LONGEST)
         seconds += ANSWER + OCTET * (len(body) + len(answer.raw))
         self.exchanges.append(exchange_of(
             number=len(self.exchanges) + 1, time=began, method=method, target=target, headers=headers, body=body,

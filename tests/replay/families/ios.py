@@ -8,13 +8,16 @@ window, the sizes of its previews in each release.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from eas.engine.model import FolderType
 from eas.protocol.version import Version
 
 from . import day, setting_up
 from .device import Device
+from .letters import JANUARY, SIGNED
 from .manner import Manner
-from .story import Story
+from .story import first_sync, quirks, working_day
 
 HEADERS = (
     ("Host", "{host}"), ("X-MS-PolicyKey", "{policy}"), ("User-Agent", "{agent}"),
@@ -71,18 +74,121 @@ async def begin(d: Device) -> None:
     await setting_up.account(d)
 
 
-async def first_sync(d: Device) -> None:
-    await begin(d)
-    await setting_up.first_sync(d)
+OLD = replace(
+    NEW, folder="ios-14.1", name="iOS 9 (14.1)", device_id="ApplDNQJ4ABCF18P", agent="Apple-iPhone6C1/1307.36",
+    version=Version.V14_1, provisions="asked", user="anna", heartbeat=470,
+    information=(
+        "<settings:Model>iPhone6C1</settings:Model><settings:IMEI>350000000000022</settings:IMEI>"
+        "<settings:FriendlyName>Anna's old iPhone</settings:FriendlyName><settings:OS>iOS 9.3.5 13G36</settings:OS>"
+        "<settings:OSLanguage>en-GB</settings:OSLanguage>"
+        "<settings:UserAgent>Apple-iPhone6C1/1307.36</settings:UserAgent>"
+    ),
+)
 
 
-async def working_day(d: Device) -> None:
-    await first_sync(d)
-    for step in day.WHOLE_DAY:
-        await step(d)
+# What only they do ----------------------------------------------------------------------------------------------------
 
 
+async def ping_first(d: Device) -> None:
+    """Before any of the folders was synchronised."""
+    folders = [d.of(type) for type in (FolderType.INBOX, FolderType.CALENDAR)]
+    await d.post("Ping", day.ping_of(d, folders), during=day.passing(d, d.manner.heartbeat))
+
+
+async def zero_twice(d: Device) -> None:
+    inbox = d.of(FolderType.INBOX)
+    await setting_up.sync(d, inbox, lost="the device asks again before the answer is there")
+    await setting_up.sync(d, inbox)
+    await setting_up.fill(d, inbox)
+
+
+async def empty_picture(d: Device) -> None:
+    folder = d.of(FolderType.CONTACTS)
+    await day.change(d, folder, d.item(folder, "Costa"), (
+        "<contacts:FirstName>Cleo</contacts:FirstName><contacts:LastName>Costa</contacts:LastName>"
+        "<contacts:FileAs>Costa, Cleo</contacts:FileAs>"
+        "<contacts:MobilePhoneNumber>+49 170 5550177</contacts:MobilePhoneNumber><contacts:Picture/>"
+    ))
+    await setting_up.sync(d, folder)
+
+
+async def find_everywhere(d: Device) -> None:
+    await d.post("Find", (
+        '<Find xmlns="Find"><SearchId>00000001-0000-4000-8000-0000000000a1</SearchId><ExecuteSearch>'
+        "<MailBoxSearchCriterion><Query><airsync:Class>Email</airsync:Class>"
+        "<airsync:CollectionId>AllMailboxes</airsync:CollectionId><FreeText>boards</FreeText></Query>"
+        "<Options><Range>0-24</Range><DeepTraversal/></Options></MailBoxSearchCriterion></ExecuteSearch></Find>"
+    ))
+
+
+async def answer_in_calendar(d: Device) -> None:
+    """The appointment that stands for an invitation is answered, not the mail."""
+    folder = d.of(FolderType.CALENDAR)
+    await d.gateway.deliver(JANUARY.raw, "ben@example.com")
+    await setting_up.sync(d, folder)
+    reply = "<SendResponse/>" if d.version >= Version.V16_0 else ""
+    await d.post("MeetingResponse", (
+        '<MeetingResponse xmlns="MeetingResponse"><Request><UserResponse>2</UserResponse>'
+        f"<CollectionId>{folder.id}</CollectionId><RequestId>{d.item(folder, 'Planning')}</RequestId>{reply}"
+        "</Request></MeetingResponse>"
+    ))
+    await setting_up.sync(d, folder)
+
+
+async def signed(d: Device) -> None:
+    """HTML is asked for, and MIMESupport 1: a signed mail comes as MIME."""
+    await d.gateway.deliver(SIGNED.raw, "ben@example.com")
+    await setting_up.sync(d, d.of(FolderType.INBOX))
+    await day.read_whole(d, "Signed")
+
+
+async def draft(d: Device) -> None:
+    """Made on the device, changed, and sent from the folder; 16.0 and later."""
+    folder = d.of(FolderType.DRAFTS)
+    await setting_up.sync(d, folder)
+    await setting_up.fill(d, folder)
+    body = (
+        "<airsyncbase:Body><airsyncbase:Type>1</airsyncbase:Type>"
+        "<airsyncbase:Data>Shall we plan the fair?</airsyncbase:Data></airsyncbase:Body>"
+    )
+    id = await day.add(d, folder, (
+        f"<email:To>ben@example.com</email:To><email:Subject>The fair</email:Subject>{body}"
+    ))
+    await setting_up.sync(d, folder, commands=(
+        f"<Change><ServerId>{id}</ServerId><ApplicationData><email:To>ben@example.com</email:To>"
+        f"<email:Subject>The fair in December</email:Subject>{body}</ApplicationData>"
+        "<email2:Send/></Change>"
+    ))
+    await setting_up.sync(d, folder)
+
+
+async def hang(d: Device) -> None:
+    """Nothing comes: the answer has no body, and the device asks the same by an empty Sync."""
+    folders, five_minutes = [d.of(FolderType.INBOX), d.of(FolderType.CALENDAR)], day.passing(d, 300)
+    await setting_up.sync(d, *folders)
+    await d.post("Sync", setting_up.sync_of(
+        [setting_up.collection(d, folder) for folder in folders], "<HeartbeatInterval>300</HeartbeatInterval>"
+    ), during=five_minutes)
+    await d.post("Sync", during=five_minutes)
+
+
+_MANY = (FolderType.CONTACTS, FolderType.CALENDAR)
 STORIES = (
-    Story(manner=NEW, file="first-sync", title="an account is set up, and all is fetched", play=first_sync),
-    Story(manner=NEW, file="working-day", title="a day, from the first mail to the last", play=working_day),
+    first_sync(NEW, begin),
+    working_day(NEW, begin=begin),
+    quirks(
+        NEW, ("a Ping before the first Sync of its folders", ping_first), ("key 0 is asked for twice", zero_twice),
+        ("a signed mail", signed), ("every edit of a contact has an empty Picture", empty_picture),
+        ("a search in a folder that there is not", find_everywhere),
+        ("the invitation is answered in the calendar", answer_in_calendar), ("a draft", draft),
+        ("a hanging Sync, and an empty one after it", hang),
+        title="what only iOS does, at 16.1", fetched=_MANY,
+    ),
+    working_day(OLD),
+    quirks(
+        OLD, ("a Ping before the first Sync of its folders", ping_first), ("key 0 is asked for twice", zero_twice),
+        ("every edit of a contact has an empty Picture", empty_picture),
+        ("the invitation is answered in the calendar", answer_in_calendar),
+        title="what only iOS does, at 14.1", fetched=_MANY,
+    ),
 )

@@ -118,7 +118,7 @@ QUOTES = letter(
 NEWS = letter("News of the trade", 12, "Trade <news@example.org>", (
     "Content-Type: text/html; charset=utf-8\n\n<html><body>" + "".join(
         f"<p>{number}. Oak is dearer than last month, and ash is scarce; whoever builds in spring orders now, says the "
-        "association of the trade in its letter of November.</p>\n" for number in range(1, 13)
+        "association of the trade in its letter of November.</p>\n" for number in range(1, 8)
     ) + "</body></html>\n"
 ))
 
@@ -141,24 +141,52 @@ The yard is closed on Friday.
 --=_passed--
 """)
 
-PLANNING = letter("Planning for December", 3, BEN, """Content-Type: text/calendar; charset=utf-8; method=REQUEST
+_INVITATION = """Content-Type: text/calendar; charset=utf-8; method=REQUEST
 
 BEGIN:VCALENDAR
 VERSION:2.0
 PRODID:-//Example//Calendar//EN
 METHOD:REQUEST
 BEGIN:VEVENT
-UID:planning-december@example.com
+UID:planning-{month}@example.com
 DTSTAMP:20261116T040000Z
 SEQUENCE:0
 ORGANIZER;CN=Ben Berger:mailto:ben@example.com
 ATTENDEE;CN=Anna Arnold;ROLE=REQ-PARTICIPANT;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:anna@example.com
-SUMMARY:Planning for December
+SUMMARY:Planning for {title}
 LOCATION:Room 2
-DTSTART:20261118T130000Z
-DTEND:20261118T140000Z
+DTSTART:{start}
+DTEND:{end}
 END:VEVENT
 END:VCALENDAR
+"""
+
+
+def invitation(month: str, hours: float, start: str, end: str) -> Letter:
+    """From Ben, who has the meeting in his calendar."""
+    said = _INVITATION.format(month=month.lower(), title=month, start=start, end=end)
+    return letter(f"Planning for {month}", hours, BEN, said)
+
+
+PLANNING = invitation("December", 3, "20261118T130000Z", "20261118T140000Z")
+#: One that comes in the course of the day.
+JANUARY = invitation("January", 0, "20261119T130000Z", "20261119T140000Z")
+
+#: Signed, by nobody's key: what a device has to do with it is to get it whole.
+SIGNED = letter("Signed: prices", 0, BEN, """Content-Type: multipart/signed; protocol="application/pkcs7-signature";
+ micalg=sha-256; boundary="=_signed"
+
+--=_signed
+Content-Type: text/plain; charset=us-ascii
+
+The prices of November hold in December.
+--=_signed
+Content-Type: application/pkcs7-signature; name="smime.p7s"
+Content-Disposition: attachment; filename="smime.p7s"
+Content-Transfer-Encoding: base64
+
+MAsGCSqGSIb3DQEHAg==
+--=_signed--
 """)
 
 #: Mail that lies there in the morning, in the order in which it came.

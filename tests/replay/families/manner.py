@@ -60,6 +60,8 @@ class Manner:
     options: bool = True
     #: "asked": after Status 142 or HTTP 449; "first": before FolderSync; "never".
     provisions: str = "first"
+    #: No X-MS-PolicyKey before there was a policy.
+    no_policy_key: bool = False
     #: Children of Settings:Set in DeviceInformation; "" for devices that send none.
     information: str = ""
     #: DeviceInformation stands in Provision (14.1 and later); else it goes with Settings, or nowhere.

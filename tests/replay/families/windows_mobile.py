@@ -6,13 +6,15 @@ Sync; MIME bodies for mail; at 12.1 the base64 query. Not known: its exact Suppo
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from eas.engine.model import FolderType
 from eas.protocol.version import Version
 
-from . import day, setting_up
+from . import day
 from .device import Device
 from .manner import Manner
-from .story import Story
+from .story import first_sync, quirks, working_day
 
 HEADERS = (
     ("Content-Type", "{type}"), ("Accept-Language", "en-us"), ("MS-ASProtocolVersion", "{version}"),
@@ -72,18 +74,50 @@ WM61 = Manner(
 )
 
 
-async def first_sync(d: Device) -> None:
-    await setting_up.account(d)
-    await setting_up.first_sync(d)
+WM65 = replace(
+    WM61, folder="windows-mobile-6.5", name="Windows Mobile 6.5 (12.1)", device_id="A1B2C3D4E5F60718293A4B5C6D7E8F90",
+    device_type="SmartPhone", agent="MSFT-SPhone/5.2.5081", version=Version.V12_1, base64=True, together=True,
+    estimates=False, waits="sync", wait_by="Wait", heartbeat=480,
+    notes=(
+        "certain: device type, agent, the base64 query, Wait in minutes, MIME for mail",
+        "uncertain: its list of Supported, windows, whether it waits by Ping or by Sync",
+    ),
+)
 
 
-async def working_day(d: Device) -> None:
-    await first_sync(d)
-    for step in day.WHOLE_DAY:
-        await step(d)
+# What only they do ----------------------------------------------------------------------------------------------------
+
+
+async def old_hierarchy(d: Device) -> None:
+    await d.post("GetHierarchy")
+
+
+async def message(d: Device) -> None:
+    """A mail of its own, with `SaveInSent` in the query."""
+    await day.send(d)
+
+
+async def partial(d: Device) -> None:
+    """After an answer without a body: only what has changed in the request itself."""
+    long = day.passing(d, 600)
+    folders = [d.of(type) for type in (FolderType.INBOX, FolderType.CALENDAR)]
+    await d.post("Sync", day.hanging_of(d, folders), during=long)
+    await d.post("Sync", '<Sync xmlns="AirSync"><Wait>10</Wait><Partial/></Sync>', during=long)
+    await d.post("Sync", during=long)
 
 
 STORIES = (
-    Story(manner=WM61, file="first-sync", title="an account is set up, and all is fetched", play=first_sync),
-    Story(manner=WM61, file="working-day", title="a day, from the first mail to the last", play=working_day),
+    first_sync(WM61),
+    working_day(WM61),
+    quirks(
+        WM61, ("the old command for folders, with the login as a domain's", old_hierarchy),
+        ("a mail as MIME, without a document around it", message),
+        title="what Windows Mobile does that others do not",
+    ),
+    working_day(WM65),
+    quirks(
+        WM65, ("an empty Sync asks what was asked before", partial),
+        title="a base64 query, and Sync requests that leave out what has not changed",
+        fetched=(FolderType.INBOX, FolderType.CALENDAR),
+    ),
 )
