@@ -14,6 +14,7 @@ from eas.cli import Subcommands
 
 #: As `eas.cli.PLACES`.
 PLACES: Mapping[str, str] = {
+    "import": "eas.cli.sessions.import_:import_",
     "proxy": "eas.cli.sessions.proxy:proxy",
     "diff": "eas.cli.sessions.diff:diff",
     "show": "eas.cli.sessions.show:show",

@@ -36,7 +36,7 @@ FORMATS = (
     Format(
         "exchange", "Exchange mailbox log", exchange.read, exchange.RECOGNISED,
         (
-            "Exchange replaces most texts by their length unless it logs verbosely: x in their place",
+            "Exchange replaces most texts by their length unless it logs verbosely: placeholders of that length",
             "times are to the second",
         ),
     ),

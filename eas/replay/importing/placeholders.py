@@ -37,7 +37,7 @@ class Placeholders:
         """For the exchange: `whose` is "request" or "answer"."""
         said = []
         if self.replaced:
-            said.append(f"{whose}: x in the place of texts that the log leaves out: {_listed(self.replaced)}")
+            said.append(f"{whose}: placeholders for texts that the log leaves out: {_listed(self.replaced)}")
         if self.short:
             said.append(f"{whose}: cut short in the log: {_listed(self.short)}")
         return said

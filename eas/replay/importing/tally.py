@@ -16,8 +16,8 @@ class Note(Enum):
     BROKEN = ("record that cannot be read: passed over", "records that cannot be read: passed over")
     UNANSWERED = ("exchange without an answer", "exchanges without an answer")
     REPLACED = (
-        "text of which only the length is known: written as that many x",
-        "texts of which only the length is known: written as that many x",
+        "text of which only the length is known: a placeholder of that length",
+        "texts of which only the length is known: placeholders of that length",
     )
     CUT = ("content that is cut short in the record", "contents that are cut short in the record")
     CORRUPT = (

@@ -97,7 +97,7 @@ def test_zpush_says_what_it_left_out() -> None:
     exchange = exchanges[3]
     assert texts(root(exchange), "AirSyncBase:Data") == ["x" * 23]
     assert exchange.comments == (
-        "answer: x in the place of texts that the log leaves out: AirSyncBase:Data",
+        "answer: placeholders for texts that the log leaves out: AirSyncBase:Data",
         "answer: cut short in the log: Email:To",
     )
     assert run.tally.counts[Note.REPLACED] == 1
