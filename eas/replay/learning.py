@@ -13,6 +13,7 @@ from eas.protocol.wbxml import Element
 
 from .binding import Binding, Missing, Unknown
 from .folders import ROOT, Folder
+from .model import Body, Document, Parts
 from .roles import Kind
 from .traits import Traits, files, named_pairs, traits
 
@@ -30,6 +31,14 @@ def learn(binding: Binding, request: Element | None, recorded: Element | None, l
 
 
 # Reading -------------------------------------------------------------------------------------------------------------
+
+
+def document_of(body: Body) -> Element | None:
+    """The document of a body, or of its first part."""
+    match body:
+        case Document(root, _) | Parts((Document(root, _), *_)):
+            return root
+    return None
 
 
 def text(element: Element, *path: str) -> str:

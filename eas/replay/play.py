@@ -20,20 +20,19 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from eas.client.errors import PROVISIONING
-from eas.protocol.wbxml import Element
 
 from . import body as bodies
 from .binding import Binding, Who
 from .capture import kept, read_body
-from .learning import learn, text
+from .learning import document_of, learn, text
 from .line import PATIENCE_SECONDS, Line, Received
-from .model import Answer, Body, Document, Exchange, Parts, Request, SessionError, header
+from .model import Answer, Exchange, Request, SessionError, header
 from .moments import NONE
 from .outcome import Difference, Outcome
 from .provisioning import provisioned
 from .rewriting import expected_answer, live_request
 from .targets import command_of, device_of
-from .waits import Waits, ended_by_change, heartbeat, is_wait, longest_told, root_of, shortened
+from .waits import Waits, ended_by_change, heartbeat, is_wait, longest_told, shortened
 
 #: Exchanges that are looked at ahead, since recordings may write a long one after those that it overlapped.
 AHEAD = 32
@@ -224,9 +223,9 @@ class Player:
         command = command_of(exchange.request.target)
         received = await self._send(sent, data, notes)
         got = _answer(received)
-        if bound := longest_told(root_of(got.body)):
+        if bound := longest_told(document_of(got.body)):
             self._bound = bound
-            if not longest_told(root_of(exchange.answer.body)) and heartbeat(root_of(sent.body)) > bound:
+            if not longest_told(document_of(exchange.answer.body)) and heartbeat(document_of(sent.body)) > bound:
                 notes.append(f"the server lets wait {bound:.0f} s at most: asked again so")
                 sent = replace(sent, body=shortened(sent.body, bound))
                 received = await self._send(sent, bodies.wire(sent.body), notes)
@@ -256,7 +255,7 @@ class Player:
         )
 
     async def _send(self, sent: Request, data: bytes, notes: list[str]) -> Received:
-        patience = PATIENCE_SECONDS + heartbeat(root_of(sent.body))
+        patience = PATIENCE_SECONDS + heartbeat(document_of(sent.body))
         if is_wait(sent):
             patience = max(patience, 3600.0 if self.manner.waits is Waits.KEPT else 600.0)
         for _ in range(REDIRECTS):
@@ -279,8 +278,8 @@ class Player:
         """Nothing is learned of an exchange that failed when it was recorded: its device did not learn either."""
         if exchange.answer.status != 200:
             return
-        live = _document(got.body) if got is not None and got.status == 200 else None
-        learn(self.binding, _document(exchange.request.body), _document(exchange.answer.body), live)
+        live = document_of(got.body) if got is not None and got.status == 200 else None
+        learn(self.binding, document_of(exchange.request.body), document_of(exchange.answer.body), live)
 
 
 # Pure parts ----------------------------------------------------------------------------------------------------------
@@ -308,19 +307,10 @@ def _answer(received: Received) -> Answer:
     )
 
 
-def _document(body: Body) -> Element | None:
-    match body:
-        case Document(root, _):
-            return root
-        case Parts((Document(root, _), *_)):
-            return root
-    return None
-
-
 def _wants_provisioning(answer: Answer) -> bool:
     if answer.status == NEED_PROVISIONING:
         return True
-    root = _document(answer.body)
+    root = document_of(answer.body)
     if answer.status != 200 or root is None or root.tag == "Provision:Provision":
         return False
     status = text(root, f"{root.tag.partition(':')[0]}:Status")

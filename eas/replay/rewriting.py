@@ -54,6 +54,11 @@ def expected_answer(answer: Answer, binding: Binding) -> Answer:
     return replace(answer, body=words.body(answer.body))
 
 
+def moved_document(root: Element, binding: Binding) -> Element:
+    """An element of the recorded server as it would be now, as `expected_answer`."""
+    return _Words(binding, ids=False).document(root)
+
+
 _VERSION, _POLICY = "ms-asprotocolversion", "x-ms-policykey"
 
 

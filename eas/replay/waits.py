@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from eas.protocol.wbxml import Element
 
-from .learning import text
+from .learning import document_of, text
 from .model import Answer, Body, Document, Request
 from .targets import command_of
 
@@ -32,13 +32,9 @@ class Waits(StrEnum):
     NONE = "none"
 
 
-def root_of(body: Body) -> Element | None:
-    return body.root if isinstance(body, Document) else None
-
-
 def is_wait(request: Request) -> bool:
     """Whether the server is asked to hold the request. A Sync without a body is held if the one before was."""
-    root = root_of(request.body)
+    root = document_of(request.body)
     if root is None or root.tag == "Ping:Ping":
         return command_of(request.target) == "Ping"
     return any(root.child(tag) is not None and text(root, tag) != "0" for tag, _ in _HELD_BY.get(root.tag, ()))
@@ -57,7 +53,7 @@ def ended_by_change(answer: Answer) -> bool:
     """Whether the recorded wait ended because something happened."""
     if answer.seconds < AT_ONCE_SECONDS:
         return False
-    root = root_of(answer.body)
+    root = document_of(answer.body)
     if root is None:
         return False
     if root.tag == "Ping:Ping":
@@ -67,7 +63,7 @@ def ended_by_change(answer: Answer) -> bool:
 
 def shortened(body: Body, seconds: float) -> Body:
     """The request with a wait of at most so long; 0 takes the wait out of a Sync."""
-    root = root_of(body)
+    root = document_of(body)
     if root is None or root.tag not in _HELD_BY:
         return body
     units = dict(_HELD_BY[root.tag])
@@ -95,5 +91,3 @@ def longest_told(root: Element | None) -> float:
         return 0.0
     return float(int(said) * unit) if said.isascii() and said.isdigit() else 0.0
 
-
-__all__ = ["Waits", "ended_by_change", "heartbeat", "is_wait", "longest_told", "root_of", "shortened"]

@@ -18,6 +18,7 @@ PLACES: Mapping[str, str] = {
     "proxy": "eas.cli.sessions.proxy:proxy",
     "diff": "eas.cli.sessions.diff:diff",
     "show": "eas.cli.sessions.show:show",
+    "replay": "eas.cli.sessions.replay:replay",
 }
 
 

@@ -1,0 +1,247 @@
+"""A message made of what a device was told of it: its elements -> RFC 5322, flags and date.
+
+Where the session has the message in MIME, that is it. Else it is built so that a gateway says of it what the recorded
+server said: header, text, and attachments of the same names and sizes, filled where the session lacks their content.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from email.headerregistry import HeaderRegistry, UnstructuredHeader
+from email.message import EmailMessage
+from email.policy import EmailPolicy
+from email.utils import format_datetime, parseaddr
+from hashlib import blake2b
+from mimetypes import guess_type
+
+from eas.items import email, globalobjid, markup
+from eas.items.native import MailFlags, Refused
+from eas.protocol import schema
+from eas.protocol.schema import SchemaError
+from eas.protocol.version import Version
+from eas.protocol.wbxml import Element
+
+from .learning import NOTHING, text
+from .moments import instant
+
+#: Octets that an attachment or a body is filled to at most.
+FILLED = 50 * 1024 * 1024
+#: Reads the content of an attachment by its reference; None where the session does not have it.
+Files = Callable[[str], bytes | None]
+
+_PLAIN, _HTML, _MIME = "1", "2", "4"
+#: Element -> field of the header.
+_HEADERS = {
+    "Email:From": "From", "Email:To": "To", "Email:Cc": "Cc", "Email:ReplyTo": "Reply-To", "Email2:Sender": "Sender",
+    "Email2:Bcc": "Bcc",
+}
+_IMPORTANCE = {"0": "Low", "2": "High"}
+
+
+def _registry() -> HeaderRegistry:
+    """Addresses as they stand, however they are written."""
+    found = HeaderRegistry()
+    for name in ("from", "to", "cc", "bcc", "reply-to", "sender", "message-id"):
+        found.map_to_type(name, UnstructuredHeader)  # type: ignore[arg-type]
+    return found
+
+
+_POLICY = EmailPolicy(linesep="\r\n", header_factory=_registry(), max_line_length=78)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """`lacks` are for people: what of the message the session did not have."""
+
+    mime: bytes
+    flags: MailFlags
+    received: datetime | None
+    subject: str
+    lacks: tuple[str, ...] = ()
+
+
+def message_of(data: Element, version: Version, files: Files) -> Made:
+    """From the elements of a mail."""
+    subject = text(data, "Email:Subject")
+    received = instant(text(data, "Email:DateReceived"))
+    flags, lacks = _flags(data, version)
+    whole = _whole(data)
+    if whole is None:
+        built, more = _built(data, subject, received, files)
+        whole, lacks = built, (*lacks, *more)
+    return Made(mime=whole, flags=flags, received=received, subject=subject, lacks=lacks)
+
+
+def _whole(data: Element) -> bytes | None:
+    """The message in MIME, if it is here to its end."""
+    body = data.child("AirSyncBase:Body") or NOTHING
+    if text(body, "AirSyncBase:Type") == _MIME and text(body, "AirSyncBase:Truncated") != "1":
+        return text(body, "AirSyncBase:Data").encode("utf-8", "surrogateescape") or None
+    old = text(data, "Email:MIMEData")
+    return old.encode("utf-8", "surrogateescape") if old and text(data, "Email:MIMETruncated") != "1" else None
+
+
+def _flags(data: Element, version: Version) -> tuple[MailFlags, tuple[str, ...]]:
+    states = Element(data.tag, tuple(
+        child for child in data.elements if child.tag in ("Email:Read", "Email:Flag", "Email:Categories")
+    ))
+    flags, lacks = MailFlags(), tuple[str, ...]()
+    try:
+        flags = email.parse_change(
+            schema.load(email.Email, states, version), schema.stated(email.Email, states, version), flags
+        )
+    except (SchemaError, Refused) as error:
+        lacks = (f"its flags: {error}",)
+    verb = text(data, "Email2:LastVerbExecuted")
+    return replace(
+        flags, last_verb=int(verb) if verb in ("1", "2", "3") else 0,
+        last_verb_time=instant(text(data, "Email2:LastVerbExecutionTime")), draft=text(data, "Email2:IsDraft") == "1",
+    ), lacks
+
+
+# Built anew ----------------------------------------------------------------------------------------------------------
+
+
+def _built(
+    data: Element, subject: str, received: datetime | None, files: Files
+) -> tuple[bytes, tuple[str, ...]]:
+    message = EmailMessage(policy=_POLICY)
+    for tag, name in _HEADERS.items():
+        if value := _line(text(data, tag)):
+            message[name] = value
+    message["Subject"] = _line(subject)
+    if received is not None:
+        message["Date"] = format_datetime(received)
+    message["Message-ID"] = f"<{_digest(data)}@session.invalid>"
+    if (importance := _IMPORTANCE.get(text(data, "Email:Importance"))) is not None:
+        message["Importance"] = importance
+    if topic := _line(text(data, "Email:ThreadTopic")):
+        message["Thread-Topic"] = topic
+    if index := _thread_index(data):
+        message["Thread-Index"] = index
+    lacks = list(_texts(message, data))
+    if (meeting := data.child("Email:MeetingRequest")) is not None:
+        lacks += _meeting(message, data, meeting)
+    lacks += _attachments(message, data, files)
+    return message.as_bytes(), tuple(lacks)
+
+
+def _line(value: str) -> str:
+    return " ".join(value.split())
+
+
+def _digest(data: Element) -> str:
+    said = "\0".join(text(data, tag) for tag in ("Email:Subject", "Email:From", "Email:To", "Email:DateReceived"))
+    return blake2b(said.encode("utf-8", "replace"), digest_size=12).hexdigest()
+
+
+def _thread_index(data: Element) -> str:
+    """What makes the conversation the one that it was. [MS-ASCON] ConversationIndex R73, Conversation ID."""
+    id, index = data.child("Email2:ConversationId"), data.child("Email2:ConversationIndex")
+    octets = id.content if id is not None and isinstance(id.content, bytes) else b""
+    rest = index.content if index is not None and isinstance(index.content, bytes) else b""
+    return b64encode(b"\x01" + rest[:5] + octets + rest[5:]).decode() if len(octets) == 16 and len(rest) >= 5 else ""
+
+
+def _texts(message: EmailMessage, data: Element) -> list[str]:
+    body = data.child("AirSyncBase:Body") or NOTHING
+    kind, said = text(body, "AirSyncBase:Type"), text(body, "AirSyncBase:Data")
+    if not body.elements:
+        kind, said = _PLAIN, text(data, "Email:Body")
+    native = text(data, "AirSyncBase:NativeBodyType") or kind
+    lacks = []
+    cut = text(body, "AirSyncBase:Truncated") == "1" or text(data, "Email:BodyTruncated") == "1"
+    if cut:
+        wanted = text(body, "AirSyncBase:EstimatedDataSize") or text(data, "Email:BodySize")
+        said = _filled(said, int(wanted) if wanted.isdigit() else 0, kind)
+        lacks.append("the end of its body: filled")
+    if kind == _MIME:
+        said, lacks = "", ["its body: only a part of the message in MIME was recorded"]
+    if native == _HTML:
+        html = said if kind == _HTML else markup.html_of_text(said)
+        if kind == _HTML:
+            message.set_content(html, subtype="html", cte="base64")
+        else:
+            message.set_content(said, cte="base64")
+            message.add_alternative(html, subtype="html", cte="base64")
+    else:
+        message.set_content(markup.text_of_html(said) if kind == _HTML else said, cte="base64")
+    return lacks
+
+
+def _filled(said: str, size: int, kind: str) -> str:
+    missing = min(size, FILLED) - len(said.encode("utf-8", "surrogateescape"))
+    line = ". " * 35 + ("<br>\r\n" if kind == _HTML else "\r\n")
+    return said + line * max(1, -(-missing // len(line)))
+
+
+def _attachments(message: EmailMessage, data: Element, files: Files) -> list[str]:
+    lacks = []
+    for holder in (*data.children("AirSyncBase:Attachments"), *data.children("Email:Attachments")):
+        for one in holder.elements:
+            space = one.tag.partition(":")[0]
+            name = text(one, f"{space}:DisplayName") or "attachment"
+            size = text(one, "AirSyncBase:EstimatedDataSize") or text(one, "Email:AttSize")
+            octets = files(text(one, "AirSyncBase:FileReference") or text(one, "Email:AttName"))
+            if octets is None:
+                octets = b"." * min(int(size) if size.isdigit() else 1, FILLED)
+                lacks.append(f"what is in {name!r}: filled to its size")
+            main, _, sub = _type_of(name).partition("/")
+            inline = text(one, "AirSyncBase:IsInline") == "1"
+            message.add_attachment(
+                octets, maintype=main, subtype=sub, filename=name, disposition="inline" if inline else "attachment",
+                cid=f"<{cid}>" if (cid := text(one, "AirSyncBase:ContentId")) else None,
+            )
+    return lacks
+
+
+def _type_of(name: str) -> str:
+    guessed = guess_type(name)[0] or "application/octet-stream"
+    return guessed if not guessed.startswith(("text/", "message/", "multipart/")) else "application/octet-stream"
+
+
+# Meetings ------------------------------------------------------------------------------------------------------------
+
+_METHODS = {
+    "IPM.Schedule.Meeting.Request": "REQUEST", "IPM.Schedule.Meeting.Canceled": "CANCEL",
+    "IPM.Notification.Meeting": "REQUEST",
+}
+
+
+def _meeting(message: EmailMessage, data: Element, meeting: Element) -> list[str]:
+    """The invitation that was in the message: one occurrence, since a device is told rules it need not keep."""
+    method = _METHODS.get(text(data, "Email:MessageClass"), "REQUEST")
+    start, end = (instant(text(meeting, f"Email:{name}")) for name in ("StartTime", "EndTime"))
+    uid = text(meeting, "Calendar:UID") or globalobjid.to_uid(text(meeting, "Email:GlobalObjId")) or _digest(data)
+    if start is None or end is None:
+        return ["its invitation, whose times were not recorded"]
+    organizer = text(meeting, "Email:Organizer") or text(data, "Email:From")
+    place = text(meeting, "AirSyncBase:Location", "AirSyncBase:DisplayName") or text(meeting, "Email:Location")
+    lines = [
+        "BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//eas session//EN", f"METHOD:{method}", "BEGIN:VEVENT",
+        f"UID:{uid}", f"DTSTAMP:{start:%Y%m%dT%H%M%SZ}", f"DTSTART:{start:%Y%m%dT%H%M%SZ}",
+        f"DTEND:{end:%Y%m%dT%H%M%SZ}", f"SUMMARY:{_escaped(text(data, 'Email:Subject'))}",
+        *([f"LOCATION:{_escaped(place)}"] if place else []),
+        f"ORGANIZER:mailto:{_address(organizer)}",
+        *(f"ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:{_address(one)}"
+          for one in text(data, "Email:To").split(",") if "@" in one),
+        "SEQUENCE:0", "END:VEVENT", "END:VCALENDAR", "",
+    ]
+    calendar = "\r\n".join(lines)
+    if message.get_content_maintype() != "multipart":
+        message.make_alternative()
+    part = EmailMessage(policy=_POLICY)
+    part.set_content(calendar, subtype="calendar", cte="base64", params={"method": method})
+    message.attach(part)
+    return ["the rule of its series"] if meeting.child("Email:Recurrences") is not None else []
+
+
+def _escaped(value: str) -> str:
+    return _line(value).replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
+
+
+def _address(value: str) -> str:
+    return parseaddr(value)[1] or _line(value)
