@@ -141,9 +141,12 @@ class _Reading:
         held = is_wait(exchange.request) and ended_by_change(exchange.answer)
         for id, collection in asked.items():
             self._own_commands(id, collection)
-        for told in within(answer, *_COLLECTIONS):
-            id = collection_id(told)
+        answered = {collection_id(one): one for one in within(answer, *_COLLECTIONS)}
+        for id, told in answered.items():
             yield from self._collection(exchange, id, asked.get(id, NOTHING), told, held)
+        for id in asked.keys() - answered.keys():  # nothing new: all of it has come
+            if text(asked[id], "AirSync:SyncKey") != ROOT:
+                self.collections[id].filled = True
 
     def _collection(
         self, exchange: Exchange, id: str, asked: Element, told: Element, held: bool

@@ -15,12 +15,13 @@ from types import TracebackType
 from typing import IO
 from urllib.parse import unquote
 
+from eas.protocol.http import media_type
 from eas.protocol.query import QueryError, parse
 from eas.protocol.wbxml import Element, decode, encode
 
 from . import body as bodies
 from .learning import collection_id, document_of, text, within
-from .model import Binary, Exchange, LeftOut, Parts, SessionError, Text
+from .model import Binary, Exchange, LeftOut, Parts, SessionError, Text, header
 
 MIME = "4"
 
@@ -30,7 +31,7 @@ class Contents(AbstractContextManager["Contents"]):
     """`item`: the fullest body that the session has of an item, `file`: the octets of an attachment."""
 
     _spool: IO[bytes] = field(default_factory=TemporaryFile)
-    _files: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _files: dict[str, tuple[int, int, str]] = field(default_factory=dict)
     _bodies: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
 
     def __exit__(
@@ -50,9 +51,10 @@ class Contents(AbstractContextManager["Contents"]):
             elif root.tag == "AirSync:Sync":
                 self._told(root)
 
-    def file(self, reference: str) -> bytes | None:
+    def file(self, reference: str) -> tuple[bytes, str] | None:
+        """Octets and media type ("" where that was not told)."""
         found = self._files.get(reference)
-        return self._at(*found) if found else None
+        return (self._at(found[0], found[1]), found[2]) if found else None
 
     def item(self, folder: str, id: str) -> Element | None:
         """An airsyncbase:Body, whole; None where the session has none."""
@@ -77,7 +79,8 @@ class Contents(AbstractContextManager["Contents"]):
         except QueryError:
             return
         if name and isinstance(exchange.answer.body, Text | Binary):
-            self._files[unquote(name)] = self._files[name] = self._put(exchange.answer.body.data)
+            kind = media_type(header(exchange.answer.headers, "Content-Type"))
+            self._files[unquote(name)] = self._files[name] = (*self._put(exchange.answer.body.data), kind)
 
     def _fetched(self, exchange: Exchange, root: Element) -> None:
         parts = exchange.answer.body.parts if isinstance(exchange.answer.body, Parts) else ()
@@ -89,7 +92,8 @@ class Contents(AbstractContextManager["Contents"]):
             if not reference:
                 self._body(text(fetch, "AirSync:CollectionId"), text(fetch, "AirSync:ServerId"), properties)
             elif (data := _octets(properties, parts)) is not None:
-                self._files[reference] = self._put(data)
+                kind = media_type(text(properties, "AirSyncBase:ContentType"))
+                self._files[reference] = (*self._put(data), kind)
 
     def _told(self, root: Element) -> None:
         for collection in within(root, "AirSync:Collections", "AirSync:Collection"):

@@ -11,6 +11,7 @@ import time
 from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -97,15 +98,15 @@ class HttpLine:
     """
 
     def __init__(
-        self, url: str, user: str = "", password: str = "", *, verify: bool = True, ca: str | None = None,
-        certificate: str | None = None, key: str | None = None, connections: int = 0,
+        self, url: str, user: str = "", password: str = "", *, verify: bool = True, ca: Path | str | None = None,
+        certificate: Path | str | None = None, key: Path | str | None = None, connections: int = 0,
         session: aiohttp.ClientSession | None = None,
     ) -> None:
         """Raises SessionError for an address, OSError for files that cannot be used. A `session` is shared, and left
         open."""
         self.place = Place.of(url)
         self.credentials = basic(user, password) if user else ""
-        self._tls = _tls(verify, ca, certificate, key)
+        self._tls = trusted(verify, ca, certificate, key)
         self._connections = connections
         self._session, self._own = session, session is None
 
@@ -166,7 +167,11 @@ def client(connections: int, tls: ssl.SSLContext | bool) -> aiohttp.ClientSessio
     )
 
 
-def _tls(verify: bool, ca: str | None, certificate: str | None, key: str | None) -> ssl.SSLContext | bool:
+def trusted(
+    verify: bool = True, ca: Path | str | None = None, certificate: Path | str | None = None,
+    key: Path | str | None = None,
+) -> ssl.SSLContext | bool:
+    """What certificates are taken, and which one is shown; True for the usual ones. Raises OSError."""
     if verify and not ca and not certificate:
         return True
     context = ssl.create_default_context(cafile=ca)

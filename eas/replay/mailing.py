@@ -29,8 +29,8 @@ from .moments import instant
 
 #: Octets that an attachment or a body is filled to at most.
 FILLED = 50 * 1024 * 1024
-#: Reads the content of an attachment by its reference; None where the session does not have it.
-Files = Callable[[str], bytes | None]
+#: The octets and the media type of an attachment, by its reference; None where the session does not have them.
+Files = Callable[[str], tuple[bytes, str] | None]
 
 _PLAIN, _HTML, _MIME = "1", "2", "4"
 #: Element -> field of the header.
@@ -185,11 +185,11 @@ def _attachments(message: EmailMessage, data: Element, files: Files) -> list[str
             space = one.tag.partition(":")[0]
             name = text(one, f"{space}:DisplayName") or "attachment"
             size = text(one, "AirSyncBase:EstimatedDataSize") or text(one, "Email:AttSize")
-            octets = files(text(one, "AirSyncBase:FileReference") or text(one, "Email:AttName"))
-            if octets is None:
-                octets = b"." * min(int(size) if size.isdigit() else 1, FILLED)
+            found = files(text(one, "AirSyncBase:FileReference") or text(one, "Email:AttName"))
+            octets, kind = found or (b"." * min(int(size) if size.isdigit() else 1, FILLED), "")
+            if found is None:
                 lacks.append(f"what is in {name!r}: filled to its size")
-            main, _, sub = _type_of(name).partition("/")
+            main, _, sub = _type_of(name, kind).partition("/")
             inline = text(one, "AirSyncBase:IsInline") == "1"
             message.add_attachment(
                 octets, maintype=main, subtype=sub, filename=name, disposition="inline" if inline else "attachment",
@@ -198,9 +198,11 @@ def _attachments(message: EmailMessage, data: Element, files: Files) -> list[str
     return lacks
 
 
-def _type_of(name: str) -> str:
-    guessed = guess_type(name)[0] or "application/octet-stream"
-    return guessed if not guessed.startswith(("text/", "message/", "multipart/")) else "application/octet-stream"
+def _type_of(name: str, told: str) -> str:
+    """A part that is a message, or has parts, is another thing."""
+    found = told or guess_type(name)[0] or ""
+    whole = found.partition("/")[0] not in ("", "message", "multipart") and "/" in found
+    return found if whole else "application/octet-stream"
 
 
 # Meetings ------------------------------------------------------------------------------------------------------------

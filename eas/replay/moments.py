@@ -32,8 +32,10 @@ def instant(text: str) -> datetime | None:
     found = _DASHED.fullmatch(text) or _COMPACT.fullmatch(text)
     if found is None:
         return None
+    year, month, day, hour, minute, second, *rest = found.groups()
+    micro = int((rest[0] or ".")[1:7].ljust(6, "0")) if rest else 0
     try:
-        return datetime(*(int(group) for group in found.groups()[:6]), tzinfo=UTC)  # type: ignore[arg-type, misc]
+        return datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), micro, tzinfo=UTC)
     except ValueError:
         return None
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 import asyncio
 import heapq
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -83,11 +84,12 @@ class Manner:
 
 async def play(
     exchanges: Iterable[Exchange], line: Line, manner: Manner, binding: Binding | None = None
-) -> AsyncIterator[Outcome]:
+) -> AsyncGenerator[Outcome, None]:
     """Raises SessionError from `exchanges`; what goes wrong on the line is told in outcomes."""
     player = Player(line, manner, binding or Binding(who=manner.who, by=manner.shift))
-    async for outcome in player.play(exchanges):
-        yield outcome
+    async with aclosing(player.play(exchanges)) as outcomes:
+        async for outcome in outcomes:
+            yield outcome
 
 
 def in_order(exchanges: Iterable[Exchange], ahead: int = AHEAD) -> Iterator[tuple[Exchange, Exchange | None]]:
@@ -121,7 +123,7 @@ class Player:
     _origin: tuple[float, datetime] | None = None
     _bound: float = 0.0
 
-    async def play(self, exchanges: Iterable[Exchange]) -> AsyncIterator[Outcome]:
+    async def play(self, exchanges: Iterable[Exchange]) -> AsyncGenerator[Outcome, None]:
         try:
             for exchange, following in in_order(exchanges):
                 async for outcome in self._ended(exchange.time):

@@ -74,7 +74,7 @@ def _plain(child: Element, by: timedelta) -> str:
     if at is None:
         return text.casefold()
     try:
-        return (at + by).isoformat()
+        return (at + by).isoformat(timespec="seconds")
     except OverflowError:
         return text
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 
 from eas import app
+from eas.app.preparing import behind
 from eas.backends.embedded.accounts import load_user
 from eas.client.connection import Connection, Credentials, Identity
 from eas.client.device import DeviceState
@@ -22,19 +23,24 @@ from eas.config import Settings, load
 from eas.engine.model import Folder, FolderType, User
 from eas.engine.ports import Mailbox
 from eas.protocol.version import Version
+from eas.replay.binding import Binding
 from eas.replay.capture import exchange_of
 from eas.replay.compare import compare_answers
 from eas.replay.ids import Ids
 from eas.replay.line import AsgiLine
 from eas.replay.may_differ import DEFAULT
-from eas.replay.model import Exchange
+from eas.replay.model import Exchange, Meta
 from eas.replay.outcome import Outcome
-from eas.replay.play import Compare, Manner, play
+from eas.replay.play import Compare, Manner, play, who_of
+from eas.replay.prepare import prepared
+from eas.replay.reading import open_session
 from eas.replay.rules import Rules
+from eas.replay.writing import writer
 
 DOMAIN = "example.com"
 PASSWORD = "a-long-secret"
 ANNA, BEN = "anna", "ben"
+PLAIN = Manner()
 
 
 @dataclass(slots=True)
@@ -137,6 +143,37 @@ def told(outcomes: Iterable[Outcome]) -> list[str]:
     return [
         f"{outcome.exchange.number} {outcome.exchange.request.target[:60]}: {line}"
         for outcome in outcomes
-        for line in (*(one.message for one in outcome.differences), *outcome.notes,
+        for line in (*(f'{one.message} at {one.where}' for one in outcome.differences), *outcome.notes,
                      *([f"skipped: {outcome.skipped}"] if outcome.skipped else []))
     ]
+
+
+def all_same(outcomes: Iterable[Outcome], *notes: str) -> None:
+    """Nothing differs, and of each exchange no more was said than one of these."""
+    others = [line for line in told(outcomes) if not any(note in line for note in notes)]
+    assert not others, "\n".join(others)
+
+
+def kept(tape: Tape, file: Path) -> Path:
+    """The session as a file."""
+    with writer(file) as sink:
+        sink.head(Meta((("user", f"{ANNA}@{DOMAIN}"),)))
+        for exchange in tape.exchanges:
+            sink.add(exchange)
+    return file
+
+
+async def replayed(
+    tape: Tape, folder: Path, *, user: str = ANNA, manner: Manner = PLAIN, people: Iterable[str] = (BEN,)
+) -> tuple[list[Outcome], list[str]]:
+    """Played on a gateway of its own, whose mailbox is prepared for it: the outcomes, and what could not be made."""
+    file = kept(tape, folder / "recorded.session")
+    async with Gateway.opened(folder / "fresh", "zoe", user, *people) as gateway:
+        who = who_of(tape.exchanges[0], f"{user}@{DOMAIN}")
+        binding = Binding(who=who, by=manner.shift)
+        found = await behind(gateway.parts, f"{user}@{DOMAIN}", PASSWORD, gateway.parts.bell.ring)
+        assert found is not None
+        async with prepared(found.mailbox, found.viewer, file, binding, clock=found.clock) as stage:
+            with open_session(file) as session:
+                outcomes = await played(session.exchanges, gateway, replace(manner, who=who, stage=stage), user)
+            return outcomes, stage.lacks

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from eas.protocol.version import Version
-from eas.replay import may_differ
 from eas.replay.compare import compare_answers
 from eas.replay.ids import Ids
 from eas.replay.line import HttpLine
@@ -20,16 +18,17 @@ from eas.replay.moments import distance
 from eas.replay.outcome import Outcome
 from eas.replay.play import Compare, Manner, Stage, in_order, play, who_of
 from eas.replay.reading import open_session
-from eas.replay.report import Reports, Subject, reporting
-from eas.replay.rules import Manner as How
-from eas.replay.rules import Rule, Rules
+from eas.replay.report import Reports, Subject
+from eas.replay.rules import Rules
 from eas.replay.waits import Waits
 from eas.replay.writing import Writer, writer
 
 from .amounts import seconds
+from .comparing import Forms, rules_of
 from .faults import Fault
 
 SAME, DIFFERENT = 0, 1
+FORMS = Forms()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +48,12 @@ class Playing:
     wait: str = "60s"
     fast: bool = False
     shift: str | None = None
-    report: tuple[str, ...] = ()
     rules: Path | None = None
     ignore: tuple[str, ...] = ()
+    strict: bool = False
+    forms: Forms = FORMS
     save: Path | None = None
     stop: bool = False
-    verbose: bool = False
     insecure: bool = False
     ca: Path | None = None
     certificate: Path | None = None
@@ -88,7 +87,7 @@ def settled(asked: Playing) -> Settled:
         raise Fault(str(error)) from None
     who = who_of(first, asked.user, asked.address, asked.device, meta.get(USER))
     # Mail that is sent while a session is played is received now; other dates have been moved by then.
-    rules = replace(_rules(asked), shift=now - first.time - by)
+    rules = replace(rules_of(asked.rules, list(asked.ignore), asked.strict), shift=now - first.time - by)
     manner = Manner(who=who, shift=by, version=version, waits=waits, wait_seconds=seconds(asked.wait), fast=asked.fast)
     return Settled(asked=asked, meta=meta, first=first, manner=manner, rules=rules)
 
@@ -103,15 +102,6 @@ def _first(file: Path) -> tuple[Meta, Exchange]:
         return session.meta, found
 
 
-def _rules(asked: Playing) -> Rules:
-    found = may_differ.DEFAULT
-    if asked.rules is not None:
-        from eas.replay.rules_file import read_rules
-
-        found = read_rules(found, asked.rules)
-    return found.and_(Rule(tag, How.IGNORE, "--ignore") for tag in asked.ignore)
-
-
 def comparing(rules: Rules) -> Compare:
     """With ids that are bound over a whole session."""
     kept = replace(rules, ids=Ids())
@@ -120,8 +110,8 @@ def comparing(rules: Rules) -> Compare:
 
 def line_of(asked: Playing, user: str = "") -> HttpLine:
     return HttpLine(
-        asked.to, user or asked.user, asked.password, verify=not asked.insecure, ca=str(asked.ca) if asked.ca else None,
-        certificate=str(asked.certificate) if asked.certificate else None, key=str(asked.key) if asked.key else None,
+        asked.to, user or asked.user, asked.password, verify=not asked.insecure, ca=asked.ca,
+        certificate=asked.certificate, key=asked.key,
     )
 
 
@@ -130,42 +120,19 @@ def line_of(asked: Playing, user: str = "") -> HttpLine:
 
 def play_once(wanted: Settled) -> int:
     """The exit code. Raises Fault, SessionError, OSError."""
-    reports = _forms(wanted)
     asked = wanted.asked
+    asked.forms.spare(str(asked.file))
     subject = Subject(f"replay of {asked.file.name} against {asked.to}", (
         ("User", asked.user), ("Recorded", f"{wanted.first.time:%Y-%m-%d %H:%M}Z"),
         ("Dates moved by", str(wanted.manner.shift) if wanted.manner.shift else "nothing"),
     ))
     with ExitStack() as stack:
-        told = stack.enter_context(reporting(
-            subject, text=sys.stdout if reports.text else None, junit=reports.junit, html=reports.html,
-            verbose=asked.verbose,
-        ))
+        told = stack.enter_context(asked.forms.reporting(subject))
         saving = stack.enter_context(writer(asked.save)) if asked.save else None
         if saving is not None:
             saving.head(wanted.meta.with_({"server": asked.to, "user": asked.user}).noting("played back"))
         asyncio.run(_play(wanted, told, saving))
     return DIFFERENT if told.totals.differing or not told.totals.same else SAME
-
-
-@dataclass(frozen=True, slots=True)
-class _Forms:
-    text: bool = False
-    junit: Path | None = None
-    html: Path | None = None
-
-
-def _forms(wanted: Settled) -> _Forms:
-    found = _Forms(text=not wanted.asked.report)
-    for word in wanted.asked.report:
-        form, colon, file = word.partition(":")
-        if form == "text" and not colon:
-            found = replace(found, text=True)
-        elif form in ("junit", "html") and file:
-            found = replace(found, junit=Path(file)) if form == "junit" else replace(found, html=Path(file))
-        else:
-            raise Fault(f"--report is text, junit:FILE or html:FILE, not {word!r}")
-    return found
 
 
 async def _play(wanted: Settled, told: Reports, saving: Writer | None) -> None:
@@ -175,7 +142,10 @@ async def _play(wanted: Settled, told: Reports, saving: Writer | None) -> None:
         line = await stack.enter_async_context(line_of(wanted.asked))
         session = stack.enter_context(open_session(wanted.asked.file))
         reached = False
-        async for outcome in play(session.exchanges, line, manner):
+        outcomes = await stack.enter_async_context(aclosing(play(session.exchanges, line, manner)))
+        async for outcome in outcomes:
+            if _shut_out(outcome):
+                raise Fault(f"{wanted.asked.to} does not take {wanted.asked.user} with this password (HTTP 401)")
             reached = reached or (outcome.got is not None and outcome.got.status is not None)
             if not reached and outcome.sent is not None and outcome.exchange.answer.status is not None:
                 raise Fault(f"{wanted.asked.to}: {_why(outcome)}")
@@ -184,6 +154,10 @@ async def _play(wanted: Settled, told: Reports, saving: Writer | None) -> None:
                 saving.add(as_played(outcome, wanted.manner.shift))
             if outcome.differences and wanted.asked.stop:
                 break
+
+
+def _shut_out(outcome: Outcome) -> bool:
+    return outcome.got is not None and outcome.got.status == 401 != outcome.exchange.answer.status
 
 
 def _why(outcome: Outcome) -> str:
@@ -209,5 +183,3 @@ async def _stage(wanted: Settled) -> AsyncIterator[Stage | None]:
     async with staged(wanted) as stage:
         yield stage
 
-
-__all__ = ["Playing", "Settled", "as_played", "comparing", "line_of", "play_once", "settled"]

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from .comparing import AsJson, Forms, Html, Ignore, Junit, RulesFile, Strict, Verbose
 from .faults import carefully
 
 DIFFERENT, CANNOT = 1, 2
@@ -36,17 +37,18 @@ def replay(
     shift: Annotated[str | None, typer.Option(
         "--shift-dates", metavar="now|none|+7d", help="Move the session's dates: `now` by whole days up to today. "
         "Default: now with --prepare, else none.")] = None,
-    report: Annotated[list[str] | None, typer.Option(
-        "--report", metavar="text|junit:FILE|html:FILE", help="How to tell it; several.")] = None,
-    rules: Annotated[Path | None, typer.Option("--rules", metavar="FILE", help="What else may differ.")] = None,
-    ignore: Annotated[list[str] | None, typer.Option("--ignore", metavar="TAG", help="May differ; several.")] = None,
+    rules: RulesFile = None,
+    ignore: Ignore = None,
+    strict: Strict = False,
+    html: Html = None,
+    junit: Junit = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
     save: Annotated[Path | None, typer.Option("--save", metavar="NEW", help="Write what was sent and came.")] = None,
     stop: Annotated[bool, typer.Option("--stop-at-first", help="End at the first difference.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also tell what is the same.")] = False,
     devices: Annotated[int, typer.Option("--devices", min=0, help="A load test with so many devices.")] = 0,
     lasting: Annotated[str, typer.Option("--for", metavar="TIME", help="How long the load test lasts.")] = "60s",
     compare: Annotated[bool, typer.Option("--compare", help="Compare answers in a load test, too.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Figures of a load test as JSON.")] = False,
     insecure: Annotated[bool, typer.Option("--insecure", help="Take any certificate.")] = False,
     ca: Annotated[Path | None, typer.Option("--ca", metavar="FILE", help="Certificates to trust.")] = None,
     certificate: Annotated[Path | None, typer.Option("--cert", metavar="FILE", help="Device certificate.")] = None,
@@ -64,13 +66,14 @@ def replay(
     wanted = Playing(
         file=file, to=to, user=user, password=_password(password, password_stdin), address=address, device=device,
         version=version, prepare=prepare, force=force, waits=waits, wait=wait, fast=fast, shift=shift,
-        report=tuple(report or ()), rules=rules, ignore=tuple(ignore or ()), save=save, stop=stop, verbose=verbose, insecure=insecure, ca=ca,
+        rules=rules, ignore=tuple(ignore or ()), strict=strict, save=save, stop=stop,
+        forms=Forms(as_json, junit, html, verbose), insecure=insecure, ca=ca,
         certificate=certificate, key=key, data=data, config=config,
     )
     if devices:
         from .loading import load_test
 
-        raise typer.Exit(carefully(lambda: load_test(settled(wanted), devices, lasting, compare, as_json)))
+        raise typer.Exit(carefully(lambda: load_test(settled(wanted), devices, lasting, compare)))
     from .playing import play_once
 
     raise typer.Exit(carefully(lambda: play_once(settled(wanted))))
