@@ -27,7 +27,7 @@ _PLAIN = {b"\\": b"\\", b"n": b"\n", b"r": b"\r"}
 _NAMED = {b"\n": "\\n", b"\r": "\\r"}
 #: What is escaped: control characters, ends of lines of another kind, what is no UTF-8, and blanks at the end of a
 #: line, which editors take away.
-_TO_ESCAPE = re.compile("[\x00-\x08\x0a-\x1f\x7f\x80-\x9f\u2028\u2029\udc80-\udcff]|[ \t]+$")
+_TO_ESCAPE = re.compile("[\x00-\x08\x0a-\x1f\x7f\x80-\x9f\u2028\u2029\udc80-\udcff]|(?<![ \t])[ \t]+$")
 
 
 _BLANK = re.compile(r"blank=[1-9][0-9]{0,5}")
@@ -113,9 +113,10 @@ def _escaped(found: re.Match[str]) -> str:
 
 def read_text(words: list[str], lines: list[str], number: int) -> Text:
     kind, manner = words[0], set(words[1:])
-    for word in manner - {"crlf", "unended", "escaped"}:
-        if not _BLANK.fullmatch(word):
-            raise SessionError(f"unknown word behind {kind}: {word}", number)
+    others = manner - {"crlf", "unended", "escaped"}
+    for word in others:
+        if not _BLANK.fullmatch(word) or len(others) > 1:
+            raise SessionError(f"unknown word behind {kind}: {word[:40]}", number)
         lines = lines + [""] * int(word.partition("=")[2])
     lines = lines if "unended" in manner else [*lines, ""]
     try:

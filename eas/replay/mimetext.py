@@ -22,6 +22,8 @@ END = f"{MARK} end"
 SAYS = f"{MARK} says "
 #: Lines of one encoded part that are looked at; larger ones stay as they are.
 MAX_LINES = 200_000
+#: A message is looked through so many times for ends of parts that cannot be decoded; then parts stay as they are.
+IN_VAIN = 20
 #: Of base64 in mail: what one line that is shorter could have been wrapped at.
 USUAL_COLUMNS = 76
 #: Characters of a header that is told in words.
@@ -56,19 +58,20 @@ def to_readable(text: str) -> str:
 
 def _readable(lines: list[str]) -> Iterator[str]:
     boundaries: set[str] = set()
-    at = 0
+    at, left = 0, IN_VAIN * len(lines)
     while at < len(lines):
         begin, at = at, _end_of_paragraph(lines, at)
         yield from _headers(lines[begin:at])
         head = "\n".join(lines[begin:at])
-        boundaries.update(quoted or plain for quoted, plain in _BOUNDARY.findall(head))
+        boundaries.update((quoted or plain).rstrip("- ") for quoted, plain in _BOUNDARY.findall(head))
         if at == len(lines):
             return
         yield ""
         at += 1
-        end, shown = _part(head, lines, at, boundaries)
-        yield from shown
-        at = end
+        if left >= 0:
+            looked, shown = _part(head, lines, at, boundaries)
+            yield from shown
+            at, left = (looked, left) if shown else (at, left - (looked - at))
 
 
 def _end_of_paragraph(lines: list[str], at: int) -> int:
@@ -104,7 +107,8 @@ def _escaped(line: str) -> str:
 
 
 def _part(head: str, lines: list[str], at: int, boundaries: set[str]) -> tuple[int, list[str]]:
-    """Where the part ends that begins there, and how it is shown; `at` and nothing where it stays as it is."""
+    """Where the part ends that begins there, or how far it was looked for, and how it is shown; nothing where it stays
+    as it is."""
     encoding, kind = _ENCODING.search(head), _TYPE.search(head)
     if encoding is None or not (kind is None or kind[1].lower().startswith("text/")):
         return at, []
@@ -112,14 +116,12 @@ def _part(head: str, lines: list[str], at: int, boundaries: set[str]) -> tuple[i
     charset = stated[1].lower() if stated else "us-ascii"
     if not _CHARSETS.fullmatch(charset):
         return at, []
+    base64 = encoding[1].lower() == "base64"
+    end = _end_of_base64(lines, at) if base64 else _end_of_part(lines, at, boundaries)
     try:
-        if encoding[1].lower() == "base64":
-            end = _end_of_base64(lines, at)
-            return end, _of_base64(lines[at:end], charset)
-        end = _end_of_part(lines, at, boundaries)
-        return end, _of_quoted(lines[at:end], charset)
+        return end, (_of_base64 if base64 else _of_quoted)(lines[at:end], charset)
     except (ValueError, LookupError):
-        return at, []
+        return end, []
 
 
 def _end_of_base64(lines: list[str], at: int) -> int:
@@ -130,14 +132,11 @@ def _end_of_base64(lines: list[str], at: int) -> int:
 
 
 def _end_of_part(lines: list[str], at: int, boundaries: set[str]) -> int:
+    """`boundaries` are without dashes and blanks at their end."""
     end = at
-    while end < len(lines) and not (lines[end].startswith("--") and lines[end].rstrip("- ")[2:] in _bare(boundaries)):
+    while end < len(lines) and not (lines[end].startswith("--") and lines[end].rstrip("- ")[2:] in boundaries):
         end += 1
     return end
-
-
-def _bare(boundaries: set[str]) -> set[str]:
-    return {boundary.rstrip("- ") for boundary in boundaries}
 
 
 def _of_base64(lines: list[str], charset: str) -> list[str]:

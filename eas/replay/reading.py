@@ -221,6 +221,8 @@ class _Reading:
         if found[1] != word:
             raise self.source.wrong(f"`{word}: KIND` is expected", number)
         kind, words, why = found[2], found[3].split(), found[4] or ""
+        if kind == "parts" and word == "part":
+            raise self.source.wrong("parts inside of parts", number)
         read = READERS.get(kind, _text if kind in KINDS else None)
         if read is None:
             raise self.source.wrong(f"no kind of body is {kind!r}", number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import socket
 import ssl
 import sys
@@ -176,7 +177,10 @@ def _keeping(contents: bool) -> tuple[Callable[[Exchange], Exchange], Callable[[
 
     if contents:
         return without_passwords, lambda meta: meta
-    raise Fault("names and contents cannot be masked yet: --contents keeps them")
+    from eas.replay.masking.masker import KEY_BYTES, Masker
+
+    masker = Masker(secrets.token_bytes(KEY_BYTES))
+    return masker.exchange, masker.meta
 
 
 # Words ---------------------------------------------------------------------------------------------------------------
