@@ -17,6 +17,7 @@ PLACES: Mapping[str, str] = {
     "import": "eas.cli.sessions.import_:import_",
     "proxy": "eas.cli.sessions.proxy:proxy",
     "diff": "eas.cli.sessions.diff:diff",
+    "mask": "eas.cli.sessions.mask:mask",
     "show": "eas.cli.sessions.show:show",
     "replay": "eas.cli.sessions.replay:replay",
 }

@@ -65,12 +65,12 @@ class Blobs:
         return head + self._words.stream("moment", data[20:28], 8) + data[28:_DATA] \
             + self._words.stream("object", content, len(content))
 
-    def uid(self, text: str) -> str:
-        """A UID, which may be a global object id in hex digits."""
-        if _HEX_OBJECT.fullmatch(text):
-            made = self.object_id(bytes.fromhex(text)).hex()
-            return made if text.islower() else made.upper()
-        return self._words.id(text)
+    def object_uid(self, text: str) -> str:
+        """A UID that is a global object id in hex digits; "" for others."""
+        if not _HEX_OBJECT.fullmatch(text):
+            return ""
+        made = self.object_id(bytes.fromhex(text)).hex()
+        return made if text.islower() else made.upper()
 
 
 def _png(noise: bytes) -> bytes | None:

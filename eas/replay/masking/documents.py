@@ -36,8 +36,9 @@ class Documents:
     def __init__(self, prose: Prose, messages: Messages, keep: Collection[str], counts: Counter[str]) -> None:
         self._prose, self._messages, self._keep, self.counts = prose, messages, keep, counts
         self._manners: Mapping[str, Manner] = {
-            "text": prose.text, "person": prose.text, "subject": prose.subject, "query": prose.query, "body": prose.any,
-            "html": prose.html, "mime": self._mime, "date": self._date, "id": prose.id, "uid": prose.uid,
+            "text": prose.text, "person": prose.person,
+            "subject": prose.subject, "query": prose.query, "body": prose.any, "html": prose.html,
+            "mime": self._mime, "date": self._date, "id": prose.id, "uid": prose.uid,
             "object": lambda text: self._base64(text, prose.blobs.object_id), "file": self._file,
             "folder": self._folder, "blob": lambda text: self._base64(text, prose.blob),
             "index": lambda text: self._base64(text, prose.blobs.conversation_index),

@@ -26,6 +26,8 @@ _KEPT_NAMES = """
 """
 #: Headers that say nothing of people, in lower case: they stay.
 _KEPT = frozenset(_KEPT_NAMES.split())
+#: Those with numbers of versions, which look like IP addresses.
+_VERSIONS = frozenset({"ms-server-activesync", "user-agent", "server", "x-powered-by", "x-aspnet-version"})
 _URLS = frozenset({"location", "content-location", "origin", "referer", "x-ms-location", "x-ms-credential-service-url"})
 _DATES = frozenset({"expires", "last-modified", "if-modified-since", "if-unmodified-since"})
 _HOSTS = frozenset({"host", "x-forwarded-host", "x-feserver", "x-beserver", "x-calculatedbetarget", "x-targetserver"})
@@ -39,8 +41,10 @@ _QUOTED = re.compile(r"\"([^\"]*)\"")
 #: Parameters of queries -> manner, by their names in lower case. What stands nowhere is text.
 _PARAMETERS: Mapping[str, str] = {
     "cmd": "keep", "devicetype": "keep", "saveinsent": "keep", "protocol": "keep", "redirectcount": "keep",
-    "policykey": "keep", "protocolversion": "keep", "locale": "keep", "acceptmultipart": "keep", "occurrence": "date",
-    "deviceid": "device", "attachmentname": "id", "collectionid": "id", "itemid": "id", "longid": "id",
+    "policykey": "keep", "protocolversion": "keep", "locale": "keep", "acceptmultipart": "keep",
+    "occurrence": "date",
+    "user": "person", "deviceid": "device", "attachmentname": "id", "collectionid": "id", "itemid": "id",
+    "longid": "id",
 }
 #: The same by the tags of the base64 form.
 _MANNER_OF_TAG = {tag: _PARAMETERS.get(name.lower(), "text") for tag, name in queries.PARAMETER_OF_TAG.items()}
@@ -52,7 +56,7 @@ class Around:
         self._prose = prose
         self._manners: Mapping[str, Callable[[str], str]] = {
             "keep": prose.only_places, "id": prose.id, "date": prose.shift.text, "text": prose.text,
-            "device": self.device,
+            "person": prose.person, "device": self.device,
         }
 
     # Target ----------------------------------------------------------------------------------------------------------
@@ -115,7 +119,7 @@ class Around:
     def _header(self, name: str, value: str) -> str:
         prose = self._prose
         if name in _KEPT:
-            return prose.only_places(value)
+            return value if name in _VERSIONS else prose.only_places(value)
         if name in _URLS:
             return self.target(value)
         if name in _HOSTS:
@@ -137,11 +141,10 @@ class Around:
 
     def meta(self, meta: Meta) -> Meta:
         changes: Mapping[str, Callable[[str], str]] = {
-            model.DEVICE: self.device, model.USER: self._prose.text, model.STARTED: self._prose.shift.text,
+            model.DEVICE: self.device, model.USER: self._prose.person, model.STARTED: self._prose.shift.text,
             model.SERVER: self._server, model.NOTE: self._prose.text,
-            model.DEVICE_TYPE: self._prose.only_places, model.CLIENT: self._prose.only_places,
-            model.PROTOCOL: self._prose.only_places, model.ORIGIN: self._prose.only_places,
-            model.MASKED: self._prose.only_places,
+            model.DEVICE_TYPE: str, model.CLIENT: str, model.PROTOCOL: str, model.MASKED: str,
+            model.ORIGIN: self._prose.only_places,
         }
         return Meta(tuple((name, changes.get(name, self._prose.text)(value)) for name, value in meta.fields))
 

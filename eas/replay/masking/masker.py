@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from dataclasses import replace
 
 from eas.replay import model
@@ -12,6 +12,7 @@ from eas.replay.model import Answer, Binary, Body, Document, Exchange, LeftOut, 
 from . import scanning, units
 from .documents import Documents
 from .http import Around
+from .manners import KINDS
 from .mime import Messages
 from .prose import Prose
 from .secrets import without_passwords
@@ -20,6 +21,8 @@ from .words import Words
 
 #: What `masked` says in the head.
 SAID = "pseudonyms"
+#: What may stay.
+KEPT = frozenset(KINDS) - {"addresses", "headers"}
 #: Bytes of a key that is made up.
 KEY_BYTES = 32
 #: Members of JSON and elements of XML whose value is a word of the protocol, in lower case.
@@ -77,6 +80,12 @@ class Masker:
     def _count(self, kind: str, changed: bool) -> None:
         if changed:
             self.counts[kind] += 1
+
+    @property
+    def names(self) -> Set[str]:
+        """Words and numbers of people's and hosts' names that were replaced, in lower case, but for those that are
+        pseudonyms as well."""
+        return self._prose.places.names - self._prose.words.made
 
     # Bodies ----------------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ _KEPT = frozenset({
 _IDS = frozenset({
     "message-id", "in-reply-to", "references", "content-id", "resent-message-id", "x-universally-unique-identifier",
 })
+_PEOPLE = frozenset({"from", "to", "cc", "bcc", "reply-to", "sender", "resent-from", "resent-to", "return-path"})
 _SUBJECTS = frozenset({"subject", "thread-topic"})
 _CONTENT = frozenset({"content-type", "content-disposition"})
 
@@ -88,6 +89,9 @@ class Messages:
             return made.decode("utf-8", "surrogateescape")
         if name in _CONTENT:
             return self._typed(value)
+        if name in _PEOPLE:
+            kept = "people" in prose.keep
+            return value if kept else self._with_words(value, prose.person)
         return self._with_words(value, prose.subject if name in _SUBJECTS else prose.text)
 
     def _with_words(self, value: str, change: ChangeText) -> str:

@@ -16,7 +16,7 @@ PUBLIC = re.compile(
 #: Parts of host names that say what a host does.
 ROLES = frozenset({
     "autodiscover", "www", "mail", "webmail", "smtp", "imap", "pop", "mx", "owa", "eas", "exchange", "activesync",
-    "ldap", "login", "m", "mobile", "calendar", "_autodiscover", "_tcp",
+    "ldap", "login", "outlook", "m", "mobile", "calendar", "_autodiscover", "_tcp",
 })
 #: Parts of paths that say what is asked for.
 PATHS = frozenset({
@@ -36,6 +36,9 @@ IP6 = r"(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){3,7}(?::|[0-9A-Fa-f]{1,4})+(?![\w:])"
 HOST = r"(?<![\w@.-])(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,10}(?:com|net|org|edu|gov|mil|int|info|biz|io|eu|de|at|" \
        r"ch|uk|fr|nl|be|it|es|pt|pl|cz|se|no|dk|fi|us|ca|au|nz|jp|cn|in|ru|br|local|lan|intern|internal|corp|cloud|app|dev)(?![\w-])"
 
+#: What is long enough to be found again.
+_NAME = re.compile(r"[^\W\d_]{4,}|\d{6,}")
+_REMEMBERED = 100_000
 _URL_PARTS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://|\\\\)([^/?#\\]*)(.*)", re.DOTALL)
 _SECOND_LEVEL = frozenset({"co", "com", "net", "org", "ac", "gov", "edu", "or", "ne", "gv"})
 _LABEL = re.compile(r"[^\W_]+")
@@ -47,6 +50,13 @@ class Places:
 
     def __init__(self, words: Words) -> None:
         self._words = words
+        #: Names of people and hosts that were replaced, in lower case.
+        self.names: set[str] = set()
+
+    def name(self, text: str) -> None:
+        """Remembers what is in a name."""
+        if len(self.names) < _REMEMBERED:
+            self.names.update(found.lower() for found in _NAME.findall(text))
 
     def plain(self, text: str) -> str:
         """Letters and digits of what has no other meaning."""
@@ -67,6 +77,7 @@ class Places:
         labels = host.split(".")
         size = 3 if len(labels) > 2 and labels[-2].lower() in _SECOND_LEVEL and len(labels[-1]) == 2 else 2
         before, domain = labels[:-size], ".".join(labels[-size:])
+        self.name(" ".join(label for label in [*before, labels[-size]] if label.lower() not in ROLES))
         shown = [label if label.lower() in ROLES else self.plain(label) for label in before]
         return ".".join([*shown, self._domain(domain)]) + colon + port
 
@@ -91,6 +102,7 @@ class Places:
 
     def address(self, text: str) -> str:
         local, _, domain = text.rpartition("@")
+        self.name(local)
         return f"{self.plain(local)}@{self.host(domain)}"
 
     def url(self, text: str) -> str:

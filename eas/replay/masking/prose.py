@@ -32,9 +32,14 @@ _CSS_PRIVATE = re.compile(rf"/\*.*?(?:\*/|\Z)|url\(\s*['\"]?([^)'\"]*)|{places.U
 _GENERATOR = re.compile(r"(?i)generator|progid|viewport|originator|format-detection")
 _CONTENT_TYPE = re.compile(r"(?i)\s*[\w.+-]+/[\w.+-]+\s*(?:;\s*charset\s*=[\w\s\"'-]+)?")
 
+#: International telephone numbers.
+PHONE = r"\+[0-9](?:[ ()/.-]{0,3}[0-9]){7,14}(?![0-9])"
+#: ITU E.164 keeps it free.
+NO_COUNTRY = "999"
+
 _TOKENS = re.compile("|".join((
     rf"(?P<url>{places.URL})", rf"(?P<address>{places.ADDRESS})", rf"(?P<iso>{shift.ISO})", rf"(?P<mail>{shift.MAIL})",
-    rf"(?P<ip>{places.IP})", rf"(?P<ip6>{places.IP6})", rf"(?P<host>{places.HOST})",
+    rf"(?P<phone>{PHONE})", rf"(?P<ip>{places.IP})", rf"(?P<ip6>{places.IP6})", rf"(?P<host>{places.HOST})",
     r"(?P<scheme>\b(?i:mailto|tel|sms|sip|cid|geo|callto)(?=:))",
     r"(?P<number>\d+)", r"(?P<word>[^\W\d_]+)", r"(?P<bytes>[\udc80-\udcff]+)",
 )))
@@ -46,6 +51,7 @@ _PLACES = re.compile("|".join((
 _TRAILING = re.compile(r"[.,;:!?)\]'*_~]+$")
 _DEGREES = re.compile(r"(\d{1,3})(\.\d+)?")
 _PLACE = re.compile(r"\s*(?:geo:)?[-+]?\d{1,3}(?:\.\d+)?(?:[;,][-+]?\d{1,3}(?:\.\d+)?)*\s*")
+_ID_PARTS = re.compile(r"@((?:[^\W_][\w-]*\.)+[^\W\d_]{2,})|[^@]+|@")
 _CID = re.compile(r"(?i)\s*cid:(.*)", re.DOTALL)
 
 
@@ -92,11 +98,23 @@ class Prose:
                 return self.places.ip(raw)
             case "ip6":
                 return self.words.id(raw)
+            case "phone":
+                return self._phone(raw)
             case "scheme":
                 return raw
             case _:
                 numbers = self.words.stream("bytes", raw.encode("utf-8", "surrogateescape"), len(raw))
                 return "".join(chr(0xDC80 + number % 0x80) for number in numbers)
+
+    def _phone(self, raw: str) -> str:
+        """With a country code that no country has."""
+        digits = iter(NO_COUNTRY + self.words.number("".join(filter(str.isdecimal, raw)))[len(NO_COUNTRY) :])
+        return "".join(next(digits) if letter.isdecimal() else letter for letter in raw)
+
+    def person(self, text: str, charset: str = "utf-8") -> str:
+        """The same as text; its words are names, which stand nowhere afterwards."""
+        self.places.name(_PLACES.sub(" ", text))
+        return self.text(text, charset)
 
     def _dated(self, made: str, raw: str) -> str:
         return made if made != raw and len(made) == len(raw) else self.places.plain(raw)
@@ -107,10 +125,15 @@ class Prose:
         return self.places.url(raw[:at]) + raw[at:]
 
     def id(self, text: str) -> str:
-        return text if "ids" in self.keep else self.words.id(text)
+        """Of ids with a domain in them (`Message-ID`) that becomes nobody's."""
+        if "ids" in self.keep:
+            return text
+        return _ID_PARTS.sub(
+            lambda found: "@" + self.places.host(found[1]) if found[1] else self.words.id(found[0]), text,
+        )
 
     def uid(self, text: str) -> str:
-        return text if "ids" in self.keep else self.blobs.uid(text)
+        return text if "ids" in self.keep else self.blobs.object_uid(text) or self.id(text)
 
     def subject(self, text: str, charset: str = "utf-8") -> str:
         if "subjects" in self.keep:
@@ -168,16 +191,13 @@ class Prose:
         return data if "files" in self.keep else self.blobs.blob(data)
 
     def place(self, text: str) -> str:
-        """Degrees: the whole ones are others of the same length that exist, behind the point any digits."""
+        """Degrees: in the sea where both of them are 0, so that everybody sees that this is no place."""
         if not _PLACE.fullmatch(text):
             return self.text(text)
         return _DEGREES.sub(lambda found: self._degrees(found[1], found[2] or ""), text)
 
     def _degrees(self, whole: str, behind: str) -> str:
-        number = int.from_bytes(self.words.stream("degrees", (whole + behind).encode(), 4), "big")
-        low, high = (0, 10, 100)[min(len(whole), 3) - 1], (10, 90, 180)[min(len(whole), 3) - 1]
-        made = str(low + number % (high - low)).zfill(len(whole))
-        return made + (behind and "." + self.words.number(behind[1:]))
+        return "0" * len(whole) + (behind and "." + self.words.number(behind[1:]))
 
     def any(self, text: str) -> str:
         """HTML or not, by how it begins."""

@@ -26,6 +26,8 @@ _ALPHANUMERIC = re.compile(r"[0-9A-Za-z]+")
 _HEX_ID = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 #: Words whose pseudonyms are remembered, for speed.
 _REMEMBERED = 50_000
+#: Pseudonyms that are remembered, to tell them from leaks.
+_REMEMBERED_PSEUDONYMS = 300_000
 
 
 class Words:
@@ -33,6 +35,8 @@ class Words:
 
     def __init__(self, key: bytes) -> None:
         self._key = blake2b(key, person=b"eas-session-mask").digest()
+        #: Pseudonyms so far, in lower case: where one is found, that is no leak of the word that it happens to be.
+        self.made: set[str] = set()
         self.word = lru_cache(_REMEMBERED)(self._word)
         self.number = lru_cache(_REMEMBERED)(self._number)
         self.id_part = lru_cache(_REMEMBERED)(self._id_part)
@@ -47,6 +51,12 @@ class Words:
 
     def _word(self, word: str, charset: str = "utf-8") -> str:
         """Letters of any script. The same word in other letters of case is the same pseudonym in those."""
+        made = self._other_word(word, charset)
+        if len(made) >= SHORTEST_ID and len(self.made) < _REMEMBERED_PSEUDONYMS:
+            self.made.add(made.lower())
+        return made
+
+    def _other_word(self, word: str, charset: str) -> str:
         lower = "".join(_lower(letter, charset) for letter in word)
         for attempt in range(8):
             chosen = self._letters(lower, charset, attempt)
