@@ -41,7 +41,7 @@ MAX_PARTS = 10_000
 
 _MARK = re.compile(r"eas-session ([1-9][0-9]{0,3})")
 _BEGIN = re.compile(r"=== ([0-9]{1,12}) (\S+)")
-_REQUEST = re.compile(r"--> ([A-Za-z]{1,32}) (\S+)")
+_REQUEST = re.compile(r"--> ([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) (\S+)")
 _ANSWER = re.compile(r"<-- (none|[1-9][0-9]{2}) ([0-9]{1,9}(?:\.[0-9]{1,9})?)s(?: # (.*))?")
 _HEADER = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):(?: (.*))?")
 _FIELD = re.compile(r"([a-z][a-z0-9 -]{0,40}):(?: (.*))?")

@@ -5,18 +5,23 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Protocol, TextIO
+from urllib.parse import quote
 
 from eas.protocol import query as queries
 
 from .lines import written
 from .model import FORMAT, Answer, Exchange, Headers, Meta, Request
 
+#: What stands in no name of a method or a header (RFC 9110, Tokens), and #, with which comments begin here.
+_STRANGE = re.compile(r"[^!$%&'*+\-.^_`|~0-9A-Za-z]")
+MAX_METHOD = 32
 #: The name of standard input and output, where a file is wanted.
 STANDARD = "-"
 #: Characters that are copied at a time.
@@ -46,7 +51,7 @@ def _lines(exchange: Exchange) -> Iterator[str]:
 
 
 def _request(request: Request) -> Iterator[str]:
-    yield f"--> {request.method} {_line(request.target)}"
+    yield f"--> {_STRANGE.sub('_', request.method)[:MAX_METHOD] or '_'} {_target(request.target)}"
     if decoded := plain_query(request.query):
         yield f"query: {decoded}"
     yield from _headers(request.headers)
@@ -54,16 +59,27 @@ def _request(request: Request) -> Iterator[str]:
 
 
 def _answer(answer: Answer) -> Iterator[str]:
-    said = "none" if answer.status is None else str(answer.status)
+    said = str(answer.status) if answer.status is not None and 100 <= answer.status <= 999 else "none"
     why = f" # {_line(answer.why)}" if answer.why else ""
-    yield f"<-- {said} {answer.seconds:.3f}s{why}"
+    yield f"<-- {said} {max(0.0, answer.seconds):.3f}s{why}"
     yield from _headers(answer.headers)
     yield from written(answer.body)
 
 
 def _headers(headers: Headers) -> Iterator[str]:
     for name, value in headers:
-        yield f"{name}: {_line(value)}".rstrip()
+        yield f"{_name(name)}: {_line(value)}".rstrip()
+
+
+def _target(target: str) -> str:
+    """Without what ends a word in a request line; bytes that are no ASCII may stand there."""
+    return "".join(c if c.isprintable() and not c.isspace() else quote(c, errors="replace") for c in target) or "/"
+
+
+def _name(name: str) -> str:
+    """A header's name; what is in no name becomes an underscore, and words of the grammar begin with a capital."""
+    token = _STRANGE.sub("_", name) or "_"
+    return token.capitalize() if token in ("body", "query") else token
 
 
 def _line(value: str) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from eas.protocol import http
@@ -132,6 +132,20 @@ def test_compressed_answers() -> None:
     packed = gzip.compress(encode(SYNC))
     made = exchange(packed, answer_headers=[("Content-Type", http.WBXML), ("Content-Encoding", "gzip")], answer=packed)
     assert made.answer.body == Document(SYNC)
+
+
+@given(
+    st.text(max_size=9), st.text(max_size=9), st.lists(st.tuples(st.text(max_size=9), st.text(max_size=9)), max_size=3),
+    st.integers(0, 99_999), st.floats(-9, 9), st.text(max_size=9),
+)
+@example("M-SEARCH", "/a b", [("body", "wbxml"), ("query", ""), ("", ""), ("a b:", "\r\n<-- 200 1s")], 0, -1.0, "\n==")
+def test_whatever_was_seen_can_be_read_again(
+    method: str, target: str, headers: list[tuple[str, str]], status: int, seconds: float, why: str
+) -> None:
+    made = exchange(method=method, target=target, headers=headers, status=status, seconds=seconds, why=why)
+    (found,) = back(made)
+    assert len(found.request.headers) == len(made.request.headers)
+    assert back(found) == [found]
 
 
 @pytest.mark.parametrize("name", ["plain.session", "packed.session.gz"])
