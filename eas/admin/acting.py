@@ -118,6 +118,8 @@ ACTIONS: dict[str, Action] = {}
 
 #: Set within an action: those that it calls are part of it.
 _acting: ContextVar[str] = ContextVar("acting", default="")
+#: Whom the action turned out to be about (user, device), where its arguments do not say.
+_concerned: ContextVar[list[tuple[str, str]] | None] = ContextVar("concerned", default=None)
 
 
 def action(
@@ -178,6 +180,8 @@ async def _framed(asked: Action, site: Site, given: Mapping[str, Any], told: _To
     who = str(given.get(told.about, ""))
     user = await _called(site, who) if asked.changes else ""
     token, outcome = _acting.set(asked.name), "done"
+    found: list[tuple[str, str]] = []
+    concerned = _concerned.set(found)
     try:
         await _check(site, asked.name, asked.permission, asked.staff, who)
         yield
@@ -192,8 +196,16 @@ async def _framed(asked: Action, site: Site, given: Mapping[str, Any], told: _To
         raise
     finally:
         if asked.changes or outcome == "forbidden":
-            await _record(site, asked.name, given, told, user, outcome)
+            about, device = found[-1] if found else (user, str(given.get("device_id", "")))
+            await _record(site, asked.name, given, told, about, device, outcome)
+        _concerned.reset(concerned)
         _acting.reset(token)
+
+
+def concerns(user: str, device: str = "") -> None:
+    """Within an action whose arguments do not name them: the login, and the device, of which the log is to tell."""
+    if (found := _concerned.get()) is not None:
+        found.append((user, device))
 
 
 async def _check(site: Site, name: str, permission: Permission, staff: Permission | None, who: str) -> None:
@@ -228,14 +240,14 @@ async def _called(site: Site, who: str) -> str:
 
 
 async def _record(
-    site: Site, name: str, given: Mapping[str, Any], told: _Told, user: str, outcome: str
+    site: Site, name: str, given: Mapping[str, Any], told: _Told, user: str, device: str, outcome: str
 ) -> None:
     shown = {
         key: list(value) if key in told.named else value
         for key, value in given.items() if key not in (told.about, "device_id", *told.secret)
     }
     await record(
-        site, name, about_user=user, about_device=str(given.get("device_id", "")),
+        site, name, about_user=user, about_device=device,
         details={key: _plain(value) for key, value in shown.items() if value not in (None, "", (), [], {}, False)},
         outcome=outcome,
     )

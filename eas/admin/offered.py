@@ -18,6 +18,7 @@ MODULES = (
     "people",
     "policy_actions",
     "policy_rolls",
+    "recordings",
     "reports",
     "setting_up",
     "staff",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from eas.backends.embedded.admin import Admin
 from eas.backends.embedded.groupware import Groupware
@@ -17,6 +17,7 @@ from eas.store import ActivityStore, SqlStateStore
 from eas.store.access import AccessStore
 from eas.store.audit import AuditLog
 from eas.store.links import ProfileLinks
+from eas.store.recordings import RecordingStore
 from eas.store.staff import StaffStore
 
 from .acting import NOBODY, Caller
@@ -27,6 +28,22 @@ from .profiles import Profiles
 Tell = Callable[[Mapping[str, Any]], bool]
 #: Asks a running server something, and gives its answer; None if none is running.
 Ask = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
+
+
+class Shelf(Protocol):
+    """Where the files of recordings are, on this node."""
+
+    def files(self, id: int) -> Sequence[str]:
+        """The names of those of one recording."""
+        ...
+
+    def remove(self, id: int) -> None:
+        """Raises OSError."""
+        ...
+
+    def packed(self, id: int, notes: Collection[str]) -> Iterator[bytes]:
+        """All of them as one session, compressed, with notes in its head. Raises OSError."""
+        ...
 
 
 @dataclass(slots=True)
@@ -52,6 +69,8 @@ class Site:
     links: ProfileLinks
     activity: ActivityStore
     access: AccessStore
+    recordings: RecordingStore
+    shelf: Shelf
     office: PostOffice
     groupware: Groupware
     rings: Rings

@@ -33,6 +33,7 @@ from eas.engine.ports import Clock, Entropy
 from eas.push.clock import SystemClock
 from eas.push.entropy import SystemEntropy
 from eas.push.watch import WatchedBell
+from eas.replay.recorder import Recorder
 from eas.server import routes
 from eas.server.control import SOCKET, ControlServer
 from eas.server.live import Live
@@ -41,6 +42,7 @@ from eas.store import ActivityStore, SqlStateStore
 from eas.store.access import AccessStore
 from eas.store.audit import AuditLog
 from eas.store.links import ProfileLinks
+from eas.store.recordings import RecordingStore
 from eas.store.staff import StaffStore
 
 from .activity import Watch, node_name, whose_logins
@@ -58,6 +60,7 @@ from .monthly import keep_mailing
 from .pages import join_pages, told
 from .profiles import profiles_of
 from .readiness import Ready
+from .recorded import Recorded
 from .sharing import Sharing, share
 from .staging import keep_staging
 from .tenants import tenants_of
@@ -90,6 +93,7 @@ class App:
     lmtp: LmtpServer
     measuring: Measuring
     serving: Serving
+    recorded: Recorded
     #: Called when the control socket is told to stop; `serve` puts the server's own way to stop here.
     on_stop: Callable[[], None] = lambda: None
     _doors: Doors | None = None
@@ -117,6 +121,7 @@ class App:
             self._tasks.add(asyncio.create_task(keep_tidying(self)))
             self._tasks.add(asyncio.create_task(self.identity.look()))
             self._tasks.add(asyncio.create_task(keep_staging(self)))
+            self._tasks.add(asyncio.create_task(self.recorded.keep()))
             if self.settings.reports.monthly_to:
                 self._tasks.add(asyncio.create_task(keep_mailing(self.site, self.settings.reports.monthly_to)))
             if self.measuring.shared:
@@ -156,6 +161,7 @@ class App:
         if self._doors is not None:
             await self._doors.close(self.settings.stop.grace_seconds)
             self._doors = None
+        await self.recorded.close()
         await self.site.notices.settle()
         await self.sharing.close()
         await self.elsewhere.close()
@@ -215,12 +221,14 @@ def build(
         office=embedded.office, manner=notices_of(settings), relay=relay, tenants=elsewhere.tenants, now=clock.now
     )
     manner, heard = manner_of(settings), Heard(accounts, groups.heard)
+    recorded = Recorded(settings.data, RecordingStore(shared), bell, node=node, release=RELEASE)
     site = Site(
         people=embedded.admin, store=store, activity=activity, ask=watch.ask, audit=AuditLog(shared),
         staff=StaffStore(shared), office=embedded.office, groupware=embedded.groupware, rings=Rings(),
         tell=told(bell), tenants=elsewhere.tenants, domain=settings.domain, wiping=wiping_of(settings),
         notices=mails, access=AccessStore(shared), terms=terms_of(settings),
-        links=ProfileLinks(shared), accounts=heard, profiles=profiles_of(settings),
+        links=ProfileLinks(shared), accounts=heard, profiles=profiles_of(settings), recordings=recorded.store,
+        shelf=recorded.shelf,
     )
     ports = Ports(
         accounts=heard, store=store, bell=bell, clock=clock, leases=sharing.leases,
@@ -233,11 +241,12 @@ def build(
         wipe_turned=WipeTurned(site),
     )
     sign_in = sign_in_of(settings, identity, ports.accounts, store.site_secret)
+    pages = join_pages(settings, site, ports, manner, RELEASE, sign_in)
     return App(
         settings=settings, database=database, transactions=shared, store=store, activity=activity, watch=watch,
         embedded=embedded,
         elsewhere=elsewhere, sharing=sharing, identity=identity, readiness=readiness, site=site,
-        asgi=routes.application(ports, manner, join_pages(settings, site, ports, manner, RELEASE, sign_in)),
+        asgi=Recorder(routes.application(ports, manner, pages), recorded.reels),
         lmtp=LmtpServer(embedded.office, limit=settings.lmtp.max_bytes, now=clock.now, hostname=domain),
-        measuring=measuring, serving=Serving(database),
+        measuring=measuring, serving=Serving(database), recorded=recorded,
     )

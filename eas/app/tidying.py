@@ -41,6 +41,7 @@ async def tidy(app: App, *, dry_run: bool = False) -> Tidied:
         await audit.trim(app.site, app.settings.keep.audit_days)
         # In a log that is kept elsewhere, it shows later that nothing was cut off or written anew.
         log.info("audit log", head=str(await AuditBook(app.site.audit.run).head()))
+        await app.recorded.expire(datetime.now(UTC) - timedelta(days=app.settings.keep.recordings_days))
         await app.site.staff.end_sessions(before=datetime.now(UTC) - timedelta(hours=app.settings.pages.session_hours))
     return await app.store.tidy(kept(app.settings), dry_run=dry_run)
 

@@ -96,6 +96,10 @@ class Keep(Part):
         0, ge=0, description="The audit log is kept for so many days; what was removed is sealed by an entry, so that "
         "the rest can still be verified; 0: for ever."
     )
+    recordings_days: int = Field(
+        14, ge=1, le=365, description="Recordings of what devices and the server say to each other are removed so many "
+        "days after their end."
+    )
     activity_days: int = Field(
         90, ge=1, description="What devices did is kept for so many days: counts of days and hours, last events."
     )

@@ -132,7 +132,7 @@ class _Server:
     async def _admitted(self, scope: Scope, headers: Mapping[str, str]) -> User | Reply:
         admitted = await self._recognised(scope, headers)
         if isinstance(admitted, User):
-            scope[NOTE].user = admitted.address
+            scope[NOTE].user, scope[NOTE].who = admitted.address, admitted.id
             structlog.contextvars.bind_contextvars(user=admitted.address)
         elif admitted.http == 401:
             scope[NOTE].login = login_of(headers)

@@ -402,3 +402,37 @@ wipe_order = Table(
     Index(None, "user_id", "device_id"),
     sqlite_autoincrement=True,  # the number of an order must not mean a later one
 )
+
+#: Devices of which is written down what they and the server say to each other, `eas.store.recordings.Recording`.
+#: `device_id` is "" for all of the user's; `key` is b"" once it is over, so that nobody can try what a mask hides.
+recording = Table(
+    "recording",
+    Base.metadata,
+    Column("id", Counted, primary_key=True),
+    Column("user_id", String, nullable=False, index=True),
+    Column("address", String, nullable=False),
+    Column("device_id", String, nullable=False),
+    Column("agent", String, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("until", Moment, nullable=False),
+    Column("max_bytes", BigInteger, nullable=False),
+    Column("contents", Boolean, nullable=False),
+    Column("key", LargeBinary, nullable=False),
+    Column("asked_by", String, nullable=False),
+    Column("asked_role", String, nullable=False),
+    Column("note", String, nullable=False),
+    Column("ended", Moment, index=True),
+    Column("why", String, nullable=False),
+    sqlite_autoincrement=True,  # files are named by it
+)
+
+#: What one process has written of a recording: a file in the data folder of its node.
+recording_part = Table(
+    "recording_part",
+    Base.metadata,
+    Column("file", String, primary_key=True),
+    Column("recording_id", Counted, ForeignKey("recording.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("node", String, nullable=False),
+    Column("exchanges", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+)

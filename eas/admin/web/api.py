@@ -22,10 +22,12 @@ from starlette.routing import BaseRoute, Route
 import eas.admin.offered  # noqa: F401 - the modules that register actions
 from eas.admin.acting import ACTIONS, Action, Caller, Face, Role
 from eas.admin.errors import ActionError, Invalid, NotFound
+from eas.admin.recordings import Download
 from eas.engine.errors import BackendError
 
 from . import openapi
 from .ports import Frame, Later
+from .rendering import file_of
 from .sessions import AREAS, caller_of, secret_of, session_of
 from .visits import SAFE, check_origin, check_token, status_of
 
@@ -66,6 +68,8 @@ def _endpoint(asked: Action, frame: Frame) -> Any:
             caller = await _caller(request, frame)
             given = await _given(request, asked.method, openapi.arguments_of(asked))
             result = await asked.function(replace(frame.site, caller=caller), **given)
+            if isinstance(result, Download):
+                return file_of(result)
             return JSONResponse({"done": asked.name} if result is None else json.loads(json.dumps(result, default=str)))
         except NoLogin as error:
             return _problem(401, str(error), {"WWW-Authenticate": 'Bearer realm="ActiveSync API"'})

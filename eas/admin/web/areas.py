@@ -10,7 +10,7 @@ ADMIN_MODULES = (
     "home",
     "devices",
     "deeds",
-    "device",
+    "device", "recordings",
     "live",
     "users",
     "wipes",

@@ -15,6 +15,7 @@ from eas.admin.errors import Invalid, NotFound
 from eas.admin.policy_actions import effective
 from eas.engine.quirks import TABLE, Quirk
 
+from . import recordings
 from .deeds import deeds_for
 from .visits import Page, Visit
 from .words import counted, segment
@@ -66,6 +67,7 @@ async def show(visit: Visit) -> Response:
         deeds={name: deed for name, deed in deeds_for(visit).items() if deed.fits(found)},
         policy=await effective(visit.site, who, device_id), quirks=_quirks(device["quirks"]),
         spare=[quirk.value for quirk in Quirk if quirk.value not in device["quirks"]],
+        recorded=await recordings.of_device(visit, who, device_id),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from eas.admin import own, wiping
+from eas.admin import own, recordings, wiping
 from eas.admin.acting import Permission
 from eas.admin.errors import Invalid, NotFound, Refused
 from eas.admin.site import Site
@@ -61,7 +61,11 @@ DEEDS: Mapping[str, Deed] = {
 
 
 async def phones(visit: Visit) -> Response:
-    return visit.render("my/phones.html", phones=await own.own_devices(visit.site, me(visit)))
+    mine = await own.own_devices(visit.site, me(visit))
+    return visit.render(
+        "my/phones.html", phones=mine, names={one["device"]: one["name"] for one in mine},
+        recorded=await recordings.own_recordings(visit.site, me(visit)),
+    )
 
 
 async def phone(visit: Visit) -> Response:
@@ -78,7 +82,11 @@ async def _phone(visit: Visit, status: int = 200, wrong: str = "") -> Response:
         away = str(error)
     events = await own.own_events(visit.site, me(visit), device)
     return visit.render(
-        "my/phone.html", status, phone=one, folders=folders, away=away, wrong=wrong, events=events
+        "my/phone.html", status, phone=one, folders=folders, away=away, wrong=wrong, events=events,
+        names={device: one["name"]}, recorded=[
+            found for found in await recordings.own_recordings(visit.site, me(visit))
+            if found["device"] in (device, "")
+        ],
     )
 
 

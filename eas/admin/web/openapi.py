@@ -13,6 +13,7 @@ from pydantic.errors import PydanticSchemaGenerationError
 from pydantic.json_schema import models_json_schema
 
 from eas.admin.acting import Action
+from eas.admin.recordings import Download
 
 _STEP = re.compile(r"\{(\w+)(?::\w+)?\}")
 
@@ -82,7 +83,7 @@ def _operation(action: Action, model: type[BaseModel], schema: Mapping[str, Any]
         "description": f"Takes the permission `{action.permission.value}`.", "tags": [action.name.partition(".")[0]],
         "parameters": parameters,
         "responses": {
-            "200": {"description": "Done.", "content": {"application/json": {"schema": _result(action)}}},
+            "200": {"description": "Done.", "content": _content(action)},
             "default": {"$ref": "#/components/responses/problem"},
         },
     }
@@ -92,6 +93,12 @@ def _operation(action: Action, model: type[BaseModel], schema: Mapping[str, Any]
             "required": bool(body["required"]), "content": {"application/json": {"schema": body}},
         }
     return made
+
+
+def _content(action: Action) -> dict[str, Any]:
+    if get_type_hints(inspect.unwrap(action.function)).get("return") is Download:
+        return {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+    return {"application/json": {"schema": _result(action)}}
 
 
 def _result(action: Action) -> dict[str, Any]:

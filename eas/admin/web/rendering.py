@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, Response, StreamingResponse
+
+from eas.admin.recordings import Download
 
 from .words import FILTERS
 
@@ -51,6 +53,18 @@ def problem(visit: Visit, status: int, message: str) -> Response:
     """A page that says what is wrong, or a line where htmx has asked."""
     headline = HTTPStatus(status).phrase
     return render(visit, "problem.html", status, {"status": status, "headline": headline, "message": message})
+
+
+def file_of(download: Download) -> Response:
+    """To be saved; its pieces are made in threads. A login's name may be in any script."""
+    name = "".join(letter if letter.isascii() and letter not in '"\\' else "_" for letter in download.name)
+    headers = {
+        "Content-Disposition": f"attachment; filename=\"{name}\"; filename*=UTF-8''{quote(download.name, safe='')}",
+        "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
+    }
+    if download.elsewhere:
+        headers["X-Parts-Elsewhere"] = quote(", ".join(download.elsewhere), safe=", ")
+    return StreamingResponse(download.pieces, media_type=download.media_type, headers=headers)
 
 
 def _csrf(visit: Visit) -> Markup:

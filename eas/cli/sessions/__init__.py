@@ -20,6 +20,7 @@ PLACES: Mapping[str, str] = {
     "mask": "eas.cli.sessions.mask:mask",
     "show": "eas.cli.sessions.show:show",
     "replay": "eas.cli.sessions.replay:replay",
+    "record": "eas.cli.sessions.record:app",
 }
 
 
