@@ -17,7 +17,7 @@ from .manners import same
 from .may_differ import DEFAULT
 from .mime import is_message, message_differences
 from .model import Answer, Binary, Body, Document, Headers, LeftOut, Parts, Request, Text
-from .naming import SHOWN, local, short
+from .naming import SHOWN, apart, local, short
 from .outcome import Difference, Kind
 from .rules import Manner, Rules
 from .writing import plain_query
@@ -155,13 +155,15 @@ def _parts(expected: tuple[Body, ...], got: tuple[Body, ...], rules: Rules, comm
 
 def _changed_text(where: str, before: bytes, after: bytes) -> Difference:
     one, other = (data.decode("utf-8", "replace") for data in (before, after))
-    said = f"{where}: the text is {short(other)!r}, not {short(one)!r}"
+    ours, theirs = apart(one, other)
+    said = f"{where}: the text is {theirs!r}, not {ours!r}"
     return Difference(where, Kind.CHANGED, one[:SHOWN], other[:SHOWN], said)
 
 
 def of_message(where: str, inside: str, before: str, after: str) -> Difference:
     """A difference inside of a message in MIME."""
-    said = f"Message: {inside.removeprefix('mime/')} is {short(after)!r}, not {short(before)!r}"
+    ours, theirs = apart(before, after)
+    said = f"Message: {inside.removeprefix('mime/')} is {theirs!r}, not {ours!r}"
     kind = Kind.MISSING if not after else Kind.EXTRA if not before else Kind.CHANGED
     return Difference(where, kind, before[:SHOWN], after[:SHOWN], said)
 

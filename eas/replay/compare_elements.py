@@ -11,7 +11,7 @@ from .ids import Ids
 from .manners import NORMAL, Value, same
 from .matching import pairs
 from .mime import is_message, message_differences
-from .naming import SHOWN, called, folder_of, local, short, shown, step, title_of
+from .naming import INSIDE, SHOWN, apart, called, folder_of, local, short, shown, step, title_of
 from .outcome import Difference, Kind
 from .rules import Manner, Path, Rules
 
@@ -147,13 +147,14 @@ class Elements:
             yield self._changed(expected, got, place, "")
             return
         for where, before, after in message_differences(ours, theirs, self.rules):
-            said = f"{_begin(place)}{where.removeprefix('mime/')} is {short(after)!r}, not {short(before)!r}"
+            mine, yours = apart(before, after)
+            said = f"{_begin(place)}{where.removeprefix('mime/')} is {yours!r}, not {mine!r}"
             yield Difference(f"{place.where}{where}", Kind.CHANGED, before[:SHOWN], after[:SHOWN], said)
 
     def _changed(self, expected: Element, got: Element, place: Place, how: str) -> Difference:
         name = local(expected.tag)
         status = name == "Status"
-        said = how or f"is {_spoken(got)}, not {_spoken(expected)}"
+        said = how or _is(expected, got)
         explained = self._explained(got.text, place) if status and not how else ""
         kind = Kind.STATUS if status else Kind.CHANGED
         return Difference(
@@ -170,8 +171,8 @@ class Elements:
     def _what(self, element: Element, place: Place) -> str:
         """What `_inside` has called the item is the element itself, where it is one."""
         name = called(element, self.ids)
-        if place.item == name:
-            return name
+        if place.item == name or place.item.endswith(f": {name}"):
+            return place.item
         value = f" {_spoken(element)}" if element.content and not element.elements else ""
         return f"{_begin(place)}{name}{value}"
 
@@ -183,13 +184,14 @@ class Elements:
         return f" ({words.rstrip('.')})" if status.isdecimal() else ""
 
     def _inside(self, place: Place, element: Element, number: int | None) -> Place:
-        item = called(element, self.ids)
+        name, item = called(element, self.ids), place.item
+        if name != local(element.tag):  # an item is what has a name of its own
+            item = f"{item}: {name}" if item and INSIDE.intersection(place.path) else name
         return Place(
             path=(*place.path, element.tag),
             where=f"{place.where}{step(element, self.space, self.ids, number)}/",
             folder=place.folder,
-            # An item is what has a name of its own.
-            item=item if item != local(element.tag) else place.item,
+            item=item,
         )
 
 
@@ -206,6 +208,13 @@ def _begin(place: Place) -> str:
 
 def _value(element: Element) -> Value:
     return element.content if isinstance(element.content, str | bytes) else ""
+
+
+def _is(expected: Element, got: Element) -> str:
+    if isinstance(expected.content, str) and isinstance(got.content, str):
+        ours, theirs = apart(expected.content, got.content)
+        return f"is {theirs!r}, not {ours!r}"
+    return f"is {_spoken(got)}, not {_spoken(expected)}"
 
 
 def _spoken(element: Element) -> str:

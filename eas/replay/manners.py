@@ -14,6 +14,8 @@ from .rules import Manner, Rules
 
 Value: TypeAlias = "str | bytes"
 
+_BETWEEN = re.compile(r">\s+<")
+_ADDRESS = re.compile(r"https?://[^\s<>\"']+")
 _END = re.compile(r"[ \t]*\r?\n")
 
 
@@ -78,11 +80,16 @@ def _media(value: Value) -> Hashable:
     return http.media_type(_text(value))
 
 
+def _xml(value: Value) -> Hashable:
+    return _BETWEEN.sub("><", _ADDRESS.sub("http:", _text(value).strip()))
+
+
 #: Manner -> what of a value counts. Those in FINE look closer.
 NORMAL: Mapping[Manner, Callable[[Value], Hashable]] = {
     Manner.SAME: _itself, Manner.IGNORE: _nothing, Manner.ANY: _filled, Manner.KEY: _key, Manner.ID: _filled,
     Manner.TIME: _filled, Manner.NUMBER: _number, Manner.WORDS: _words, Manner.BEGINNING: _filled,
     Manner.LINES: _lines, Manner.SET: _set, Manner.ADDRESSES: _addresses, Manner.MEDIA: _media,
+    Manner.XML: _xml,
     Manner.MIME: _filled, Manner.UNORDERED: _itself,
 }
 

@@ -9,15 +9,13 @@ from eas.protocol.wbxml import Element
 
 from .ids import Ids
 from .manners import normal
-from .naming import label_of, role_of
+from .naming import INSIDE, label_of, role_of
 from .rules import Manner, Path, Rules
 
 #: Pairs that are looked at one by one when nothing tells which is which: 50 changed items of each side.
 MAX_GUESSES = 2500
 #: More than this much of its leaves an item must share with another to be the same one, changed.
 ALIKE = 0.5
-#: What holds the leaves of an item: such an item is told by them, and is another one without any in common.
-CONTENTS = frozenset({"AirSync:ApplicationData", "Search:Properties", "ItemOperations:Properties"})
 
 Pair = tuple[int | None, int | None]
 _Key = Callable[[Element], Hashable]
@@ -140,7 +138,7 @@ class _Found:
 
 
 def _is_item(element: Element) -> bool:
-    return any(child.tag in CONTENTS for child in element.elements) or label_of(element) is not None
+    return any(child.tag in INSIDE for child in element.elements) or label_of(element) is not None
 
 
 def _alike(one: Counter[Hashable], other: Counter[Hashable]) -> float:

@@ -7,7 +7,7 @@ from .rules import Manner, Rule, Rules
 _SERVERS_ID = "the server chooses it"
 _WHEN = "the server writes down when it happened"
 _UNSORTED = "the protocol gives no order"
-_SERVERS_HEADER = "says something about the offer, not about how it is told"
+_SERVERS_HEADER = "the order of what is offered says nothing"
 
 #: Headers that count; all others (Server, Date, tracing, caches, cookies) are passed over.
 _HEADERS = (
@@ -49,6 +49,9 @@ _MIME = (
 DEFAULT = Rules(table=(
     *_HEADERS,
     *_MIME,
+    Rule("body/xml", Manner.XML, "another server has another address"),
+    *(Rule(f"body/{kind}", Manner.LINES, "ends of lines change on the way")
+      for kind in ("html", "text", "json", "form")),
     # Keys and ids.
     Rule("SyncKey", Manner.KEY, _SERVERS_ID),
     Rule("PolicyKey", Manner.KEY, _SERVERS_ID),

@@ -19,7 +19,7 @@ TITLES = (
 #: What tells items of the same title apart.
 BESIDE = ("FolderHierarchy:Type", "Calendar:StartTime", "Email:From", "AirSync:ClientId", "Contacts:FirstName")
 #: Where title and the rest stand, beside the item itself.
-INSIDE = ("AirSync:ApplicationData", "Search:Properties", "ItemOperations:Properties")
+INSIDE = frozenset({"AirSync:ApplicationData", "Search:Properties", "ItemOperations:Properties"})
 #: Elements that are called by their folder.
 COLLECTIONS = frozenset({
     "AirSync:Collection", "AirNotify:Folder", "GetItemEstimate:Collection", "Ping:Folder", "GetItemEstimate:Response",
@@ -94,6 +94,16 @@ def short(text: str, most: int = SHORT) -> str:
     """On one line."""
     line = " ".join(text.split())
     return line if len(line) <= most else f"{line[: most - 3]}..."
+
+
+def apart(one: str, other: str, most: int = SHORT) -> tuple[str, str]:
+    """Both on one line, from a little before the place where they part."""
+    same = next((at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]),
+                min(len(one), len(other)))
+    if same < most // 2 or max(len(one), len(other)) <= most:
+        return short(one, most), short(other, most)
+    start = same - most // 3
+    return short(f"...{one[start:]}", most), short(f"...{other[start:]}", most)
 
 
 def shown(element: Element) -> str:

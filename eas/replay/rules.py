@@ -37,6 +37,7 @@ class Manner(StrEnum):
     ADDRESSES = "addresses"
     MIME = "mime"
     MEDIA = "media type"
+    XML = "xml"
     UNORDERED = "unordered"
 
 
@@ -56,6 +57,7 @@ MEANS: Mapping[Manner, str] = {
     Manner.ADDRESSES: "another order and spelling of mail addresses",
     Manner.MIME: "another wrapping of the same message: boundaries, encodings, headers that servers add",
     Manner.MEDIA: "other parameters of a media type",
+    Manner.XML: "other addresses of servers, and white space between elements",
     Manner.UNORDERED: "another order of siblings; they are matched by content",
 }
 

@@ -126,7 +126,13 @@ def _body(body: Body, kept: set[tuple[int, ...]]) -> Body:
 def _without(element: Element, way: tuple[int, ...], kept: set[tuple[int, ...]]) -> Element:
     if not element.elements:
         return element
-    return Element(element.tag, tuple(
+    left = [
         _without(child, (*way, number), kept) for number, child in enumerate(element.elements)
         if child.tag.rpartition(":")[2] not in UNITS or (*way, number) in kept
-    ))
+    ]
+    return Element(element.tag, tuple(_counted(child, len(left) - 1) for child in left))
+
+
+def _counted(element: Element, others: int) -> Element:
+    """The number of folders that come with it. [MS-ASCMD] Count"""
+    return Element(element.tag, str(others)) if element.tag == "FolderHierarchy:Count" else element

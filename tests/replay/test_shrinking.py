@@ -10,7 +10,7 @@ from math import log2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_compare import mail, sync
+from test_compare import folders, mail, sync
 from test_session_diff import exchange
 
 from eas.replay.cutting import Cut
@@ -80,6 +80,12 @@ def test_items_inside_of_messages() -> None:
     (nothing,) = with_units([one], [])
     assert isinstance(nothing.answer.body, Document)
     assert nothing.answer.body.root.elements[0].elements == ()
+
+
+def test_folders_are_counted_anew() -> None:
+    one = exchange(1, "FolderSync", None, folders("Inbox", "Sent", "Trash"))
+    (less,) = with_units([one], units_of([one])[1:])
+    assert less.answer.body == Document(folders("Sent", "Trash", start=2))
 
 
 @pytest.mark.parametrize(("text", "numbers"), [

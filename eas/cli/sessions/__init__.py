@@ -18,6 +18,7 @@ PLACES: Mapping[str, str] = {
     "proxy": "eas.cli.sessions.proxy:proxy",
     "diff": "eas.cli.sessions.diff:diff",
     "mask": "eas.cli.sessions.mask:mask",
+    "test": "eas.cli.sessions.as_test:as_test",
     "show": "eas.cli.sessions.show:show",
     "replay": "eas.cli.sessions.replay:replay",
     "record": "eas.cli.sessions.record:app",
