@@ -148,13 +148,13 @@ class Player:
             if not task.done() and _broken_off(self._under_way[task]):
                 task.cancel()
         for task in due:
-            exchange = self._under_way.pop(task)
-            try:
-                yield await task
-            except asyncio.CancelledError:
-                if not task.cancelled():
-                    raise
+            exchange = self._under_way[task]
+            await asyncio.wait((task,))  # unlike awaiting it, this does not take our own end for the task's
+            del self._under_way[task]
+            if task.cancelled():
                 yield Outcome(exchange=exchange, notes=("broken off, as recorded",))
+            else:
+                yield task.result()
 
     async def _pause(self, exchange: Exchange) -> None:
         if self.manner.fast:

@@ -60,7 +60,7 @@ async def test_ids_are_bound(version: Version, encoded: bool, tmp_path: Path) ->
         outcomes = await played(tape.exchanges, gateway, Manner())
         assert [outcome.got.status for outcome in outcomes if outcome.got] == [200] * len(tape.exchanges)
         (extra,) = told(outcomes)
-        assert extra.endswith("Add of 'zero' was not expected")
+        assert "Add of 'zero' was not expected" in extra
         (plans,) = [one for one in await (await gateway.mailbox()).folders() if one.name == "Plans"]
         assert await subjects(gateway, plans.id) == [b"one"]
         assert await subjects(gateway, (await gateway.folder(FolderType.INBOX)).id) == [b"two", b"zero"]
