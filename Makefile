@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 DEMO_DATA ?= data
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: install run servers test quick check bench fuzz zones behind nodes kills rolls postgresql docs requirements pictures sessions clean
+.PHONY: install run servers test quick check bench fuzz zones behind nodes kills rolls postgresql docs requirements pictures sessions replays clean
 
 install: $(STAMP)
 
@@ -89,6 +89,10 @@ pictures: install servers
 # The sessions of device families under fixtures/sessions, played anew (tests/replay/families).
 sessions: install
 	PYTHONPATH=tests:tests/replay $(BIN)/python -m families fixtures/sessions
+
+# As in `make test`, with every session of the library played anew.
+replays: install servers
+	EAS_SESSIONS=all $(BIN)/python -m pytest tests/replay/test_fixture_sessions.py tests/replay/test_fixture_replay.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

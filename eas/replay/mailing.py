@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from email import message_from_bytes
 from email.headerregistry import HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import EmailPolicy
@@ -32,6 +33,8 @@ FILLED = 50 * 1024 * 1024
 #: The octets and the media type of an attachment, by its reference; None where the session does not have them.
 Files = Callable[[str], tuple[bytes, str] | None]
 
+#: Method of an attachment that is a message. [MS-ASAIRS] Method
+_EMBEDDED = "5"
 _PLAIN, _HTML, _MIME = "1", "2", "4"
 #: Element -> field of the header.
 _HEADERS = {
@@ -163,13 +166,33 @@ def _texts(message: EmailMessage, data: Element) -> list[str]:
     if native == _HTML:
         html = said if kind == _HTML else markup.html_of_text(said)
         if kind == _HTML:
-            message.set_content(html, subtype="html", cte="base64")
+            _set_text(message, html, "html")
         else:
-            message.set_content(said, cte="base64")
-            message.add_alternative(html, subtype="html", cte="base64")
+            _set_text(message, said, "plain")
+            message.make_alternative()
+            message.attach(_text_part(html, "html"))
     else:
-        message.set_content(markup.text_of_html(said) if kind == _HTML else said, cte="base64")
+        _set_text(message, _plain_of(said) if kind == _HTML else said, "plain")
     return lacks
+
+
+def _plain_of(html: str) -> str:
+    """The text of which that is the HTML: with as many ends of lines at its end as it had, where that can be told."""
+    found = markup.text_of_html(html)
+    told = (found + end for end in ("", "\n", "\n\n") if markup.html_of_text(found + end) == html)
+    return next(told, f"{found}\n")
+
+
+def _set_text(message: EmailMessage, said: str, subtype: str) -> None:
+    """As it stands: EmailMessage gives a text that has no end of its last line one, which would be told of."""
+    octets = said.encode("utf-8", "surrogateescape")
+    message.set_content(octets, "text", subtype, cte="base64", params={"charset": "utf-8"})
+
+
+def _text_part(said: str, subtype: str) -> EmailMessage:
+    part = EmailMessage(policy=_POLICY)
+    _set_text(part, said, subtype)
+    return part
 
 
 def _filled(said: str, size: int, kind: str) -> str:
@@ -189,6 +212,9 @@ def _attachments(message: EmailMessage, data: Element, files: Files) -> list[str
             octets, kind = found or (b"." * min(int(size) if size.isdigit() else 1, FILLED), "")
             if found is None:
                 lacks.append(f"what is in {name!r}: filled to its size")
+            if (text(one, "AirSyncBase:Method") or text(one, "Email:AttMethod")) == _EMBEDDED:
+                message.add_attachment(_message_in(octets, name, found is not None), filename=name)
+                continue
             main, _, sub = _type_of(name, kind).partition("/")
             inline = text(one, "AirSyncBase:IsInline") == "1"
             message.add_attachment(
@@ -196,6 +222,16 @@ def _attachments(message: EmailMessage, data: Element, files: Files) -> list[str
                 cid=f"<{cid}>" if (cid := text(one, "AirSyncBase:ContentId")) else None,
             )
     return lacks
+
+
+def _message_in(octets: bytes, name: str, known: bool) -> EmailMessage:
+    """A message that is attached to another."""
+    if known:
+        return message_from_bytes(octets, EmailMessage, policy=_POLICY)
+    made = EmailMessage(policy=_POLICY)
+    made["Subject"] = name.removesuffix(".eml")
+    made.set_content(octets.decode("ascii", "replace"), cte="base64")
+    return made
 
 
 def _type_of(name: str, told: str) -> str:
@@ -227,18 +263,31 @@ def _meeting(message: EmailMessage, data: Element, meeting: Element) -> list[str
         f"UID:{uid}", f"DTSTAMP:{start:%Y%m%dT%H%M%SZ}", f"DTSTART:{start:%Y%m%dT%H%M%SZ}",
         f"DTEND:{end:%Y%m%dT%H%M%SZ}", f"SUMMARY:{_escaped(text(data, 'Email:Subject'))}",
         *([f"LOCATION:{_escaped(place)}"] if place else []),
-        f"ORGANIZER:mailto:{_address(organizer)}",
-        *(f"ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:{_address(one)}"
+        f"ORGANIZER{_person(organizer)}",
+        *(f"ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE{_person(one)}"
           for one in text(data, "Email:To").split(",") if "@" in one),
         "SEQUENCE:0", "END:VEVENT", "END:VCALENDAR", "",
     ]
     calendar = "\r\n".join(lines)
+    if message.get_content_maintype() != "multipart" and not message.get_content().strip():
+        message.set_content(calendar, subtype="calendar", cte="base64", params={"method": method})
+        return _series(meeting)
     if message.get_content_maintype() != "multipart":
         message.make_alternative()
     part = EmailMessage(policy=_POLICY)
     part.set_content(calendar, subtype="calendar", cte="base64", params={"method": method})
     message.attach(part)
+    return _series(meeting)
+
+
+def _series(meeting: Element) -> list[str]:
     return ["the rule of its series"] if meeting.child("Email:Recurrences") is not None else []
+
+
+def _person(value: str) -> str:
+    """The end of a line that names somebody."""
+    name = _line(parseaddr(value)[0]).replace('"', "")
+    return (f';CN="{name}"' if name else "") + f":mailto:{_address(value)}"
 
 
 def _escaped(value: str) -> str:

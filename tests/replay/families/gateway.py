@@ -20,12 +20,14 @@ from eas.app.building import build
 from eas.backends.embedded import admin, items, passwords, prepare
 from eas.backends.embedded.codec import millis
 from eas.backends.embedded.groupware import Writing
-from eas.config import load
+from eas.config import Settings, load
 from eas.engine.model import FolderType
 from eas.items.native import MailFlags
 
 from .letters import MAIL, MORNING, RECORDS
 
+#: Seconds of a wait that is refused as too short: none, so that waits can be played anew shortened.
+SHORTEST = 1
 DOMAIN, HOST = "example.com", "mail.example.com"
 PEOPLE = {"anna": ("Anna", "Arnold"), "ben": ("Ben", "Berger")}
 
@@ -106,30 +108,56 @@ def _counted_names() -> Iterator[None]:
 
 async def template(folder: Path) -> None:
     """A data folder with the people and all that Anna has, to be copied for each session."""
-    settings = load(overrides={"data": folder, "domain": DOMAIN}, environment={})
-    async with build(settings, clock=Clock(), entropy=Counted("template")) as app:
-        with _counted_names():
-            for login, (first, last) in PEOPLE.items():
-                await app.embedded.admin.add_user(
-                    f"{login}@{DOMAIN}", f"{login}-secret", name=f"{first} {last}", first_name=first, last_name=last,
-                    alias=login, zone="Europe/Berlin",
-                )
-        anna = f"anna@{DOMAIN}"
-        await app.embedded.admin.add_folder(anna, "Projects", FolderType.USER_MAIL)
-        infos = await app.embedded.admin.folders(anna)
-        numbers: dict[FolderType | str, int] = {info.folder.type: int(info.folder.id) for info in infos}
-        numbers |= {info.folder.name: int(info.folder.id) for info in infos}
-        classes = {int(info.folder.id): info.folder.item_class for info in infos}
+    async with build(_settings(folder), clock=Clock(), entropy=Counted("template")) as app:
+        await add_people(app)
+        await fill(app)
 
-        def work(tx: Writing) -> None:
-            for mail in MAIL:
-                made = prepare.message(mail.raw, mail.received)
-                items.create(tx, numbers[mail.folder], made, None, MailFlags(read=mail.read), millis(mail.received))
-            for type, data in RECORDS:
-                number = numbers[type]
-                items.create(tx, number, prepare.record(classes[number], data), None)
 
-        await app.embedded.groupware.write(work)
+def _settings(folder: Path) -> Settings:
+    limits = {"free_repeats": 0, "heartbeat_min_seconds": SHORTEST}
+    return load(overrides={"data": folder, "domain": DOMAIN, "limits": limits}, environment={})
+
+
+async def add_people(app: composition.App) -> None:
+    with _counted_names():
+        for login, (first, last) in PEOPLE.items():
+            await app.embedded.admin.add_user(
+                f"{login}@{DOMAIN}", password(login), name=f"{first} {last}", first_name=first, last_name=last,
+                alias=login, zone="Europe/Berlin",
+            )
+
+
+def password(login: str) -> str:
+    return f"{login}-secret"
+
+
+async def fill(app: composition.App) -> None:
+    """What Anna has."""
+    anna = f"anna@{DOMAIN}"
+    await app.embedded.admin.add_folder(anna, "Projects", FolderType.USER_MAIL)
+    infos = await app.embedded.admin.folders(anna)
+    numbers: dict[FolderType | str, int] = {info.folder.type: int(info.folder.id) for info in infos}
+    numbers |= {info.folder.name: int(info.folder.id) for info in infos}
+    classes = {int(info.folder.id): info.folder.item_class for info in infos}
+
+    def work(tx: Writing) -> None:
+        for mail in MAIL:
+            made = prepare.message(mail.raw, mail.received)
+            items.create(tx, numbers[mail.folder], made, None, MailFlags(read=mail.read), millis(mail.received))
+        for type, data in RECORDS:
+            number = numbers[type]
+            items.create(tx, number, prepare.record(classes[number], data), None)
+
+    await app.embedded.groupware.write(work)
+
+
+@asynccontextmanager
+async def empty_gateway(folder: Path, name: str) -> AsyncIterator[Gateway]:
+    """With the people, whose mailboxes are empty."""
+    clock = Clock()
+    async with build(_settings(folder), clock=clock, entropy=Counted(name)) as app:
+        await add_people(app)
+        yield Gateway(app=app, clock=clock)
 
 
 @asynccontextmanager
@@ -137,8 +165,7 @@ async def open_gateway(made: Path, folder: Path, name: str) -> AsyncIterator[Gat
     """`made` is a template, `folder` where its copy goes, `name` that of the session."""
     shutil.copytree(made, folder)
     clock = Clock()
-    settings = load(overrides={"data": folder, "domain": DOMAIN, "limits.free_repeats": 0}, environment={})
-    async with build(settings, clock=clock, entropy=Counted(name)) as app:
+    async with build(_settings(folder), clock=clock, entropy=Counted(name)) as app:
         yield Gateway(app=app, clock=clock)
 
 
