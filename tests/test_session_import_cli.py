@@ -101,6 +101,11 @@ def test_what_cannot_be_imported(tmp_path: Path) -> None:
     (tmp_path / "x.har").write_text('{"log": {"entries": [{"request": }]}}')
     assert "x.har:1: no JSON" in run(tmp_path / "x.har", "-o", tmp_path / "out", code=2)[1]
     assert not (tmp_path / "out").exists()
+    _, err = run(SAMPLES / "sogo.log", "--device", "nobody", code=1)
+    assert err.splitlines() == [
+        "eas: nothing to import: no exchange of that device or user in there",
+        "eas: 3 exchanges of other devices or users: passed over",
+    ]
     assert "one of the files to import" in run(tmp_path / "x", "-o", tmp_path / "x", code=2)[1]
 
 

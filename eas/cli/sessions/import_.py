@@ -45,6 +45,7 @@ def import_(
 def _import(files: list[Path], format: str, output: Path, contents: bool, device: str, user: str) -> None:
     from eas.replay.importing.formats import NAMES
     from eas.replay.importing.joining import Import, with_head
+    from eas.replay.importing.tally import Note
     from eas.replay.writing import writer
 
     if format and format not in NAMES:
@@ -54,7 +55,8 @@ def _import(files: list[Path], format: str, output: Path, contents: bool, device
     run = Import(files, format, device, user)
     meta, exchanges = with_head(run)
     if not run.tally.imported:
-        raise Fault("\n".join(["nothing to import: no exchange of ActiveSync in there", *run.tally.sentences()]), 1)
+        what = "of that device or user" if Note.UNWANTED in run.tally.counts else "of ActiveSync"
+        raise Fault("\n".join([f"nothing to import: no exchange {what} in there", *run.tally.sentences()]), 1)
     mask_meta, mask = _masks(contents)
     with writer(output) as session:
         session.head(mask_meta(meta))

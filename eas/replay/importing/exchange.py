@@ -44,6 +44,8 @@ _USED = (
 #: Of the others, what helps to understand an exchange.
 _TOLD = ("ServerName", "AssemblyVersion", "WasPending", "AccessState", "AccessStateReason", "Exception")
 _EXPORTED = re.compile(r"-{5,}")
+#: What IIS makes of the path that devices ask for.
+_INTERNAL = re.compile(r"(?i)(?<=^/Microsoft-Server-ActiveSync)(?:/Proxy)?/default\.eas(?=\?|$)")
 #: Lines of one entry.
 MAX_LINES = 2_000_000
 
@@ -98,7 +100,9 @@ def _exchange(fields: _Fields, where: str, tally: Tally) -> Iterator[Exchange]:
         tally.add(Note.UNANSWERED, where)
     ended = _time(fields, "ResponseTime") or time
     yield Exchange(
-        number=0, time=time, request=Request(method=line[1], target=line[2], headers=headers, body=body),
+        number=0, time=time, request=Request(
+            method=line[1], target=_INTERNAL.sub("", line[2]), headers=headers, body=body,
+        ),
         answer=Answer(
             status=status, seconds=max((ended - time).total_seconds(), 0.0), headers=answer_headers, body=answer,
             why="" if status else "the log has no answer",

@@ -39,9 +39,35 @@ _LINE = re.compile(
 _START = re.compile(r"\|SOGo\| starting method '([A-Z]{3,10})' on uri '([^']*)'")
 _DOCUMENT = re.compile(r"<0x[0-9a-fx]+\[SOGoActiveSyncDispatcher\]> EAS - (request|response) for device (\S*?): ?(.*)")
 _END = re.compile(r"\S+ \"([A-Z]{3,10}) (\S+) HTTP/[0-9.]+\" ([1-9]\d\d) \S+ (\d{1,7}(?:\.\d{1,6})?)(?: .*)?")
+#: The first element of a document, and whether it is all of it.
+_ROOT = re.compile(r"<([A-Za-z]{2,40})(?: [^<>]*?)?(/)?>")
+#: What SOGo's own messages begin with.
+_OWN = re.compile(r"<0x|\[[A-Z]{3,8}\] |\|SOGo\||\S+ \"[A-Z]{3,10} /")
 _ACTIVESYNC = "Microsoft-Server-ActiveSync"
 #: Lines of one document: what is longer is no XML that ends.
 MAX_LINES = 2_000_000
+
+
+@dataclass(slots=True)
+class _Document:
+    """XML that is being gathered; `_root` is its first element's name, once that is seen."""
+
+    process: str
+    lines: list[str]
+    _root: str = ""
+    _closed: bool = False
+
+    def add(self, line: str) -> None:
+        if self._closed or len(self.lines) >= MAX_LINES:
+            return
+        self.lines.append(line)
+        if not self._root and (found := _ROOT.search(line)):
+            self._root, self._closed = found[1], bool(found[2])
+        self._closed = self._closed or (bool(self._root) and f"</{self._root}>" in line)
+
+    def goes_on(self, process: str, message: str) -> bool:
+        """Where each line has a beginning, those of a document do as well."""
+        return process == self.process and not self._closed and not _OWN.match(message)
 
 
 @dataclass(slots=True)
@@ -63,17 +89,23 @@ class _Logged(LoggedExchange):
 def read(source: Source, tally: Tally) -> Iterator[Exchange]:
     desk: Desk[_Logged] = Desk()
     syslog = Syslog(source.changed)
-    more: list[str] | None = None  # the document that the next line without a beginning belongs to
+    more: _Document | None = None  # to which the next line without a beginning belongs
     for number, raw in source.lines():
         line = _bare(raw)
         found = _LINE.fullmatch(line)
         time = (syslog(found["time"]) if found["time"] else iso(found["iso"])) if found else None
         if found is None or time is None:
-            if more is not None and len(more) < MAX_LINES:
-                more.append(_ON_THE_WAY.sub("", line, count=1) if line is not raw else line)
+            if more is not None:
+                more.add(_ON_THE_WAY.sub("", line, count=1) if line is not raw else line)
+            continue
+        message = found["message"]
+        if inner := _LINE.fullmatch(message):  # journald puts its own before what has one already
+            message = inner["message"]
+        if more is not None and more.goes_on(found["process"], message):
+            more.add(message)
             continue
         new = partial(_Logged, time, f"{source.name}:{number}", tally)
-        more = _take(desk, found["process"], found["message"], time, new)
+        more = _take(desk, found["process"], message, time, new)
         yield from desk.ready(time)
     yield from desk.rest()
 
@@ -84,8 +116,8 @@ def _bare(line: str) -> str:
 
 def _take(
     desk: Desk[_Logged], process: str, message: str, time: datetime, new: Callable[[], _Logged]
-) -> list[str] | None:
-    """The lines of the document that this one begins, if it does."""
+) -> _Document | None:
+    """The document that this line begins, if it does."""
     draft = desk.get(process)
     if start := _START.match(message):
         desk.end(process)
@@ -98,9 +130,10 @@ def _take(
         if draft is None or whose in draft.xml:
             draft = desk.begin(process, new())
         draft.device = draft.device or document[2]
-        draft.xml[whose] = [document[3]]
         draft.seconds = (time - draft.time).total_seconds()
-        return draft.xml[whose]
+        begun = _Document(process, draft.xml.setdefault(whose, []))
+        begun.add(document[3])
+        return begun
     if (end := _END.fullmatch(message)) and _ACTIVESYNC in end[2]:
         draft = draft or desk.begin(process, new())
         draft.method, draft.target = end[1], _target(end[2])

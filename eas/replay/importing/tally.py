@@ -29,8 +29,8 @@ class Note(Enum):
         "documents that are not of the code pages: kept as text",
     )
     ENCRYPTED = (
-        "TLS connection, whose content is encrypted: passed over",
-        "TLS connections, whose content is encrypted: passed over",
+        "TLS connection, encrypted: passed over; `eas session proxy` can record such devices",
+        "TLS connections, encrypted: passed over; `eas session proxy` can record such devices",
     )
     HTTP2 = ("HTTP/2 connection: passed over", "HTTP/2 connections: passed over")
     LOST = ("gap of lost packets in a connection", "gaps of lost packets in connections")

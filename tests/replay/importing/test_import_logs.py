@@ -212,6 +212,21 @@ def test_sogo_in_a_container_without_its_first_line() -> None:
     assert texts(root(exchange), "AirSync:SyncKey") == ["1521064232"]
 
 
+@pytest.mark.parametrize("own", ["Nov 21 10:00:00 sogod [37]: ", ""], ids=["twice", "once"])
+def test_sogo_in_the_journal(own: str, tmp_path: Path) -> None:
+    """Where each line gets a time and a process from somebody else."""
+    begin = "Nov 21 10:00:00 sogod [37]: "
+    lines = (SAMPLES / "sogo.log").read_text().replace("10:00:01", "10:00:00").splitlines()
+    first = [line.removeprefix(begin) for line in lines[:6] + lines[19:23] if line]
+    ours = [own + line if line.startswith(("|", "<0x", "192")) else line for line in first]
+    text = "".join(f"Nov 21 10:00:01 mail sogod[37]: {line}\n" for line in ours)
+    (tmp_path / "journal.log").write_text(text)
+    (exchange,) = imported(tmp_path / "journal.log")[2]
+    assert exchange.answer.seconds == 0.412
+    assert texts(root(exchange, "request"), "FolderHierarchy:SyncKey") == ["0"]
+    assert texts(root(exchange), "FolderHierarchy:DisplayName") == ["Posteingang"]
+
+
 def test_a_log_of_december_read_in_january(tmp_path: Path) -> None:
     log = tmp_path / "sogo.log"
     log.write_text((SAMPLES / "sogo.log").read_text().replace("Nov 21", "Dec 31"))
@@ -227,6 +242,7 @@ def test_exchange() -> None:
     assert (meta.get("device"), meta.get("server"), meta.get("client")) == (
         "ApplDNQXV00AC0", "15.2", "Apple-iPhone14C2/2001.50",
     )
+    assert exchanges[0].request.path == "/Microsoft-Server-ActiveSync"
     assert ("Authorization", "***") in exchanges[0].request.headers
     assert texts(root(exchanges[0]), "FolderHierarchy:DisplayName") == ["x" * 11]
     assert "AccessState: Allowed" in exchanges[0].comments
