@@ -128,6 +128,14 @@ def test_secrets_do_not_get_in() -> None:
     assert made.request.headers == (("Authorization", "Basic ***"), ("Cookie", "***"))
 
 
+def test_headers_that_look_like_the_file() -> None:
+    """Nobody can make a file unreadable by what he sends."""
+    headers = [("body", "wbxml"), ("query", "x"), ("#no", "x"), ("<--", "200"), ("a b", "x"), ("", ""), ("part", "y")]
+    made = exchange(b"x", "text/plain", headers=headers, answer_headers=headers)
+    assert made.request.headers == (("Body", "wbxml"), ("Query", "x"), ("part", "y"))
+    assert back(made) == [made]
+
+
 def test_compressed_answers() -> None:
     packed = gzip.compress(encode(SYNC))
     made = exchange(packed, answer_headers=[("Content-Type", http.WBXML), ("Content-Encoding", "gzip")], answer=packed)

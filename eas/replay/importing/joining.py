@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
@@ -31,6 +32,10 @@ from .tally import Note, Tally
 
 #: Exchanges that are looked at for the head.
 AHEAD = 50
+#: Seconds that an exchange may take.
+LONGEST = 10 * 86400
+
+_LINE = re.compile(r"[A-Za-z]{1,32} \S+")
 
 
 @dataclass(slots=True)
@@ -63,6 +68,9 @@ class Import:
         return replace(exchange, request=replace(request, target=f"{request.target}&DeviceId={quote(self.device)}"))
 
     def _taken(self, exchange: Exchange) -> Iterator[Exchange]:
+        if not _LINE.fullmatch(f"{exchange.request.method} {exchange.request.target}"):
+            self.tally.add(Note.BROKEN, f"a request line that is none: {exchange.request.target[:60]}")
+            return
         device, user = _who(exchange)
         if (self.device and device.lower() != self.device.lower()) or (self.user and not _same(user, self.user)):
             self.tally.add(Note.UNWANTED)
@@ -70,7 +78,17 @@ class Import:
         self.tally.imported += 1
         if device or device not in self.devices:
             self.devices[device] = self.devices.get(device, 0) + 1
-        yield without_passwords(replace(exchange, number=self.tally.imported))
+        yield without_passwords(replace(_lasting(exchange), number=self.tally.imported))
+
+
+def _lasting(exchange: Exchange) -> Exchange:
+    """Where a clock was set in between, or a time is broken, nobody knows how long it took."""
+    if 0 <= exchange.answer.seconds < LONGEST:  # not for what is no number, either
+        return exchange
+    return replace(
+        exchange, answer=replace(exchange.answer, seconds=0.0),
+        comments=(*exchange.comments, "nobody knows how long it took"),
+    )
 
 
 def _who(exchange: Exchange) -> tuple[str, str]:

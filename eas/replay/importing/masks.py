@@ -14,6 +14,7 @@ _OURS = re.compile(
     r"|(?:request|answer): (?:bytes of it are lost|cut short in the log, after \d+ bytes)"
     r"|(?:request|answer): the document ends inside [A-Za-z0-9]*:?[A-Za-z0-9]*"
     r"|(?:request|answer): (?:[A-Za-z0-9]+:[A-Za-z0-9]+ has no end|a second document in one message|too many elements)"
+    r"|nobody knows how long it took"
     r"|the log (?:begins in the middle of this exchange|has no status of HTTP: 200 is supposed)"
     r"|(?:AccessState|AccessStateReason): [A-Z][A-Za-z]{2,20}"
 )

@@ -67,7 +67,7 @@ def _connection(
         del connections[found.pair]
         found = None
     if found is None:
-        if not segment.data and not segment.flags & SYN:
+        if (not segment.data and not segment.flags & SYN) or segment.source == segment.target:
             return None
         if len(connections) >= MAX_CONNECTIONS:
             oldest = next(iter(connections))

@@ -16,7 +16,7 @@ from eas.replay.importing.joining import Import, with_head
 from eas.replay.importing.tally import Note
 from eas.replay.importing.tnetstrings import TnetstringError, loads
 from eas.replay.model import Document, Exchange, LeftOut, Meta, SessionError
-from eas.replay.reading import open_session
+from eas.replay.reading import open_session, read
 from eas.replay.writing import exchange_text, head_text, writer
 
 SAMPLES = Path(__file__).parents[3] / "fixtures" / "sessions" / "imports"
@@ -150,6 +150,17 @@ def test_har_passes_over_what_is_broken(tmp_path: Path) -> None:
     assert run.tally.counts == {Note.OTHER: 1, Note.BROKEN: 5}
     line = [text.strip() for text in file.read_text().splitlines()].index("{},") + 1
     assert run.tally.first[Note.BROKEN] == f"{file}:{line}: no member 'request'"
+
+
+def test_har_with_values_that_no_session_has(tmp_path: Path) -> None:
+    headers = [{"name": "a b", "value": "x"}, {"name": "Host", "value": "a\nb"}]
+    strange = entry(time=float("nan"), request__headers=headers)
+    _, meta, (exchange, _) = imported(har(tmp_path / "x.har", strange, entry(time=1e15)))
+    assert exchange.answer.seconds == 0
+    assert exchange.comments == ("nobody knows how long it took",)
+    assert [name for name, _ in exchange.request.headers] == ["Host"]
+    text = head_text(meta) + exchange_text(exchange)
+    assert len(list(read(text.splitlines()).exchanges)) == 1
 
 
 def test_har_that_is_cut(tmp_path: Path) -> None:

@@ -174,6 +174,11 @@ def test_keep_alive_pipelining_and_chunks(tmp_path: Path) -> None:
     assert run.tally.counts == {}
 
 
+def test_who_speaks_to_himself_is_passed_over(tmp_path: Path) -> None:
+    wire = Wire(PHONE, PHONE).open().up(request(1))
+    assert imported(pcap(tmp_path / "x.pcap", wire.packets))[1] == []
+
+
 def test_an_invitation_to_go_on_is_no_answer(tmp_path: Path) -> None:
     head, body = request(1, 10, "Expect: 100-continue").split(b"\r\n\r\n", 1)
     wire = Wire().open().up(head + b"\r\n\r\n").down(b"HTTP/1.1 100 Continue\r\n\r\n").up(body).down(answer(2))
