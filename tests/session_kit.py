@@ -16,6 +16,7 @@ from eas.client.phone import Phone
 from eas.engine.model import FolderType
 from eas.items.contacts import Contact
 from eas.protocol import http
+from eas.protocol.version import Version
 from eas.protocol.wbxml import encode
 from eas.replay.capture import exchange_of
 from eas.replay.document import from_text
@@ -53,9 +54,9 @@ def taped(phone: Phone) -> Tape:
     return tape
 
 
-async def a_day(phone: Phone) -> None:
+async def a_day(phone: Phone, version: Version | None = None) -> None:
     """What a healthy phone does: set-up, first fetch, a mail to itself, changes, a contact, a search, a wait."""
-    await phone.set_up()
+    await phone.set_up(version)
     await phone.sync()
     inbox, archive = phone.state.folder(FolderType.INBOX), await phone.create_folder("Archive")
     await mail.send(phone, MAIL)
@@ -68,11 +69,12 @@ async def a_day(phone: Phone) -> None:
     await phone.sync()
     await phone.move(inbox, [second], archive)
     await phone.sync()
-    await mail.reply(phone, inbox, first, MAIL)
+    await mail.reply(phone, inbox, first, MAIL.replace(b"Lunch", b"Re: Lunch"))
     phone.delete(inbox, first)
     await phone.sync()
     await services.search_people(phone, "berger")
-    await services.out_of_office(phone)
+    if phone.version >= Version.V12_0:
+        await services.out_of_office(phone)
     await phone.ping([archive], 60)
 
 
@@ -113,7 +115,8 @@ class Script:
         self.exchanges.append(exchange_of(
             number=len(self.exchanges) + 1, time=NOON + timedelta(seconds=self.at),
             method="OPTIONS" if command == "OPTIONS" else "POST",
-            target=f"/Microsoft-Server-ActiveSync?Cmd={command}&User=anna&DeviceId={self.device}&DeviceType=iPhone",
+            target="/Microsoft-Server-ActiveSync" + ("" if command == "OPTIONS" else
+            f"?Cmd={command}&User=anna&DeviceId={self.device}&DeviceType=iPhone"),
             headers=[
                 *([("MS-ASProtocolVersion", stated)] if stated else []), ("User-Agent", self.agent),
                 ("Content-Type", http.WBXML), *headers,

@@ -170,3 +170,26 @@ def test_a_reader_that_goes_away(tmp_path: Path) -> None:
     done = subprocess.run(["bash", "-c", shell], capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.startswith(b"    1 12:00:05")
+
+
+def test_what_went_wrong(file: str) -> None:
+    output = run(file, "--no-bodies", "--explain", code=1).output
+    assert "      * key-refused: Team: key 7 is refused (Status 3)\n" in output
+    summary = output[output.index("What went wrong: 3 findings, most serious first."):]
+    assert "\nkey-refused (something does not work), exchange 4\n  seen: Team: key 7 is refused (Status 3)." in summary
+    assert summary.index("key-refused") < summary.index("server-busy") < summary.index("unanswered")
+    only = run(file, "--command", "Ping", "--explain", "--no-bodies", code=1).output
+    assert "FolderSync" not in only.split("What went wrong")[0]
+    assert "key-refused" in only
+    lines = [json.loads(line) for line in run(file, "--explain", "--json", code=1).output.splitlines()]
+    assert [sign["name"] for sign in lines[3]["findings"]] == ["key-refused"]
+    assert [(one["name"], one["exchanges"]) for one in lines[-1]["findings"]] == [
+        ("key-refused", [4]), ("server-busy", [6]), ("unanswered", [7]),
+    ]
+    assert lines[-1]["well"] is False
+
+
+def test_a_session_that_is_well(tmp_path: Path) -> None:
+    script = Script().sync("0", "1").sync("1", "2").ping(480)
+    output = run(str(keep(tmp_path / "w.session", script.exchanges)), "--explain").output
+    assert output.endswith("The session is well.\n")

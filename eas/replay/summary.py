@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from eas.admin.words import Words
 from eas.protocol.wbxml import Element
 
 from .seen import HIERARCHY, Folders, Said, Seen, Step
@@ -22,12 +23,12 @@ KEY = 12
 @dataclass(frozen=True, slots=True)
 class Line:
     """`gap` is seconds since the exchange before began, None for the first. `about` names folders and what they did,
-    `trouble` what is not well, each in words."""
+    `trouble` what is not well, each in words and with the next step."""
 
     one: Seen
     gap: float | None
     about: str
-    trouble: tuple[str, ...]
+    trouble: tuple[Words, ...]
 
 
 def line(one: Seen, before: Seen | None, folders: Folders) -> Line:
@@ -117,15 +118,17 @@ def folders_of(one: Seen) -> list[str]:
     return [*(step.folder for step in one.steps), *watched(one), *changed(one)]
 
 
-def _trouble(one: Seen, folders: Folders) -> Iterable[str]:
+def _trouble(one: Seen, folders: Folders) -> Iterable[Words]:
     if one.http is None:
-        yield "no answer" + (f": {one.exchange.answer.why}" if one.exchange.answer.why else "")
+        yield Words("no answer" + (f": {one.exchange.answer.why}" if one.exchange.answer.why else ""))
     elif one.http != 200:
-        yield f"HTTP {one.http}: {words_of_http(one.http).means}"
+        words = words_of_http(one.http)
+        yield Words(f"HTTP {one.http}: {words.means}", words.next)
     for said, count in Counter(bad_statuses(one)).items():
         at = f" in {folders.name(said.folder)}" if said.folder else ""
         times = f" {count} times" if count > 1 else ""
-        yield f"Status {said.value}{at}{times}: {words_of(one.command, said).means}"
+        words = words_of(one.command, said)
+        yield Words(f"Status {said.value}{at}{times}: {words.means}", words.next)
 
 
 # For programs --------------------------------------------------------------------------------------------------------

@@ -36,6 +36,9 @@ def show(
     bodies: Annotated[Bodies, typer.Option("--bodies", help="Cut long messages and lines, or not.")] = Bodies.SHORT,
     no_bodies: Annotated[bool, typer.Option("--no-bodies", help="One line for each exchange.")] = False,
     decoded: Annotated[bool, typer.Option("--decoded", help="Say behind numbers what they mean.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say what went wrong, and what to do. Exit code 1 if something did.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON for each exchange.")] = False,
 ) -> None:
     """Show a session: a line for each exchange, what was not well, and the messages.
@@ -47,7 +50,7 @@ def show(
     from .faults import Fault, carefully
     from .reader import Manner, View
 
-    def work() -> None:
+    def work() -> bool:
         try:
             choice = Choice(
                 commands={name.strip().lower() for name in command.split(",") if name.strip()}, folder=folder,
@@ -60,6 +63,7 @@ def show(
             headers=headers, full=None if no_bodies else bodies is Bodies.FULL, requests=only is not Side.ANSWERS,
             answers=only is not Side.REQUESTS, decoded=decoded, as_json=as_json,
         )
-        View(choice, manner).show(file)
+        return View(choice, manner, explain).show(file)
 
-    carefully(work)
+    if not carefully(work):
+        raise typer.Exit(1)

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from rich.console import Console
 from rich.text import Text
 
+from eas.replay.explain import Sign
 from eas.replay.lines import written
 from eas.replay.model import Body, Document, Exchange, Headers
 from eas.replay.summary import Line
@@ -65,9 +66,15 @@ def line_of(line: Line) -> list[Piece]:
     return said + ([(f"  {line.about}", "")] if line.about else [])
 
 
-def troubles_of(line: Line) -> Iterator[list[Piece]]:
+def troubles_of(line: Line, *, steps: bool) -> Iterator[list[Piece]]:
+    """`steps`: with what to do about it."""
     for trouble in line.trouble:
-        yield [("      ! ", "bold red"), (trouble, "red")]
+        step = f" {trouble.next}" if steps and trouble.next else ""
+        yield [("      ! ", "bold red"), (trouble.means, "red"), (step, "dim")]
+
+
+def sign_of(sign: Sign) -> list[Piece]:
+    return [("      * ", "bold yellow"), (sign.name, "bold yellow"), (f": {sign.said}", "yellow")]
 
 
 def span(seconds: float) -> str:
