@@ -435,6 +435,27 @@ def bodies(body: Body) -> bytes:
     return wire(body)
 
 
+def test_files_that_are_text_stay_text() -> None:
+    made = b64decode(masked(b64encode("Grüße an Zeppelin, 4711\r\n".encode()).decode(), "ItemOperations:Data")).decode()
+    assert re.fullmatch(r"[A-Z][a-z][^\W\d_a-z]{2}[a-z] [a-z]{2} [A-Z][a-z]{7}, \d{4}\r\n", made)
+    assert "Zeppelin" not in made
+
+
+def test_a_message_in_an_answer_in_parts() -> None:
+    data = http.multipart([encode(Element("ItemOperations:ItemOperations", ())), MIXED, b"\x89PNG\r\n\x1a\nZeppelin"])
+    made = Masker(KEY).exchange(exchange(data, http.MULTIPART)).answer.body
+    shown = wire(made)
+    assert len(shown) == len(data)
+    assert b"Subject: =?utf-8?B?" in shown
+    assert b"Zeppelin" not in shown
+
+
+def test_names_of_members_may_be_addresses() -> None:
+    made = Masker(KEY).body(Text("json", b'{"anna@contoso.com": {"Type": "x"}}'))
+    assert isinstance(made, Text)
+    assert re.fullmatch(rb'\{"\w{4}@\w{6}\.test": \{"Type": "x"\}\}', made.data)
+
+
 def test_lengths_of_bodies() -> None:
     html = "<p>Gr&uuml;&szlig;e, J&#252;rgen &amp; Anna &lt;anna@contoso.com&gt;</p>"
     root = Element("AirSyncBase:Body", (

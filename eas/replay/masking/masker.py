@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Set
 from dataclasses import replace
@@ -25,6 +26,11 @@ SAID = "pseudonyms"
 KEPT = frozenset(KINDS) - {"addresses", "headers"}
 #: Bytes of a key that is made up.
 KEY_BYTES = 32
+#: A part of an answer in parts has no type.
+_MESSAGE = re.compile(
+    rb"(?i)(?:received|from|to|date|subject|message-id|mime-version|return-path|content-type):[^\r\n]*\r?\n"
+    rb"(?:[\w-]+:|[ \t])"
+)
 #: Members of JSON and elements of XML whose value is a word of the protocol, in lower case.
 _PROTOCOL = frozenset({
     "protocol", "culture", "type", "action", "status", "errorcode", "debugdata", "token_type", "expires_in", "scope",
@@ -111,7 +117,7 @@ class Masker:
                 return None
 
     def _text(self, kind: str, data: bytes) -> bytes:
-        if kind == "mime":
+        if kind == "mime" or (kind == "text" and _MESSAGE.match(data)):
             return self._messages.message(data)
         changes = {"form": self._around.parameters, "json": self._json, "xml": self._xml, "html": self._prose.html}
         return units.in_charset(data, "utf-8", changes.get(kind, self._prose.any))
@@ -119,6 +125,7 @@ class Masker:
     def _json(self, text: str) -> str:
         return scanning.json_values(
             text, lambda names, value: value if names[-1].lower() in _PROTOCOL else self._value(value),
+            self._prose.only_places,
         )
 
     def _xml(self, text: str) -> str:

@@ -24,6 +24,9 @@ _PEOPLE = frozenset({"from", "to", "cc", "bcc", "reply-to", "sender", "resent-fr
 _SUBJECTS = frozenset({"subject", "thread-topic"})
 _CONTENT = frozenset({"content-type", "content-disposition"})
 
+_CARDS = frozenset({
+    "text/calendar", "application/ics", "text/x-vcalendar", "text/vcard", "text/x-vcard", "text/directory",
+})
 #: (text, charset) -> as many characters.
 ChangeText = Callable[[str, str], str]
 
@@ -167,7 +170,7 @@ class Messages:
             return lambda data: self.message(data, charset, depth + 1)
         if head.type in ("message/delivery-status", "message/disposition-notification", "text/rfc822-headers"):
             return lambda data: _FIELD.sub(lambda found: self._field(found, charset), data)
-        if head.type.startswith(("text/", "message/", "multipart/")) or not head.type:
+        if head.type.startswith(("text/", "message/", "multipart/", "application/ics")) or not head.type:
             how = self._text_of(head.type)
             return lambda data: units.in_charset(data, written, lambda text: how(text, written))
         if head.encoding in ("7bit", "8bit", ""):
@@ -175,7 +178,7 @@ class Messages:
         return self._prose.blob
 
     def _text_of(self, type_: str) -> Callable[[str, str], str]:
-        if type_ in ("text/calendar", "text/vcard", "text/x-vcard", "text/directory", "text/x-vcalendar"):
+        if type_ in _CARDS:
             return self._cards.text
         return self._prose.html if type_ in ("text/html", "text/xml") else self._prose.text
 

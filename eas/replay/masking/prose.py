@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from . import places, scanning, shift, units
 from .blobs import Blobs
@@ -43,6 +43,8 @@ _TOKENS = re.compile("|".join((
     r"(?P<scheme>\b(?i:mailto|tel|sms|sip|cid|geo|callto)(?=:))",
     r"(?P<number>\d+)", r"(?P<word>[^\W\d_]+)", r"(?P<bytes>[\udc80-\udcff]+)",
 )))
+#: Groups of _TOKENS that have others inside of them, or none where a date had.
+_WHOLE = ("url", "address", "iso", "mail", "phone", "ip", "ip6", "host")
 _PLACES = re.compile("|".join((
     rf"(?P<url>{places.URL})", rf"(?P<address>{places.ADDRESS})", rf"(?P<ip>{places.IP})", rf"(?P<ip6>{places.IP6})",
     rf"(?P<host>{places.HOST})",
@@ -50,6 +52,7 @@ _PLACES = re.compile("|".join((
 #: Ends of lines and what ends a URL in a sentence.
 _TRAILING = re.compile(r"[.,;:!?)\]'*_~]+$")
 _DEGREES = re.compile(r"(\d{1,3})(\.\d+)?")
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
 _PLACE = re.compile(r"\s*(?:geo:)?[-+]?\d{1,3}(?:\.\d+)?(?:[;,][-+]?\d{1,3}(?:\.\d+)?)*\s*")
 _ID_PARTS = re.compile(r"@((?:[^\W_][\w-]*\.)+[^\W\d_]{2,})|[^@]+|@")
 _CID = re.compile(r"(?i)\s*cid:(.*)", re.DOTALL)
@@ -64,6 +67,10 @@ class Prose:
         self.shift = shift
         self.places = Places(words)
         self.blobs = Blobs(words)
+        self._replace: Mapping[str, Callable[[str], str]] = {
+            "number": words.number, "url": self._url, "address": self.places.address, "host": self.places.host,
+            "ip": self.places.ip, "ip6": words.id, "scheme": str, "phone": self._phone, "bytes": self._surrogates,
+        }
 
     def text(self, text: str, charset: str = "utf-8") -> str:
         return _TOKENS.sub(lambda found: self._token(found, charset), text)
@@ -74,37 +81,21 @@ class Prose:
 
     def _token(self, found: re.Match[str], charset: str) -> str:
         raw, kind = found[0], found.lastgroup or ""
+        if kind == "word":  # most are
+            return self.words.word(raw, charset)
         # `lastgroup` is the last one that closed, which is an inner one for dates.
-        for name in ("url", "address", "iso", "mail", "ip", "ip6", "host"):
-            if name in found.re.groupindex and found[name] is not None:
-                kind = name
-                break
-        match kind:
-            case "word":
-                return self.words.word(raw, charset)
-            case "number":
-                return self.words.number(raw)
-            case "url":
-                return self._url(raw)
-            case "address":
-                return self.places.address(raw)
-            case "host":
-                return self.places.host(raw)
-            case "iso":
-                return self._dated(self.shift.iso(found), raw)
-            case "mail":
-                return self._dated(self.shift.mail(found), raw)
-            case "ip":
-                return self.places.ip(raw)
-            case "ip6":
-                return self.words.id(raw)
-            case "phone":
-                return self._phone(raw)
-            case "scheme":
-                return raw
-            case _:
-                numbers = self.words.stream("bytes", raw.encode("utf-8", "surrogateescape"), len(raw))
-                return "".join(chr(0xDC80 + number % 0x80) for number in numbers)
+        kind = next((name for name in _WHOLE if name in found.re.groupindex and found[name] is not None), kind)
+        return self._replace[kind](raw) if kind in self._replace else self._dated(found, kind)
+
+    def _surrogates(self, raw: str) -> str:
+        """Bytes that the charset does not have."""
+        numbers = self.words.stream("bytes", raw.encode("utf-8", "surrogateescape"), len(raw))
+        return "".join(chr(0xDC80 + number % 0x80) for number in numbers)
+
+    def _dated(self, found: re.Match[str], kind: str) -> str:
+        """A date that is none, or one that would be longer, is no more than its words."""
+        made = self.shift.iso(found) if kind == "iso" else self.shift.mail(found)
+        return made if made != found[0] and len(made) == len(found[0]) else self.places.plain(found[0])
 
     def _phone(self, raw: str) -> str:
         """With a country code that no country has."""
@@ -115,9 +106,6 @@ class Prose:
         """The same as text; its words are names, which stand nowhere afterwards."""
         self.places.name(_PLACES.sub(" ", text))
         return self.text(text, charset)
-
-    def _dated(self, made: str, raw: str) -> str:
-        return made if made != raw and len(made) == len(raw) else self.places.plain(raw)
 
     def _url(self, raw: str) -> str:
         end = _TRAILING.search(raw)
@@ -188,7 +176,14 @@ class Prose:
         return units.entities(raw, lambda plain: units.percent(plain, lambda said: self.text(said, charset)))
 
     def blob(self, data: bytes) -> bytes:
-        return data if "files" in self.keep else self.blobs.blob(data)
+        """A file: text stays text."""
+        if "files" in self.keep:
+            return data
+        text = _text_of(data)
+        if text is None:
+            return self.blobs.blob(data)
+        made = self.any(text).encode()
+        return made if len(made) == len(data) else self.blobs.blob(data)
 
     def place(self, text: str) -> str:
         """Degrees: in the sea where both of them are 0, so that everybody sees that this is no place."""
@@ -202,3 +197,12 @@ class Prose:
     def any(self, text: str) -> str:
         """HTML or not, by how it begins."""
         return self.html(text) if text.lstrip("\ufeff \t\r\n")[:1] == "<" else self.text(text)
+
+
+def _text_of(data: bytes) -> str | None:
+    """What a file says, where it is text."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return None
+    return None if _CONTROL.search(text) else text

@@ -44,9 +44,9 @@ _JSON = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
 _OPENS, _CLOSES = "{[", "}]"
 
 
-def json_values(text: str, change: Change) -> str:
+def json_values(text: str, change: Change, rename: Callable[[str], str] = str) -> str:
     """Values of members and elements, by the members in which they stand. Numbers are given, too, and become strings
-    where they are changed."""
+    where they are changed. `rename` is given the names, with their quotes."""
     out: list[str] = []
     names: list[str] = [""]  # of the member whose value comes next, by depth
     arrays: list[bool] = [False]
@@ -54,12 +54,10 @@ def json_values(text: str, change: Change) -> str:
     for token in _JSON.finditer(text):
         out.append(text[at : token.start()])
         at = token.end()
-        out.append(_json_token(token[0], _is_name(text, token.end()), names, arrays, change))
+        is_name = _COLON.match(text, at) is not None
+        new = _json_token(token[0], is_name, names, arrays, change)
+        out.append(rename(new) if is_name else new)
     return "".join([*out, text[at:]])
-
-
-def _is_name(text: str, at: int) -> bool:
-    return _COLON.match(text, at) is not None
 
 
 _COLON = re.compile(r"\s*:")
