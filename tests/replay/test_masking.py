@@ -22,6 +22,7 @@ from eas.replay.body import wire
 from eas.replay.capture import exchange_of
 from eas.replay.masking.manners import MANNER_OF
 from eas.replay.masking.masker import Masker
+from eas.replay.masking.shift import Shift
 from eas.replay.model import Body, Document, Exchange, LeftOut, Meta, Text
 from eas.replay.writing import exchange_text, head_text
 
@@ -155,6 +156,14 @@ def test_dates_move_together() -> None:
     mail = message(b"Date: Sat, 21 Nov 2026 13:00:00 +0100\r\n\r\n")
     assert email.utils.parsedate_to_datetime(mail[6:].strip().decode()) == moved
     assert masker.meta(Meta((("started", "2026-11-21T12:00:00Z"),))).get("started").startswith(iso[:10])
+
+
+@given(st.integers(0, 1000))
+def test_summer_stays_summer(number: int) -> None:
+    days = -Shift.of(number).delta.days
+    assert days % 7 == 0
+    assert 3 * 365 - 4 <= days <= 12 * 366
+    assert abs(days - round(days / 365.25) * 365.25) < 4
 
 
 def test_years_that_mean_never_stay() -> None:
