@@ -17,6 +17,8 @@ from .rules import Manner, Path, Rules
 
 #: Parents of what a status of an item belongs to, in a Sync.
 _ITEMS = frozenset({"AirSync:Add", "AirSync:Change", "AirSync:Delete", "AirSync:Fetch"})
+#: [MS-ASAIRS] Type (Body)
+_MIME = "4"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,8 @@ class Place:
     where: str = ""
     folder: str = ""
     item: str = ""
+    #: Type of the body that all inside belongs to, "" outside of any.
+    body: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,8 @@ class Elements:
     # Children --------------------------------------------------------------------------------------------------------
 
     def _children(self, expected: Element, got: Element, place: Place) -> Iterator[Difference]:
-        place = replace(place, folder=folder_of(expected) or place.folder)
+        type = expected.child("AirSyncBase:Type")
+        place = replace(place, folder=folder_of(expected) or place.folder, body=type.text if type else "")
         ours, theirs = _by_tag(expected), _by_tag(got)
         for tag in (*ours, *(tag for tag in theirs if tag not in ours)):
             yield from self._siblings(tag, ours.get(tag, []), theirs.get(tag, []), place)
@@ -143,7 +148,7 @@ class Elements:
         if NORMAL[Manner.LINES](one) == NORMAL[Manner.LINES](other):
             return
         ours, theirs = (value.encode() if isinstance(value, str) else value for value in (one, other))
-        if not (is_message(ours) and is_message(theirs)):
+        if place.body not in ("", _MIME) or not (is_message(ours) and is_message(theirs)):
             yield self._changed(expected, got, place, "")
             return
         for where, before, after in message_differences(ours, theirs, self.rules):
@@ -190,8 +195,7 @@ class Elements:
         return Place(
             path=(*place.path, element.tag),
             where=f"{place.where}{step(element, self.space, self.ids, number)}/",
-            folder=place.folder,
-            item=item,
+            folder=place.folder, item=item, body=place.body,
         )
 
 

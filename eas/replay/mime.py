@@ -13,12 +13,18 @@ from .rules import Manner, Path, Rules
 
 #: A message begins with one of these, or with what servers put before them.
 _HEADER = re.compile(rb"\A[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n|[!-9;-~]+:[^\n]*\n)*(?:\r?\n|\Z)")
+#: Fields that a message has, and a text that only looks like one has not: one of each.
+_MADE = re.compile(rb"^(?:MIME-Version|Received|Message-ID|Content-Type|Return-Path|DKIM-Signature):", re.I | re.M)
+_SAID = re.compile(rb"^(?:From|To|Subject|Date|Sender):", re.I | re.M)
+#: Octets in which the header of a message ends.
+_BEGINNING = 256 * 1024
 #: Parts inside each other; beyond that they are compared as text.
 MAX_DEPTH = 20
 
 
 def is_message(data: bytes) -> bool:
-    return _HEADER.match(data[: 256 * 1024]) is not None
+    found = _HEADER.match(data[:_BEGINNING])
+    return found is not None and all(field.search(found[0]) for field in (_MADE, _SAID))
 
 
 def message_differences(expected: bytes, got: bytes, rules: Rules) -> Iterator[tuple[str, str, str]]:

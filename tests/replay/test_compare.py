@@ -122,6 +122,19 @@ def test_what_may_differ(expected: Element, got: Element) -> None:
     assert differences(got, expected) == []
 
 
+@pytest.mark.parametrize("kind", [1, 2, 4])
+def test_a_text_that_looks_like_a_message_is_none(kind: int) -> None:
+    one, other = (sync(mail(1, "A", body(kind, f"From: Ben\nNote: {word}\n\nx"))) for word in ("yes", "no"))
+    assert len(differences(one, other)) == 1
+
+
+def test_fields_that_servers_add_to_messages_count_for_nothing() -> None:
+    one, other = (sync(mail(1, "A", body(4, f"X-Spam: {word}\n{MESSAGE}"))) for word in ("yes", "no"))
+    assert differences(one, other) == []
+    one, other = (sync(mail(1, "A", body(1, f"X-Spam: {word}\n{MESSAGE}"))) for word in ("yes", "no"))
+    assert len(differences(one, other)) == 1
+
+
 def test_another_folder_is_no_renamed_one() -> None:
     found = differences(folders("Inbox", "Projects"), folders("Inbox", "Garden"))
     assert [one.message for one in found] == ["Add of 'Projects' is missing", "Add of 'Garden' was not expected"]
@@ -199,7 +212,7 @@ WELL = Answer(status=200, seconds=0.1, headers=(("Content-Type", "application/vn
     (replace(WELL, status=503), Kind.STATUS, "HTTP status is 503, not 200 (The phone was told to come back later"),
     (replace(WELL, headers=(("content-type", "text/html"),)), Kind.HEADER,
      "Header Content-Type is 'text/html', not 'application/vnd.ms-sync.wbxml'"),
-    (replace(WELL, body=None), Kind.BODY, "The body is empty, not a Sync document"),
+    (replace(WELL, body=None, headers=()), Kind.BODY, "The body is empty, not a Sync document"),
     (replace(WELL, body=body_of(b"\x03\x01\x6a\x00\xff", "application/vnd.ms-sync.wbxml")), Kind.BODY,
      "The body is undecodable ("),
     (replace(WELL, body=Parts((WELL.body,))), Kind.BODY, "The body is an answer in 1 parts, not a Sync document"),

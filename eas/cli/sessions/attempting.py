@@ -66,6 +66,8 @@ class Attempts:
             outcomes = [one async for one in play(exchanges, line, manner)]
         if all(one.got is None or one.got.status is None for one in outcomes if one.sent is not None):
             raise Fault(f"{server.url} does not answer")
+        if all(one.got is not None and one.got.status == 401 for one in outcomes if one.sent is not None):
+            raise Fault(f"{server.user} cannot log in on {server.url}")
         return outcomes
 
 

@@ -55,4 +55,7 @@ def _subject(first: str, second: str, one: Meta, other: Meta) -> Subject:
 
     facts = [(name, " / ".join(dict.fromkeys(filter(None, (one.get(name), other.get(name))))))
              for name in (CLIENT, SERVER, PROTOCOL)]
-    return Subject(f"{Path(first).name} and {Path(second).name}", tuple(fact for fact in facts if fact[1]))
+    names = [Path(first).name, Path(second).name]
+    if names[0] == names[1]:
+        names = [first, second]
+    return Subject(" and ".join(names), tuple(fact for fact in facts if fact[1]))
