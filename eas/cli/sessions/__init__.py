@@ -20,6 +20,7 @@ PLACES: Mapping[str, str] = {
     "mask": "eas.cli.sessions.mask:mask",
     "test": "eas.cli.sessions.as_test:as_test",
     "show": "eas.cli.sessions.show:show",
+    "stats": "eas.cli.sessions.stats:stats",
     "replay": "eas.cli.sessions.replay:replay",
     "record": "eas.cli.sessions.record:app",
 }
