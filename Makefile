@@ -92,7 +92,8 @@ sessions: install
 
 # As in `make test`, with every session of the library played anew.
 replays: install servers
-	EAS_SESSIONS=all $(BIN)/python -m pytest tests/replay/test_fixture_sessions.py tests/replay/test_fixture_replay.py
+	EAS_SESSIONS=all $(BIN)/python -m pytest tests/replay/test_fixture_sessions.py tests/replay/test_fixture_replay.py \
+	  tests/replay/test_fixture_behind.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

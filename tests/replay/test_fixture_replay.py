@@ -26,6 +26,7 @@ from eas.replay.outcome import Outcome
 from eas.replay.play import Manner, play
 from eas.replay.prepare import prepared
 from eas.replay.reading import open_session
+from eas.replay.targets import command_of
 
 LIBRARY = Path(__file__).parents[2] / "fixtures" / "sessions"
 #: Recordings of programs that run here have a test of their own.
@@ -90,7 +91,7 @@ async def replayed(file: Path, folder: Path) -> list[str]:
 
 def told(outcome: Outcome) -> Iterator[str]:
     exchange = outcome.exchange
-    what = f"{exchange.number} {exchange.request.target[:70]}"
+    what = f"{exchange.number} {command_of(exchange.request.target) or exchange.request.path}"
     yield from (f"{what}: {one.message} at {one.where}" for one in outcome.differences)
     yield from (f"{what}: note: {note}" for note in outcome.notes)
     if outcome.skipped:
