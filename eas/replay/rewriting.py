@@ -17,7 +17,7 @@ from .learning import collection_id
 from .model import Answer, Body, Document, Headers, Parts, Request, Text
 from .moments import moved, moved_message
 from .roles import CONTAINERS, HOLDERS, HOLLOW, ROLES, UNITS, UNMOVED, Kind
-from .targets import live_target
+from .targets import live_target, spelled_out
 
 _FROM = re.compile(rb"^(From:[ \t]*(?:[^<\r\n]*<)?)([^<>\s\r\n]+@[^<>\s\r\n]+)", re.IGNORECASE | re.MULTILINE)
 
@@ -37,6 +37,7 @@ def live_request(request: Request, binding: Binding, version: str = "") -> Rewri
     try:
         target = live_target(request.target, words.bound, binding.who, version)
         headers = _headers(request.headers, words, version)
+        headers += tuple(spelled_out(target, request.target, words.bound, version).items())
         body = words.body(request.body)
     except Missing as missing:
         return Rewritten(None, tuple(words.notes), f"{missing} is not there")

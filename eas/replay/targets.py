@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import quote, unquote
 
+from eas.protocol import http
 from eas.protocol import query as queries
 from eas.protocol.query import Query
 from eas.protocol.version import Version
@@ -76,6 +77,21 @@ def _token(query: Query) -> str:
         return quote(queries.encode_base64(query), safe="")
     except ValueError:
         return queries.plain(query)
+
+
+def spelled_out(target: str, recorded: str, bound: Bound, version: str = "") -> dict[str, str]:
+    """The headers that a plain query needs where the recorded one was base64, which says them itself; else none."""
+    if "Cmd=" not in target or "Cmd=" in recorded:
+        return {}
+    try:
+        asked = queries.parse(recorded.partition("?")[2])
+    except queries.QueryError:
+        return {}
+    key = str(bound(Kind.POLICY, str(asked.policy_key), "")) if asked.policy_key else ""
+    return http.request_headers(replace(
+        asked, encoded=False, version=Version.parse(version) if version else asked.version,
+        policy_key=int(key) if key.isdigit() else asked.policy_key,
+    ))
 
 
 def command_of(target: str) -> str:

@@ -15,6 +15,7 @@ from eas.replay.binding import Binding, Who
 from eas.replay.learning import learn
 from eas.replay.model import Document, Request, Text
 from eas.replay.rewriting import Rewritten, live_request
+from eas.replay.roles import Kind
 
 PATH = "/Microsoft-Server-ActiveSync"
 
@@ -186,7 +187,7 @@ def test_ids_that_are_unique_in_their_folder_alone() -> None:
 
 def test_queries_of_both_forms() -> None:
     binding = bound()
-    binding.put("policy key", "111", "222")  # type: ignore[arg-type]
+    binding.put(Kind.POLICY, "111", "222")
     who = Who(user="ben", device="OTHER")
     binding.who = who
     rest = "SaveInSent=T&PolicyKey="
@@ -222,3 +223,17 @@ def test_dates_and_the_own_address_are_moved() -> None:
     made = told(binding, contact)
     assert made.request is not None
     assert made.request.body == Document(moved)
+
+
+def test_what_base64_cannot_say_goes_in_plain_form() -> None:
+    """A field of a base64 query has at most 255 bytes, and other servers have longer references."""
+    binding = Binding()
+    binding.put(Kind.FILE, "short", "x" * 300)
+    binding.put(Kind.POLICY, "111", "222")
+    asked = Query(command="GetAttachment", device_id="DEV", device_type="T", version=Version.V12_1, policy_key=111,
+                  attachment_name="short")
+    made = live_request(Request(method="POST", target=f"{PATH}?{queries.encode_base64(asked)}"), binding)
+    assert made.request is not None
+    found = queries.complete(
+        queries.parse(made.request.query), {name.lower(): value for name, value in made.request.headers})
+    assert (found.attachment_name, found.version, found.policy_key) == ("x" * 300, Version.V12_1, 222)
