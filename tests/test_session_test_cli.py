@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 import structlog
+from premises import ANNA, Premises
+from serving import Server
 from typer.testing import CliRunner
 
 from eas.cli import app
@@ -121,3 +124,34 @@ def test_there_is_nothing_to_shrink(cases: Path) -> None:
     code, said = run(cases, str(FIRST), "--until", "4", "--shrink")
     assert code == 2
     assert "there is no difference to keep" in said
+
+
+@pytest.mark.server
+@pytest.mark.long
+def test_a_fault_of_another_server_becomes_short(
+    cases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each attempt is a new device there; who cannot log in is told so."""
+    async def people(data: Path) -> None:
+        async with Premises.opened(data) as premises:
+            await premises.add(ANNA)
+
+    data = tmp_path / "data"
+    data.mkdir()
+    asyncio.run(people(data))
+    server = Server(data=data, settings={"EAS_DOMAIN": "example.test"}).start()
+    try:
+        to = ("--shrink", "--to", server.url, "--user", ANNA.login, "--until", "9", "--at", "5", "--attempts", "40")
+        file = tmp_path / "faulty.session"
+        text = FIRST.read_text("utf-8")
+        begin = text.index("<-- ", text.index("\n=== 5 "))
+        file.write_text(text[:begin] + text[begin:].replace("<Status>1<", "<Status>9<", 1), "utf-8")
+        monkeypatch.setenv("EAS_PASSWORD", ANNA.password)
+        _, said = run(cases, str(file), *to)
+        assert said.startswith("to keep: 5: Status is '1', not '9'")
+        assert 5 in numbers(cases / "faulty.session")
+        assert len(numbers(cases / "faulty.session")) <= 3
+        monkeypatch.setenv("EAS_PASSWORD", "wrong")
+        assert run(cases, str(file), *to, "--force") == (2, f"eas: anna cannot log in on {server.url}\n")
+    finally:
+        server.stop()
