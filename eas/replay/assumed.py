@@ -62,13 +62,15 @@ _SENDING = ("ComposeMail:SendMail", "ComposeMail:SmartReply", "ComposeMail:Smart
 @dataclass(slots=True)
 class _Collection:
     """`filled`: the first windows have all come. `items`: id -> what the item is known by. `touched`: the device has
-    done something to these, so that changes of them are the server's echo. `pinged`: the wait that told of news."""
+    done something to these, so that changes of them are the server's echo. `coming`: what it has moved here, which it
+    has not been told of yet. `pinged`: the wait that told of news."""
 
     filled: bool = False
     begun: bool = False
     items: dict[str, str] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
     left: set[str] = field(default_factory=set)
+    coming: dict[str, str] = field(default_factory=dict)
     pinged: tuple[int, bool] | None = None
 
 
@@ -229,30 +231,38 @@ class _Reading:
             for command in commands.elements:
                 item = text(command, "AirSync:ServerId")
                 if command.tag == "AirSync:Delete" and command.child("AirSyncBase:InstanceId") is None:
-                    self._leaves(known, item, f"type {DELETED}")
+                    self._leaves(id, item, f"type {DELETED}")
                 elif command.tag in ("AirSync:Change", "AirSync:Delete"):
                     known.touched.add(item)
                 if command.child("Email2:Send") is not None:
                     self._sends(text(command, "AirSync:ApplicationData", "Email:Subject"), "")
 
-    def _leaves(self, known: _Collection, item: str, to: str) -> None:
-        key = known.items.pop(item, "")
+    def _leaves(self, folder: str, item: str, to: str) -> str:
+        """What the item is known by, "" where nothing was said of it."""
+        known = self.collections.setdefault(folder, _Collection())
+        key, coming = known.items.pop(item, ""), known.coming.pop(item, "")
         known.left.add(item)
+        if not key and coming:  # moved on before the device was told of it
+            self.expected[folder, coming] -= 1
+            key = coming
         if key:
             self.expected[to, key] += 1
+        return key
 
     def _done(self, request: Element, answer: Element) -> None:
+        keys: dict[str, str] = {}
         for move in request.children("Move:Move"):
-            known = self.collections.setdefault(text(move, "Move:SrcFldId"), _Collection())
-            self._leaves(known, text(move, "Move:SrcMsgId"), text(move, "Move:DstFldId"))
+            item = text(move, "Move:SrcMsgId")
+            keys[item] = self._leaves(text(move, "Move:SrcFldId"), item, text(move, "Move:DstFldId"))
         to = {text(move, "Move:SrcMsgId"): text(move, "Move:DstFldId") for move in request.children("Move:Move")}
         for moved in answer.children("Move:Response"):
             folder = self.collections.setdefault(to.get(text(moved, "Move:SrcMsgId"), ""), _Collection())
             if id := text(moved, "Move:DstMsgId"):
                 folder.touched.add(id)
+                folder.coming[id] = keys.get(text(moved, "Move:SrcMsgId"), "")
         for asked in request.children("MeetingResponse:Request"):
-            known = self.collections.setdefault(text(asked, "MeetingResponse:CollectionId"), _Collection())
-            self._leaves(known, text(asked, "MeetingResponse:RequestId"), f"type {DELETED}")
+            folder_id = text(asked, "MeetingResponse:CollectionId")
+            self._leaves(folder_id, text(asked, "MeetingResponse:RequestId"), f"type {DELETED}")
         for result in answer.children("MeetingResponse:Result"):
             for folder in self.collections.values():
                 if id := text(result, "MeetingResponse:CalendarId"):

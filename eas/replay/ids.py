@@ -13,8 +13,10 @@ WITHIN_FOLDER = frozenset({"item"})
 @dataclass(slots=True)
 class Ids:
     """`folder` is the id of the folder as the first session has it, and counts for ids WITHIN_FOLDER. What was said of
-    no folder counts for each one that nothing else is known of."""
+    no folder counts for each one that nothing else is known of. `settled`: the first session may be in the ids of the
+    second already, as an expected answer is in those of the server that is asked."""
 
+    settled: bool = False
     #: Id of a folder, as the first session has it -> its name, for people.
     names: dict[str, str] = field(default_factory=dict)
     _actual: dict[_Key, str] = field(default_factory=dict)
@@ -46,6 +48,9 @@ class Ids:
         folder = _scope(kind, folder)
         before, behind = self.actual(kind, recorded, folder), self.recorded(kind, actual, folder)
         if before == actual and behind == recorded:
+            return True
+        if self.settled and recorded == actual:
+            self.bind(kind, recorded, actual, folder)
             return True
         # An id that is known without its folder says nothing about the same text in another folder.
         fresh = (kind, folder, recorded) not in self._actual and (kind, folder, actual) not in self._recorded

@@ -104,7 +104,7 @@ def _first(file: Path) -> tuple[Meta, Exchange]:
 
 def comparing(rules: Rules) -> Compare:
     """With ids that are bound over a whole session."""
-    kept = replace(rules, ids=Ids())
+    kept = replace(rules, ids=Ids(settled=True))
     return lambda expected, got, command: compare_answers(expected, got, kept, command)
 
 

@@ -282,6 +282,7 @@ WORDS = frozenset(_PROTOCOL.split())
 
 #: Folders that every mailbox has, in lower case, as servers name them.
 FOLDERS = frozenset("""
+    recipient information cache|
     inbox|drafts|sent items|sent|sent messages|deleted items|deleted messages|trash|outbox|junk email|junk e-mail|junk|
     spam|archive|archives|calendar|contacts|tasks|notes|journal|recipientinfo|suggested contacts|conversation history|
     sync issues|rss feeds|birthdays|holidays|posteingang|entwürfe|gesendete elemente|gesendete objekte|gesendet|
