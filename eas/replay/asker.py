@@ -3,7 +3,8 @@ believe it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import parse_qsl
 
 from starlette.types import Scope
@@ -12,32 +13,44 @@ from eas.protocol import http
 from eas.protocol import query as queries
 from eas.protocol.query import QueryError
 
+#: Queries that are remembered with what they name: a device asks with the same few all day.
+MOST_QUERIES = 4096
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
-    """`device` in lower case, `agent` the User-Agent, `login` of the Authorization header, else of the query, in lower
-    case; "" for what is not stated. `shown` stands for that header as a whole, 0 for none: who was recognised by it
-    once is so the next time."""
+    """`device` in lower case, `agent` the User-Agent; "" for what is not stated. `shown` stands for the Authorization
+    header as a whole, 0 for none: who was recognised by it once is so the next time."""
 
     device: str
+    user: str
     agent: str
-    login: str
     shown: int
+    authorization: bytes = field(repr=False)
+
+    @property
+    def login(self) -> str:
+        """Of the Authorization header, else of the query, in lower case."""
+        credentials = http.basic_credentials(self.authorization.decode("latin-1"))
+        return (credentials[0] if credentials else self.user).strip().casefold()
 
 
 def asker_of(scope: Scope) -> Asker:
-    stated = {name: value for name, value in scope["headers"] if name in (b"authorization", b"user-agent")}
-    shown = stated.get(b"authorization", b"")
+    shown = agent = b""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            shown = value
+        elif name == b"user-agent":
+            agent = value
     device, user = _named(scope["query_string"])
-    credentials = http.basic_credentials(shown.decode("latin-1")) if shown else None
     return Asker(
-        device=device.casefold(), agent=stated.get(b"user-agent", b"").decode("latin-1"),
-        login=(credentials[0] if credentials else user).strip().casefold(), shown=hash(shown) if shown else 0,
+        device=device, user=user, agent=agent.decode("latin-1"), shown=hash(shown) if shown else 0, authorization=shown,
     )
 
 
+@lru_cache(MOST_QUERIES)
 def _named(query: bytes) -> tuple[str, str]:
-    """Device and user, "" for what is not there; of a query that is not usable what can be seen."""
+    """Device, in lower case, and user, "" for what is not there; of a query that is not usable what can be seen."""
     if not query:
         return "", ""
     try:
@@ -45,8 +58,8 @@ def _named(query: bytes) -> tuple[str, str]:
     except QueryError:
         pairs = parse_qsl(query[: queries.MAX_QUERY].decode("latin-1"))
         said = {name.casefold(): value for name, value in pairs}
-        return said.get("deviceid", ""), said.get("user", "")
-    return found.device_id, found.user
+        return said.get("deviceid", "").casefold(), said.get("user", "")
+    return found.device_id.casefold(), found.user
 
 
 def is_called(login: str, address: str) -> bool:

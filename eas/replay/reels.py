@@ -97,8 +97,8 @@ class Reels:
             if asker.device and who == one.recording.user_id:
                 one.agents.add(asker.agent)
             return who == one.recording.user_id
-        named = is_called(asker.login, one.recording.address)
-        if not (named or (not asker.login and asker.device and one.recording.device_id)):
+        login = asker.login
+        if not (is_called(login, one.recording.address) or (not login and asker.device and one.recording.device_id)):
             return False
         if one.strange >= MOST_STRANGE:
             return False
