@@ -139,6 +139,11 @@ def test_folders_that_everybody_has() -> None:
     tag = "FolderHierarchy:DisplayName"
     assert [masked(name, tag) for name in ("Inbox", "Gesendete Elemente")] == ["Inbox", "Gesendete Elemente"]
     assert "Project" not in masked("Project X", tag)
+    for type_, stays in (("2", True), ("12", False)):
+        root = Element("FolderHierarchy:Add", (Element(tag, "Indbakke"), Element("FolderHierarchy:Type", type_)))
+        made = Masker(KEY).body(Document(root))
+        assert isinstance(made, Document)
+        assert (made.root == root) is stays
 
 
 # Dates ---------------------------------------------------------------------------------------------------------------

@@ -23,7 +23,9 @@ _ZONE = re.compile(r"[A-Za-z0-9+/\s]{231}=|[A-Za-z0-9+/]{230}==")
 #: Type of a body -> manner. [MS-ASAIRS] Type.
 _BODIES = {"1": "text", "2": "html", "3": "blob", "4": "mime", "HTML": "html", "html": "html", "Text": "text"}
 #: Elements beside a body that say what it is.
-_TYPES = frozenset({"AirSyncBase:Type", "Settings:BodyType"})
+_TYPES = frozenset({"AirSyncBase:Type", "Settings:BodyType", "FolderHierarchy:Type"})
+#: Types of folders that every mailbox has, under whatever name. [MS-ASCMD] Type (FolderSync).
+_DEFAULT_FOLDERS = frozenset({*map(str, range(2, 12)), "19"})
 #: Elements with such a body, whose type stands beside them.
 _TYPED = frozenset({"AirSyncBase:Data", "Settings:ReplyMessage"})
 
@@ -52,7 +54,7 @@ class Documents:
         }
 
     def element(self, element: Element, beside: str = "") -> Element:
-        """`beside` is the type that stands beside an element of the same parent, for bodies."""
+        """`beside` is the type that stands beside an element of the same parent, of bodies and folders."""
         content = element.content
         if isinstance(content, tuple):
             kind = next((str(one.content) for one in content if one.tag in _TYPES), "")
@@ -61,7 +63,7 @@ class Documents:
                 children = moved(content, children, self._prose.shift)
             return Element(element.tag, children)
         manner, kind = MANNER_OF.get(element.tag, ("text", "bodies"))
-        if kind in self._keep:
+        if kind in self._keep or (manner == "folder" and beside in _DEFAULT_FOLDERS and "@" not in str(content)):
             return element
         if element.tag in _TYPED and beside in _BODIES:
             manner = _BODIES[beside]

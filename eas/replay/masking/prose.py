@@ -37,10 +37,13 @@ PHONE = r"\+[0-9](?:[ ()/.-]{0,3}[0-9]){7,14}(?![0-9])"
 #: ITU E.164 keeps it free.
 NO_COUNTRY = "999"
 
+#: What stands over a text that is answered: servers write it, and a session that is played back has it again.
+LABEL = r"\b(?:From|Sent|To|Cc|Subject|Date|Von|Gesendet|An|Betreff|Datum)(?=:\s)"
+
 _TOKENS = re.compile("|".join((
     rf"(?P<url>{places.URL})", rf"(?P<address>{places.ADDRESS})", rf"(?P<iso>{shift.ISO})", rf"(?P<mail>{shift.MAIL})",
     rf"(?P<phone>{PHONE})", rf"(?P<ip>{places.IP})", rf"(?P<ip6>{places.IP6})", rf"(?P<host>{places.HOST})",
-    r"(?P<scheme>\b(?i:mailto|tel|sms|sip|cid|geo|callto)(?=:))",
+    rf"(?P<scheme>\b(?i:mailto|tel|sms|sip|cid|geo|callto)(?=:)|{LABEL})",
     r"(?P<number>\d+)", r"(?P<word>[^\W\d_]+)", r"(?P<bytes>[\udc80-\udcff]+)",
 )))
 #: Groups of _TOKENS that have others inside of them, or none where a date had.
@@ -94,6 +97,8 @@ class Prose:
 
     def _dated(self, found: re.Match[str], kind: str) -> str:
         """A date that is none, or one that would be longer, is no more than its words."""
+        if "dates" in self.keep:
+            return found[0]
         made = self.shift.iso(found) if kind == "iso" else self.shift.mail(found)
         return made if made != found[0] and len(made) == len(found[0]) else self.places.plain(found[0])
 
