@@ -24,7 +24,7 @@ FILES = sorted((*LIBRARY.rglob("*.session"), *LIBRARY.rglob("*.session.gz")))
 #: Octets of all files together, and of one of them.
 ALL, ONE = 3_000_000, 300_000
 #: Names that are for examples, and nobody's; the schemas of autodiscover.
-NOBODYS = re.compile(r"(^|[.@])(example\.(com|org|net|test)|example|schemas\.microsoft\.com)$")
+NOBODYS = re.compile(r"(^|[.@])(example\.(com|org|net|test)|example|invalid|schemas\.microsoft\.com)$")
 
 
 def name(file: Path) -> str:
