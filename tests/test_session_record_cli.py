@@ -140,6 +140,7 @@ def test_what_was_recorded_survives_the_server(server: Server) -> None:
     record(server, "start", "anna")
     begun(server, 1)
     sync(server)
+    until(lambda: listed(server)[0]["parts"], server)  # told every other second; the file has all
     (file,) = (server.data / "recordings").iterdir()
     server.kill()
     count = gzip.decompress(file.read_bytes()).count(b"\n--> ")
