@@ -128,6 +128,7 @@ STORIES = (
         STOCK, ("Outbox and Sent in Ping", outbox), ("an estimate of a folder with key 0", estimates),
         title="what only Android's own program does", begin=validate,
     ),
+    first_sync(GMAIL, validate),
     working_day(GMAIL),
     quirks(
         GMAIL, ("drafts are sent again and again", drafts), ("a search over everything", search),

@@ -89,7 +89,10 @@ async def birthday(d: Device) -> None:
 STORIES = (
     first_sync(ASTRA),
     working_day(ASTRA, without=(day.folders,)),
+    first_sync(NEWER),
     working_day(NEWER, without=(day.folders, day.away)),
+    first_sync(BB10),
+    working_day(BB10),
     quirks(
         BB10, ("an empty ServerId in an Add", empty_id), ("a birthday at 11", birthday), ("a signed mail", signed),
         title="what only BlackBerry 10 does", fetched=(FolderType.CONTACTS, FolderType.INBOX),

@@ -184,6 +184,7 @@ STORIES = (
         ("a hanging Sync, and an empty one after it", hang),
         title="what only iOS does, at 16.1", fetched=_MANY,
     ),
+    first_sync(OLD, begin),
     working_day(OLD),
     quirks(
         OLD, ("a Ping before the first Sync of its folders", ping_first), ("key 0 is asked for twice", zero_twice),

@@ -90,5 +90,6 @@ STORIES = (
         ("the address list, where everybody needs a FirstName", day.search_people),
         title="what only Nokia's program does", fetched=_BOTH,
     ),
+    first_sync(E72),
     working_day(E72, without=(day.folders, day.away)),
 )

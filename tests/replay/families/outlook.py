@@ -86,5 +86,6 @@ STORIES = (
         ("the invitation is answered in the calendar", answer_in_calendar), ("no policy key", unprovisioned),
         title="what only Outlook does", fetched=(FolderType.INBOX, FolderType.CALENDAR),
     ),
+    first_sync(MAIL),
     working_day(MAIL, without=(day.finish_task,)),
 )

@@ -157,6 +157,8 @@ STORIES = (
         NEW, ("primed again, and pushed again: a duplicate", primes_again),
         title="what TbSync does after a refused key", fetched=(FolderType.CONTACTS,), begin=begin,
     ),
+    first_sync(MIDDLE, begin),
     a_day(MIDDLE),
+    first_sync(OLD, begin),
     a_day(OLD),
 )

@@ -114,6 +114,7 @@ STORIES = (
         ("a mail as MIME, without a document around it", message),
         title="what Windows Mobile does that others do not",
     ),
+    first_sync(WM65),
     working_day(WM65),
     quirks(
         WM65, ("an empty Sync asks what was asked before", partial),
