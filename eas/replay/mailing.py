@@ -14,17 +14,18 @@ from email import message_from_bytes
 from email.headerregistry import HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import EmailPolicy
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime, getaddresses
 from hashlib import blake2b
 from mimetypes import guess_type
 
-from eas.items import email, globalobjid, markup
+from eas.items import email, headers, markup, rawheader
 from eas.items.native import MailFlags, Refused
 from eas.protocol import schema
 from eas.protocol.schema import SchemaError
 from eas.protocol.version import Version
 from eas.protocol.wbxml import Element
 
+from .invitations import invitation
 from .learning import NOTHING, text
 from .moments import instant
 
@@ -112,8 +113,12 @@ def _built(
     data: Element, subject: str, received: datetime | None, files: Files
 ) -> tuple[bytes, tuple[str, ...]]:
     message = EmailMessage(policy=_POLICY)
+    fields = b""
     for tag, name in _HEADERS.items():
-        if value := _line(text(data, tag)):
+        value = _line(text(data, tag))
+        if boxes := _boxes(value):
+            fields += rawheader.joined([rawheader.address_field(name, boxes)]).removesuffix(rawheader.CRLF)
+        elif value:
             message[name] = value
     message["Subject"] = _line(subject)
     if received is not None:
@@ -129,11 +134,17 @@ def _built(
     if (meeting := data.child("Email:MeetingRequest")) is not None:
         lacks += _meeting(message, data, meeting)
     lacks += _attachments(message, data, files)
-    return message.as_bytes(), tuple(lacks)
+    return fields + message.as_bytes(), tuple(lacks)
 
 
 def _line(value: str) -> str:
     return " ".join(value.split())
+
+
+def _boxes(value: str) -> list[headers.Address]:
+    """None where they are not all addresses: then the text is written as it stands."""
+    found = [headers.Address(*one) for one in getaddresses([value])]
+    return found if all("@" in one.address for one in found) else []
 
 
 def _digest(data: Element) -> str:
@@ -165,7 +176,11 @@ def _texts(message: EmailMessage, data: Element) -> list[str]:
         said, lacks = "", ["its body: only a part of the message in MIME was recorded"]
     if native == _HTML:
         html = said if kind == _HTML else markup.html_of_text(said)
-        if kind == _HTML:
+        if kind == _HTML and (other := _other_text(html, text(body, "AirSyncBase:Preview"))):
+            _set_text(message, other, "plain")
+            message.make_alternative()
+            message.attach(_text_part(html, "html"))
+        elif kind == _HTML:
             _set_text(message, html, "html")
         else:
             _set_text(message, said, "plain")
@@ -174,6 +189,11 @@ def _texts(message: EmailMessage, data: Element) -> list[str]:
     else:
         _set_text(message, _plain_of(said) if kind == _HTML else said, "plain")
     return lacks
+
+
+def _other_text(html: str, preview: str) -> str:
+    """The beginning of the plain text beside the HTML, where the preview shows that there was another; else ""."""
+    return preview if not markup.flat(markup.text_of_html(html), len(preview)).startswith(preview) else ""
 
 
 def _plain_of(html: str) -> str:
@@ -243,56 +263,19 @@ def _type_of(name: str, told: str) -> str:
 
 # Meetings ------------------------------------------------------------------------------------------------------------
 
-_METHODS = {
-    "IPM.Schedule.Meeting.Request": "REQUEST", "IPM.Schedule.Meeting.Canceled": "CANCEL",
-    "IPM.Notification.Meeting": "REQUEST",
-}
-
 
 def _meeting(message: EmailMessage, data: Element, meeting: Element) -> list[str]:
-    """The invitation that was in the message: one occurrence, since a device is told rules it need not keep."""
-    method = _METHODS.get(text(data, "Email:MessageClass"), "REQUEST")
-    start, end = (instant(text(meeting, f"Email:{name}")) for name in ("StartTime", "EndTime"))
-    uid = text(meeting, "Calendar:UID") or globalobjid.to_uid(text(meeting, "Email:GlobalObjId")) or _digest(data)
-    if start is None or end is None:
+    found = invitation(data, meeting, _digest(data))
+    if found is None:
         return ["its invitation, whose times were not recorded"]
-    organizer = text(meeting, "Email:Organizer") or text(data, "Email:From")
-    place = text(meeting, "AirSyncBase:Location", "AirSyncBase:DisplayName") or text(meeting, "Email:Location")
-    lines = [
-        "BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//eas session//EN", f"METHOD:{method}", "BEGIN:VEVENT",
-        f"UID:{uid}", f"DTSTAMP:{start:%Y%m%dT%H%M%SZ}", f"DTSTART:{start:%Y%m%dT%H%M%SZ}",
-        f"DTEND:{end:%Y%m%dT%H%M%SZ}", f"SUMMARY:{_escaped(text(data, 'Email:Subject'))}",
-        *([f"LOCATION:{_escaped(place)}"] if place else []),
-        f"ORGANIZER{_person(organizer)}",
-        *(f"ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE{_person(one)}"
-          for one in text(data, "Email:To").split(",") if "@" in one),
-        "SEQUENCE:0", "END:VEVENT", "END:VCALENDAR", "",
-    ]
-    calendar = "\r\n".join(lines)
+    calendar, params = found.calendar, {"method": found.method}
+    lacks = ["the rule of its series"] if meeting.child("Email:Recurrences") is not None else []
     if message.get_content_maintype() != "multipart" and not message.get_content().strip():
-        message.set_content(calendar, subtype="calendar", cte="base64", params={"method": method})
-        return _series(meeting)
+        message.set_content(calendar, subtype="calendar", cte="base64", params=params)
+        return lacks
     if message.get_content_maintype() != "multipart":
         message.make_alternative()
     part = EmailMessage(policy=_POLICY)
-    part.set_content(calendar, subtype="calendar", cte="base64", params={"method": method})
+    part.set_content(calendar, subtype="calendar", cte="base64", params=params)
     message.attach(part)
-    return _series(meeting)
-
-
-def _series(meeting: Element) -> list[str]:
-    return ["the rule of its series"] if meeting.child("Email:Recurrences") is not None else []
-
-
-def _person(value: str) -> str:
-    """The end of a line that names somebody."""
-    name = _line(parseaddr(value)[0]).replace('"', "")
-    return (f';CN="{name}"' if name else "") + f":mailto:{_address(value)}"
-
-
-def _escaped(value: str) -> str:
-    return _line(value).replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
-
-
-def _address(value: str) -> str:
-    return parseaddr(value)[1] or _line(value)
+    return lacks

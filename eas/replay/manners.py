@@ -94,10 +94,16 @@ NORMAL: Mapping[Manner, Callable[[Value], Hashable]] = {
 }
 
 
+#: Characters from which on a text counts as one that was cut, maybe within a word, which masking makes another word.
+_CUT = 64
+
+
 def _beginning(expected: str, got: str, rules: Rules) -> bool:
     """One is the beginning of the other, but nothing is not the beginning of something."""
-    one, other = " ".join(expected.split()), " ".join(got.split())
-    return one == other or (bool(one and other) and (one.startswith(other) or other.startswith(one)))
+    shorter, longer = sorted((" ".join(expected.split()), " ".join(got.split())), key=len)
+    if len(shorter) >= _CUT and shorter != longer:
+        shorter = shorter.rpartition(" ")[0] or shorter
+    return shorter == longer or (bool(shorter) and longer.startswith(shorter))
 
 
 def _time(expected: str, got: str, rules: Rules) -> bool:

@@ -39,6 +39,7 @@ from .moments import instant
 from .reading import open_session
 from .records import NotMade, record_of
 from .rewriting import moved_document
+from .whose import Whose
 
 #: Calls with the moment at which the next item is received; where the groupware has no such clock, nothing.
 Clock = Callable[[datetime | None], None]
@@ -83,18 +84,21 @@ class Prepared:
         with open_session(file) as session:
             self.contents.read(session.exchanges)
         first: list[tuple[tuple[int, float, int], _Later]] = []
+        whose = Whose(self.viewer)
         with open_session(file) as session:
             for number, event in enumerate(assumed(session.exchanges)):
                 if event.what is What.FOLDER and not event.at:
                     assert event.made is not None
                     self._folders.recorded[event.folder] = event.made
                     continue
+                whose.learn(event.data)
                 later = self._spooled(event)
                 if event.at:
                     self._later.setdefault((event.at, event.waiting), []).append(later)
                 else:
                     first.append((_order(event, number), later))
         await self._make_folders()
+        self.lacks += whose.lacks()
         for _, later in sorted(first, key=lambda one: one[0]):
             self.lacks += await self._happens(later)
             self.items += 1
