@@ -14,7 +14,7 @@ from functools import lru_cache
 from eas.items.policy_settings import SETTINGS
 
 from .model import Device
-from .quirks import WINDOWS_MAIL, Quirk
+from .quirks import SYMBIAN, WINDOWS_MAIL, Quirk
 
 #: What Symbian Anna takes of a policy only with the value that restricts nothing; else it gives up the account.
 SYMBIAN_KEEPS_DEFAULT = frozenset((
@@ -75,7 +75,7 @@ class Family:
 #: The first that fits counts.
 FAMILIES: tuple[Family, ...] = (
     Family(
-        name="Symbian", type=r"symbian|nokia", agent=r"symbian|nokia|mailforexchange", quirk=Quirk.SYMBIAN_POLICY,
+        name="Symbian", agent=SYMBIAN, quirk=Quirk.SYMBIAN_POLICY,
         evidence="Symbian Anna gives up the account over these (Microsoft FA136114).",
     ),
     Family(

@@ -56,6 +56,8 @@ class Row:
 
 
 NOKIA = r"nokia|symbian|MailforExchange"
+#: Their DeviceType is MailforExchange or the IMEI; Nokias with Android or Windows say neither.
+SYMBIAN = r"symbian|MailforExchange"
 WINDOWS_PHONE = r"^(WP|WindowsPhone)"
 WINDOWS_MAIL = r"^(WindowsOutlook|WindowsMail|UniversalOutlook)"
 
@@ -71,7 +73,7 @@ TABLE: tuple[Row, ...] = (
         evidence="go-activesync 0.1 sends a bare Provision and gives up at any Status but 1.",
     ),
     Row(
-        quirk=Quirk.SYMBIAN_POLICY, type=r"symbian|nokia", agent=r"symbian|nokia|mailforexchange",
+        quirk=Quirk.SYMBIAN_POLICY, agent=SYMBIAN,
         does="Settings of a policy that the family cannot meet (browser, S/MIME, unsigned programs and their like) are "
              "left at the value that restricts nothing, unless the policy insists on them; one that is enforced and "
              "allows no partial compliance locks the device out instead.",

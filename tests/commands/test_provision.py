@@ -283,11 +283,12 @@ async def test_a_client_that_sends_no_device_information_is_let_in_by_its_quirk(
     assert got.find("DeviceInformation") is None
 
 
-async def test_symbian_is_told_only_what_it_can_meet(wire: Wires, world: Any) -> None:
+@pytest.mark.parametrize("type", ["NokiaE7", "MailforExchange", "IMEI350000000000048"])
+async def test_symbian_is_told_only_what_it_can_meet(wire: Wires, world: Any, type: str) -> None:
     """And goes on with the key that it earned thereby, unless the policy allows nothing less than all of it."""
     stated = {"AllowBrowser": "0", "DevicePasswordEnabled": "1", "RequireSignedSMIMEAlgorithm": "1"}
     await enforce(world, settings=stated)
-    device = wire(type="NokiaE7", agent="MailforExchange")
+    device = wire(type=type, agent="NokiaE7/3.00(55)MailforExchange")
     first = await device.post("Provision", phase_1())
     document = ("Policies", "Policy", "Data", "EASProvisionDoc")
     assert (first.text(*document, "AllowBrowser"), first.text(*document, "DevicePasswordEnabled")) == ("1", "1")

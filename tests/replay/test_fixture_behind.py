@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from behind import Behind
 from families.gateway import Clock
+from families.ruling import Ruled, policies
 from groupware.dovecot import Dovecot
 from groupware.radicale import Radicale
 from groupware.smtp import Sink
@@ -71,12 +72,12 @@ async def replayed(servers: Behind, me: Login, file: Path, data: Path) -> list[s
         there = await behind(app, me.user, me.password, app.bell.ring)
         assert there is not None
         with open_session(file) as session:
-            first = next(session.exchanges)
+            first, rules_of_server = next(session.exchanges), policies(session.meta)
         who = who_of(first, me.user, me.address, recorded_user="anna@example.com")
         binding, rules = Binding(who=who), replace(DEFAULT, ids=Ids()).and_(OTHERWISE)
         async with prepared(there.mailbox, there.viewer, file, binding, clock=there.clock) as stage:
             manner = Manner(
-                who=who, wait_seconds=1, stage=stage,
+                who=who, wait_seconds=1, stage=Ruled(stage, app, rules_of_server),
                 compare=lambda was, got, command: compare_answers(was, got, rules, command),
             )
             said = [f"prepare: {lack}" for lack in stage.lacks]

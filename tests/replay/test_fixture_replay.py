@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from families.gateway import DOMAIN, Gateway, Loop, empty_gateway, password
+from families.ruling import Ruled, policies
 
 from eas.app.preparing import behind
 from eas.replay.binding import Binding
@@ -79,8 +80,10 @@ async def replayed(file: Path, folder: Path) -> list[str]:
         binding, rules = Binding(), replace(DEFAULT, ids=Ids())
         line = AsgiLine(gateway.app.asgi, ANNA, password("anna"))
         async with prepared(there.mailbox, there.viewer, file, binding, clock=there.clock) as stage:
+            with open_session(file) as session:
+                ruled = Ruled(stage, gateway.app, policies(session.meta))
             manner = Manner(
-                wait_seconds=1, stage=stage, compare=lambda was, got, command: compare_answers(was, got, rules, command)
+                wait_seconds=1, stage=ruled, compare=lambda was, got, command: compare_answers(was, got, rules, command)
             )
             said = [f"prepare: {lack}" for lack in stage.lacks]
             with open_session(file) as session:

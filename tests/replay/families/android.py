@@ -15,7 +15,7 @@ from eas.protocol.version import Version
 from . import day, setting_up
 from .device import Device
 from .manner import Manner
-from .story import first_sync, quirks, working_day
+from .story import first_sync, policy, quirks, working_day
 
 HEADERS = (
     ("MS-ASProtocolVersion", "{version}"), ("User-Agent", "{agent}"), ("X-MS-PolicyKey", "{policy}"),
@@ -128,6 +128,7 @@ STORIES = (
         STOCK, ("Outbox and Sent in Ping", outbox), ("an estimate of a folder with key 0", estimates),
         title="what only Android's own program does", begin=validate,
     ),
+    policy(STOCK, settings={"MinDevicePasswordLength": 6, "RequireDeviceEncryption": True}),
     first_sync(GMAIL, validate),
     working_day(GMAIL),
     quirks(

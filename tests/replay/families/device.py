@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -23,6 +24,7 @@ from eas.replay.writing import moment
 from .gateway import HOST, Gateway
 from .letters import MORNING
 from .manner import Manner
+from .ruling import field_of, rule
 
 PASSWORD = "anna-secret"
 #: Seconds from one request to the next where nothing else is said, and those that an answer takes, with so much more
@@ -112,6 +114,7 @@ class Device:
         self.folder_key, self.policy = "0", "0"
         self.version = manner.version
         self._comments: list[str] = []
+        self._policies: list[tuple[str, str]] = []
         self._counted = 0
 
     # -- the line
@@ -122,6 +125,11 @@ class Device:
 
     def pass_(self, seconds: float = 0.0, minutes: float = 0.0) -> None:
         self.gateway.clock.pass_(seconds + 60 * minutes)
+
+    async def rule(self, policy: Mapping[str, Any]) -> None:
+        """The server has this policy from here on."""
+        await rule(self.gateway.app, policy)
+        self._policies.append(field_of(len(self.exchanges) + 1, policy))
 
     def count(self) -> int:
         """For names of the device's own: ClientIds, Message-IDs."""
@@ -229,7 +237,7 @@ class Device:
             ("device", m.device_id), ("device type", m.device_type), ("user", m.user), ("client", m.agent),
             ("server", "eas"), ("protocol", m.version.text), ("started", moment(MORNING)), ("origin", m.origin),
             ("masked", "made up"), ("note", story), *(("note", note) for note in (*m.notes, *notes)),
-            *(("finding", name) for name in expected),
+            *self._policies, *(("finding", name) for name in expected),
         ]
         return Meta(tuple((name, value) for name, value in fields if value))
 

@@ -17,7 +17,7 @@ from . import day, setting_up
 from .device import Device
 from .letters import JANUARY, SIGNED
 from .manner import Manner
-from .story import first_sync, quirks, working_day
+from .story import first_sync, policy, quirks, working_day
 
 HEADERS = (
     ("Host", "{host}"), ("X-MS-PolicyKey", "{policy}"), ("User-Agent", "{agent}"),
@@ -185,6 +185,7 @@ STORIES = (
         title="what only iOS does, at 16.1", fetched=_MANY,
     ),
     first_sync(OLD, begin),
+    policy(NEW, settings={"MinDevicePasswordLength": 6, "AllowCamera": False}),
     working_day(OLD),
     quirks(
         OLD, ("a Ping before the first Sync of its folders", ping_first), ("key 0 is asked for twice", zero_twice),

@@ -14,7 +14,7 @@ from eas.protocol.version import Version
 from . import day, setting_up
 from .device import Device
 from .manner import Manner
-from .story import first_sync, quirks, working_day
+from .story import first_sync, policy, quirks, working_day
 
 OLD_WANTS = {
     "Email": "<FilterType>2</FilterType><Truncation>4</Truncation><MIMETruncation>1</MIMETruncation>"
@@ -52,6 +52,22 @@ E72 = replace(
     },
     fetch="<airsyncbase:BodyPreference><airsyncbase:Type>1</airsyncbase:Type></airsyncbase:BodyPreference>",
 )
+
+
+E7 = replace(
+    E72, folder="nokia-12.1", name="Nokia E7, Symbian Anna (12.1)", device_id="IMEI350000000000063",
+    agent="NokiaE7/3.00(55)MailforExchange", version=Version.V12_1,
+    notes=(
+        "certain: gives up an account over settings that it cannot keep (Microsoft FA136114)",
+        "uncertain: agent, device type, headers, windows, heartbeat",
+    ),
+)
+#: What Symbian Anna gives up an account over, beside what it keeps.
+FORBIDDING = {
+    "MinDevicePasswordLength": 6, "AllowCamera": False, "AllowBrowser": False, "AllowTextMessaging": False,
+    "AllowHTMLEmail": False, "RequireManualSyncWhenRoaming": True, "RequireSignedSMIMEMessages": True,
+    "AllowUnsignedApplications": False,
+}
 
 
 async def empty_rtf(d: Device) -> None:
@@ -92,4 +108,7 @@ STORIES = (
     ),
     first_sync(E72),
     working_day(E72, without=(day.folders, day.away)),
+    policy(E7, settings=FORBIDDING, notes=(
+        "of the policy it is told only what it keeps: see what is in the file's field policy, and what Provision says",
+    )),
 )

@@ -134,6 +134,18 @@ async def sync(d: Device, *folders: Folder, commands: str = "", more: str = "", 
     return got
 
 
+async def sync_ruled(d: Device, folder: Folder) -> Got:
+    """Refused for the sake of a policy, as the version says it; provisioned, the same is asked again."""
+    request = sync_of([collection(d, folder)])
+    got = await d.post("Sync", request)
+    if got.status != 449 and got.text("AirSync:Status") not in ("142", "143", "144"):
+        raise Surprise(f"Sync without the policy: HTTP {got.status}")
+    await provision(d)
+    got = await d.post("Sync", request)
+    keep(d, got)
+    return got
+
+
 def keep(d: Device, got: Got) -> list[Element]:
     """What a Sync answered goes into the device; its collections."""
     if got.status != 200:

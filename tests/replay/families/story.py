@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from eas.engine.model import FolderType
 from eas.replay.model import Exchange, Meta
@@ -67,6 +68,33 @@ def working_day(
                 await step(d)
 
     return Story(manner=manner, file="working-day", title="a day, from the first mail to the last", play=play)
+
+
+#: What is asked of devices while an account is set up, and what is asked besides some hours later.
+POLICY = {"enforced": True, "settings": {"DevicePasswordEnabled": True, "MinDevicePasswordLength": 4}}
+
+
+def policy(
+    manner: Manner, *, at_first: Mapping[str, Any] = POLICY, settings: Mapping[str, Any], notes: tuple[str, ...] = ()
+) -> Story:
+    """An enforced policy: the device asks without one, is sent to Provision, and asks again; later, when the policy has
+    these `settings`, too, in the midst of a Sync."""
+
+    async def play(d: Device) -> None:
+        d.say("the server enforces a policy, of which the device does not know yet")
+        await d.rule(at_first)
+        await setting_up.account(d)
+        await setting_up.first_sync(d, FolderType.INBOX)
+        d.pass_(minutes=180)
+        d.say("the policy has become stricter")
+        await d.rule({**at_first, "settings": {**at_first["settings"], **settings}})
+        inbox = d.of(FolderType.INBOX)
+        await setting_up.sync_ruled(d, inbox)
+
+    title = "an enforced policy, before the first list of folders and in the midst of it"
+    return Story(
+        manner=replace(manner, provisions="asked"), file="policy", title=title, play=play, notes=notes,
+    )
 
 
 def quirks(

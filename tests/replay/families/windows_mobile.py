@@ -14,7 +14,7 @@ from eas.protocol.version import Version
 from . import day
 from .device import Device
 from .manner import Manner
-from .story import first_sync, quirks, working_day
+from .story import first_sync, policy, quirks, working_day
 
 HEADERS = (
     ("Content-Type", "{type}"), ("Accept-Language", "en-us"), ("MS-ASProtocolVersion", "{version}"),
@@ -106,9 +106,12 @@ async def partial(d: Device) -> None:
     await d.post("Sync", during=long)
 
 
+#: Of 12.0 and of 12.1; a policy of 14.0 and later would be nothing to it.
+STRICTER = {"MinDevicePasswordLength": 6, "RequireDeviceEncryption": True, "AllowCamera": False}
 STORIES = (
     first_sync(WM61),
     working_day(WM61),
+    policy(WM61, settings=STRICTER),
     quirks(
         WM61, ("the old command for folders, with the login as a domain's", old_hierarchy),
         ("a mail as MIME, without a document around it", message),
@@ -116,6 +119,7 @@ STORIES = (
     ),
     first_sync(WM65),
     working_day(WM65),
+    policy(WM65, settings=STRICTER),
     quirks(
         WM65, ("an empty Sync asks what was asked before", partial),
         title="a base64 query, and Sync requests that leave out what has not changed",
