@@ -241,6 +241,12 @@ def _library() -> list[Path]:
 UNWELL: dict[str, set[Name]] = {
     # Each command of the client is a program of its own, which begins with key 0.
     "captured/pyactivesync-16.1-day.session": {Name.NOT_TAKEN, Name.BEGINS_ANEW},
+    "outlook-14.0/folder-gone.session": {Name.FOLDERS_IGNORED},
+    "unwell/policy-loop.session": {Name.POLICY_LOOP},
+    "unwell/resync.session": {Name.KEY_REFUSED},
+    "unwell/same-step.session": {Name.NOT_TAKEN},
+    "unwell/storm.session": {Name.STORM, Name.EMPTY_AT_ONCE, Name.SERVER_BUSY, Name.CAME_TOO_EARLY},
+    "unwell/waits-cut.session": {Name.WAITS_CUT},
 }
 
 

@@ -16,7 +16,7 @@ from . import day, setting_up
 from .device import Device
 from .ios import answer_in_calendar
 from .manner import Manner
-from .story import first_sync, quirks, working_day
+from .story import Story, first_sync, quirks, working_day
 
 _WHOLE = "<airsyncbase:BodyPreference><airsyncbase:Type>{}</airsyncbase:Type></airsyncbase:BodyPreference>"
 WANTS = {
@@ -72,14 +72,42 @@ async def old_ids(d: Device) -> None:
     await setting_up.sync(d, d.of(FolderType.INBOX))
 
 
+async def folder_gone(d: Device) -> None:
+    """Status 12 is passed over, then FolderSync is asked for, and what is gone is asked for all the same."""
+    place = d.of(FolderType.USER_MAIL, "Projects")
+    request = setting_up.sync_of([setting_up.collection(d, place)])
+    got = await d.post("FolderDelete", (
+        f'<FolderDelete xmlns="FolderHierarchy"><SyncKey>{d.folder_key}</SyncKey><ServerId>{place.id}</ServerId>'
+        "</FolderDelete>"
+    ))
+    d.folder_key = got.text("FolderHierarchy:SyncKey")
+    for _ in range(3):
+        await d.post("Sync", request)
+    await setting_up.folder_sync(d)
+    await d.post("Sync", request)
+
+
 async def unprovisioned(d: Device) -> None:
     """It goes on without a policy key, whatever a server says."""
     await setting_up.sync(d, d.of(FolderType.INBOX))
 
 
+async def gone(d: Device) -> None:
+    await setting_up.account(d)
+    place = d.of(FolderType.USER_MAIL, "Projects")
+    await setting_up.sync(d, place)
+    await setting_up.fill(d, place)
+    d.say("the folder is deleted, but not for the part of it that synchronises")
+    await folder_gone(d)
+
+
 STORIES = (
     first_sync(OUTLOOK),
     working_day(OUTLOOK),
+    Story(
+        manner=OUTLOOK, file="folder-gone", title="a folder is deleted, and its Sync goes on: Status 12 and no end",
+        play=gone, expected=("folders-ignored",),
+    ),
     quirks(
         OUTLOOK, ("moved, and met again in the new folder", add_after_move),
         ("folders from the beginning, items by their old ids", old_ids),
