@@ -16,7 +16,7 @@ from . import day, setting_up
 from .device import Device
 from .ios import answer_in_calendar
 from .manner import Manner
-from .story import Story, first_sync, quirks, working_day
+from .story import POLICY, Story, first_sync, quirks, working_day
 
 _WHOLE = "<airsyncbase:BodyPreference><airsyncbase:Type>{}</airsyncbase:Type></airsyncbase:BodyPreference>"
 WANTS = {
@@ -101,9 +101,27 @@ async def gone(d: Device) -> None:
     await folder_gone(d)
 
 
+async def locked_out(d: Device) -> None:
+    """It asks for no policy, so that it is not let in where one is enforced, and is where one is only offered."""
+    await d.options()
+    d.say("the server enforces a policy, and Outlook never asks for one")
+    await d.rule(POLICY)
+    for _ in range(3):
+        await setting_up.folder_sync(d)
+        d.pass_(minutes=1)
+    d.say("the policy is only offered now")
+    await d.rule({**POLICY, "enforced": False})
+    await setting_up.folder_sync(d)
+    await setting_up.first_sync(d, FolderType.INBOX)
+
+
 STORIES = (
     first_sync(OUTLOOK),
     working_day(OUTLOOK),
+    Story(
+        manner=OUTLOOK, file="policy", title="an enforced policy locks out a program that never asks for one",
+        play=locked_out, expected=("policy-loop",),
+    ),
     Story(
         manner=OUTLOOK, file="folder-gone", title="a folder is deleted, and its Sync goes on: Status 12 and no end",
         play=gone, expected=("folders-ignored",),
