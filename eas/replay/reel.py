@@ -103,7 +103,7 @@ class Reel:
 def _head(recording: Recording, first: Exchange, origin: str) -> Meta:
     said = _said(first)
     fields = {
-        DEVICE: recording.device_id or "all of the user's", DEVICE_TYPE: said.get(DEVICE_TYPE, ""),
+        DEVICE: recording.device_id, DEVICE_TYPE: said.get(DEVICE_TYPE, "") if recording.device_id else "",
         USER: recording.address, CLIENT: header(first.request.headers, "User-Agent"),
         SERVER: header(first.request.headers, "Host"), PROTOCOL: said.get(PROTOCOL, ""),
         STARTED: moment(recording.since), ORIGIN: origin, NOTE: recording.note,
