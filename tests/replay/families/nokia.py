@@ -70,11 +70,18 @@ FORBIDDING = {
 }
 
 
+OLD_NOTE = "<contacts:Body>Rings before noon.</contacts:Body><contacts:CompressedRTF/>"
+NOTE = (
+    "<airsyncbase:Body><airsyncbase:Type>1</airsyncbase:Type>"
+    "<airsyncbase:Data>Rings before noon.</airsyncbase:Data></airsyncbase:Body>"
+)
+
+
 async def empty_rtf(d: Device) -> None:
-    """The note of a contact: an empty CompressedRTF, and the Body that counts."""
+    """The note of a contact: an empty CompressedRTF up to 2.5, and the Body that counts."""
     folder = d.of(FolderType.CONTACTS)
     await day.add(d, folder, (
-        "<contacts:Body>Rings before noon.</contacts:Body><contacts:CompressedRTF/>"
+        f"{OLD_NOTE if d.version is Version.V2_5 else NOTE}"
         "<contacts:FileAs>Lang, Ida</contacts:FileAs><contacts:FirstName>Ida</contacts:FirstName>"
         "<contacts:LastName>Lang</contacts:LastName>"
         "<contacts:MobilePhoneNumber>+49 170 5550145</contacts:MobilePhoneNumber>"
@@ -108,6 +115,11 @@ STORIES = (
     ),
     first_sync(E72),
     working_day(E72, without=(day.folders, day.away)),
+    quirks(
+        E72, ("a note of a contact", empty_rtf), ("an anniversary of no length", anniversary),
+        ("the address list, where everybody needs a FirstName", day.search_people),
+        title="what only Nokia's program does, at 12.0", fetched=_BOTH,
+    ),
     policy(E7, settings=FORBIDDING, notes=(
         "of the policy it is told only what it keeps: see what is in the file's field policy, and what Provision says",
     )),

@@ -134,4 +134,9 @@ STORIES = (
     ),
     first_sync(MAIL),
     working_day(MAIL, without=(day.finish_task,)),
+    quirks(
+        MAIL, ("moved, and met again in the new folder", add_after_move),
+        ("the invitation is answered in the calendar", answer_in_calendar), ("no policy key", unprovisioned),
+        title="what Windows Mail does as Outlook does", fetched=(FolderType.INBOX, FolderType.CALENDAR),
+    ),
 )

@@ -159,6 +159,10 @@ STORIES = (
     ),
     first_sync(MIDDLE, begin),
     a_day(MIDDLE),
+    quirks(
+        MIDDLE, ("primed again, and pushed again: a duplicate", primes_again),
+        title="what TbSync does after a refused key, at 14.1", fetched=(FolderType.CONTACTS,), begin=begin,
+    ),
     first_sync(OLD, begin),
     a_day(OLD),
 )
