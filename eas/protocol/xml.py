@@ -1,4 +1,4 @@
-"""Element <-> XML, for dumps, session files and validation against schemas. Nothing of this travels to a device.
+"""Element <-> XML, for dumps and validation against schemas. Nothing of this travels to a device.
 
 The namespaces are the names of the code pages ("AirSync", without a colon at the end, as the published schemas have
 them; with one they are read too). Content that is bytes becomes base64 text: in the opaque tags always, in any other
@@ -8,7 +8,7 @@ element marked by the attribute `encoding="base64"`. What XML cannot hold is lef
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from lxml import etree
 
@@ -30,12 +30,30 @@ def to_xml(root: Element) -> etree._Element:
     return _node(root, {None: own, **{namespace.lower(): namespace for namespace in others}}, None)
 
 
-def from_xml(node: etree._Element) -> Element:
+#: What the text of an element without children means; it may raise XmlError.
+Reading = Callable[[str, str, etree._Element], str | bytes]
+
+
+def _content(tag: str, text: str, node: etree._Element) -> str | bytes:
+    if tag not in OPAQUE and node.get(ENCODING) != BASE64:
+        return text
+    return base64_of(tag, text)
+
+
+def base64_of(tag: str, text: str) -> bytes:
+    """White space is passed over. Raises XmlError."""
+    try:
+        return b64decode("".join(text.split()), validate=True)
+    except ValueError:
+        raise XmlError(f"{tag} is not base64") from None
+
+
+def from_xml(node: etree._Element, reading: Reading = _content) -> Element:
     """Read an lxml tree. White space between elements, comments and processing instructions are passed over.
 
     Raises XmlError for tags that no code page has, entities, text beside elements, bad base64, and too deep nesting.
     """
-    return _element(node, 1)
+    return _element(node, 1, reading)
 
 
 def show(root: Element) -> str:
@@ -90,7 +108,7 @@ def _node(element: Element, namespaces: dict[str | None, str], parent: etree._El
     return node
 
 
-def _element(node: etree._Element, depth: int) -> Element:
+def _element(node: etree._Element, depth: int, reading: Reading) -> Element:
     if depth > MAX_DEPTH:
         raise XmlError(f"more than {MAX_DEPTH} elements inside each other")
     tag = _tag(node)
@@ -99,23 +117,21 @@ def _element(node: etree._Element, depth: int) -> Element:
         if isinstance(child, etree._Entity):
             raise XmlError(f"entity in {tag}")
         if isinstance(child.tag, str):  # comments and processing instructions have a function here
-            children.append(_element(child, depth + 1))
+            children.append(_element(child, depth + 1, reading))
         texts.append(child.tail or "")
     text = "".join(texts)
     if children:
         if text.strip():
             raise XmlError(f"text beside elements in {tag}")
         return Element(tag, tuple(children))
-    if tag not in OPAQUE and node.get(ENCODING) != BASE64:
-        return Element(tag, text)
-    try:
-        return Element(tag, b64decode("".join(text.split()), validate=True))
-    except ValueError:
-        raise XmlError(f"{tag} is not base64") from None
+    return Element(tag, reading(tag, text, node))
 
 
 def _tag(node: etree._Element) -> str:
-    qualified = etree.QName(node)
+    try:
+        qualified = etree.QName(node)
+    except ValueError:  # a prefix that nobody has declared
+        raise XmlError(f"no code page has the tag {node.tag!r}") from None
     tag = f"{(qualified.namespace or '').removesuffix(':')}:{qualified.localname}"
     if tag not in TOKEN_OF:
         raise XmlError(f"no code page has the tag {tag!r}")

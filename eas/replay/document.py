@@ -9,13 +9,14 @@ its ends of lines is CR LF. Opaque data is `opaque="text"`, or `opaque="mime"` f
 from __future__ import annotations
 
 import re
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from xml.sax.saxutils import escape
 
 from lxml import etree
 
+from eas.protocol import xml
 from eas.protocol.codepages import OPAQUE, TOKEN_OF
-from eas.protocol.wbxml import MAX_DEPTH, Element
+from eas.protocol.wbxml import Element
 
 from .mimetext import from_readable, to_readable
 
@@ -116,52 +117,24 @@ def from_text(text: str) -> Element:
     found = [child for child in node if isinstance(child.tag, str)]
     if len(found) != 1 or len(node.xpath("text()[normalize-space()]")):  # type: ignore[arg-type]
         raise DocumentError("one document is expected, and nothing beside it")
-    return _element(found[0], 1)
+    try:
+        return xml.from_xml(found[0], _content)
+    except xml.XmlError as error:
+        raise DocumentError(str(error)) from None
 
 
-def _element(node: etree._Element, depth: int) -> Element:
-    if depth > MAX_DEPTH:
-        raise DocumentError(f"more than {MAX_DEPTH} elements inside each other")
-    tag = _tag(node)
-    children = []
-    texts = [node.text or ""]
-    for child in node:
-        if isinstance(child, etree._Entity):
-            raise DocumentError(f"entity in {tag}")
-        if isinstance(child.tag, str):  # comments and processing instructions have a function here
-            children.append(_element(child, depth + 1))
-        texts.append(child.tail or "")
-    text = "".join(texts)
-    if children:
-        if text.strip():
-            raise DocumentError(f"text beside elements in {tag}")
-        return Element(tag, tuple(children))
-    return Element(tag, _content(tag, text, node.get("opaque", ""), node.get("eol", "")))
-
-
-def _content(tag: str, text: str, opaque: str, eol: str) -> str | bytes:
+def _content(tag: str, text: str, node: etree._Element) -> str | bytes:
+    opaque = node.get("opaque", "")
     if opaque == "base64":
-        try:
-            return b64decode("".join(text.split()), validate=True)
-        except ValueError:
-            raise DocumentError(f"{tag} is not base64") from None
+        return xml.base64_of(tag, text)
     if opaque not in ("", "text", "mime"):
-        raise DocumentError(f"{tag}: opaque data is text, mime or base64, not {opaque!r}")
+        raise xml.XmlError(f"{tag}: opaque data is text, mime or base64, not {opaque!r}")
     if opaque == "mime":
         try:
             text = from_readable(text)
         except ValueError as error:
-            raise DocumentError(f"{tag}: {error}") from None
-    if eol == "crlf":
+            raise xml.XmlError(f"{tag}: {error}") from None
+    if node.get("eol") == "crlf":
         text = text.replace("\n", "\r\n")
     # By rule these travel as opaque data, also where a person has left the attribute out.
     return text.encode() if opaque or tag in OPAQUE else text
-
-
-def _tag(node: etree._Element) -> str:
-    qualified = etree.QName(node)
-    space = qualified.namespace or ""
-    tag = f"{space}:{qualified.localname}"
-    if tag not in TOKEN_OF:
-        raise DocumentError(f"no code page has the tag {tag!r}")
-    return tag

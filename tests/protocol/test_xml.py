@@ -95,6 +95,7 @@ REFUSED = {
     "file": ('<!DOCTYPE Sync [<!ENTITY a SYSTEM "file:///etc/passwd">]><Sync xmlns="AirSync">&a;</Sync>', "document t"),
     "deep": ("<Sync xmlns='AirSync'>" * 65 + "</Sync>" * 65, "inside each other"),
     "very deep": ("<Sync xmlns='AirSync'>" * 5000 + "</Sync>" * 5000, "."),
+    "prefix of nothing": ('<Sync xmlns="AirSync"><x:y/></Sync>', "prefix x on y"),
     "surrogate": ('<Sync xmlns="AirSync">\ud800</Sync>', "surrogates"),
 }
 

@@ -14,6 +14,7 @@ from eas.protocol import http
 from eas.protocol.wbxml import Element, encode
 from eas.replay.body import body_of, wire
 from eas.replay.capture import exchange_of
+from eas.replay.document import DocumentError, from_text
 from eas.replay.model import Answer, Binary, Document, Exchange, LeftOut, Meta, Parts, Request, SessionError, Text
 from eas.replay.reading import open_session, read
 from eas.replay.writing import exchange_text, head_text, replace_head, writer
@@ -221,3 +222,9 @@ def test_another_head(tmp_path: Path, name: str) -> None:
     with open_session(file) as session:
         assert session.meta.all("device") == ("A1", "B2")
         assert list(session.exchanges) == made
+
+
+def test_a_prefix_that_nobody_declared() -> None:
+    """lxml lets it pass where an element with a namespace of its own stands inside."""
+    with pytest.raises(DocumentError, match="x:y"):
+        from_text('<x:y><Sync xmlns="AirSync"></Sync></x:y>')

@@ -14,15 +14,15 @@ from eas.cli import Subcommands
 
 #: As `eas.cli.PLACES`.
 PLACES: Mapping[str, str] = {
-    "import": "eas.cli.sessions.import_:import_",
+    "record": "eas.cli.sessions.record:app",
     "proxy": "eas.cli.sessions.proxy:proxy",
-    "diff": "eas.cli.sessions.diff:diff",
-    "mask": "eas.cli.sessions.mask:mask",
-    "test": "eas.cli.sessions.as_test:as_test",
+    "import": "eas.cli.sessions.import_:import_",
     "show": "eas.cli.sessions.show:show",
     "stats": "eas.cli.sessions.stats:stats",
+    "mask": "eas.cli.sessions.mask:mask",
+    "diff": "eas.cli.sessions.diff:diff",
     "replay": "eas.cli.sessions.replay:replay",
-    "record": "eas.cli.sessions.record:app",
+    "test": "eas.cli.sessions.as_test:as_test",
 }
 
 
