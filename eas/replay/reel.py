@@ -11,7 +11,6 @@ import re
 import secrets
 import zlib
 from pathlib import Path
-from typing import Protocol
 
 from eas.protocol import query as queries
 from eas.protocol.query import QueryError
@@ -19,7 +18,8 @@ from eas.store.recordings import Recording
 
 from .model import CLIENT, DEVICE, DEVICE_TYPE, NOTE, ORIGIN, PROTOCOL, SERVER, STARTED, USER, Exchange, Meta, header
 from .taken import Taken
-from .writing import exchange_text, head_text, moment
+from .typist import Job, Typist
+from .writing import head_text, moment
 
 #: Of zlib: the next better level takes twice as long for three percent.
 LEVEL = 6
@@ -27,12 +27,6 @@ LEVEL = 6
 
 class Full(Exception):
     """The recording has reached its size."""
-
-
-class Mask(Protocol):
-    def meta(self, meta: Meta) -> Meta: ...
-
-    def exchange(self, exchange: Exchange) -> Exchange: ...
 
 
 def file_name(id: int, node: str) -> str:
@@ -43,26 +37,21 @@ def file_name(id: int, node: str) -> str:
 class Reel:
     """The file is made with the first exchange. `elsewhere`: octets that other processes have written."""
 
-    def __init__(self, folder: Path, recording: Recording, node: str, origin: str) -> None:
+    def __init__(self, folder: Path, recording: Recording, node: str, origin: str, typist: Typist) -> None:
         self.id, self.node, self.file = recording.id, node, file_name(recording.id, node)
         self.exchanges = self.bytes = self.elsewhere = 0
         #: Octets of which others know.
         self.told = 0
         self.closed = False
         self._path, self._recording, self._origin = folder / self.file, recording, origin
-        self._descriptor = -1
-        self._mask: Mask | None = None
+        self._descriptor, self._typist = -1, typist
 
     def add(self, taken: Taken) -> None:
-        """Raises Full once there is no room for another one, and OSError."""
-        from .masking.secrets import without_passwords
-
-        exchange = without_passwords(taken.exchange(self.exchanges + 1))
+        """Raises Full once there is no room for another one, OSError, and what Typist raises."""
         if self._descriptor < 0:
-            self._open(exchange)
-        if self._mask is not None:
-            exchange = self._mask.exchange(exchange)
-        self._append(exchange_text(exchange))
+            self._open(taken)
+        key = None if self._recording.contents else self._recording.key
+        self._append(self._typist.text(Job(taken, self.exchanges + 1, key)))
         self.exchanges += 1
         if self.bytes + self.elsewhere >= self._recording.max_bytes:
             raise Full
@@ -73,13 +62,14 @@ class Reel:
             self._descriptor = -1
         self.closed = True
 
-    def _open(self, first: Exchange) -> None:
-        meta = _head(self._recording, first, self._origin)
+    def _open(self, first: Taken) -> None:
+        bare = first.copy()
+        bare.leave_out("the head needs none")
+        meta = _head(self._recording, bare.exchange(1), self._origin)
         if not self._recording.contents:
             from .masking.masker import Masker
 
-            self._mask = Masker(self._recording.key)
-            meta = self._mask.meta(meta)
+            meta = Masker(self._recording.key).meta(meta)
         self._path.parent.mkdir(mode=0o700, exist_ok=True)
         self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         self._append(head_text(meta))

@@ -20,6 +20,7 @@ from eas.store.recordings import Part, Recording
 from .asker import Asker, is_called
 from .reel import Full, Reel
 from .taken import Taken
+from .typist import Typist
 
 log = structlog.get_logger("eas.recording")
 
@@ -71,6 +72,7 @@ class Reels:
         self._reels: list[Reel] = []
         self._waiting, self._lock = 0, Lock()
         self._thread: ThreadPoolExecutor | None = None
+        self._typist = Typist()
 
     # -- requests
 
@@ -163,10 +165,12 @@ class Reels:
         self.running = tuple(one for id, one in here.items() if id in meant) + tuple(map(self._begun, new))
         if not self.running:
             self._users.clear()
+            if here:
+                self._work(self._typist.close)
         return new
 
     def _begun(self, recording: Recording) -> Running:
-        reel = Reel(self._folder, recording, self._node, self._origin)
+        reel = Reel(self._folder, recording, self._node, self._origin, self._typist)
         reel.elsewhere = _elsewhere(recording, reel.file)
         self._reels.append(reel)
         return Running(recording, reel, {recording.agent} - {""}, recording.until.timestamp())
@@ -203,6 +207,7 @@ class Reels:
         if self._thread is not None:
             self._thread.shutdown()
             self._thread = None
+            self._typist.close()
 
 
 def _elsewhere(recording: Recording, file: str) -> int:

@@ -8,9 +8,8 @@ from datetime import datetime
 from .capture import exchange_of
 from .model import Body, Exchange, Headers, LeftOut, header
 
-#: Octets of a body that is kept. To mask a MiB takes a second of a thread, and other requests notice: most of them
-#: wait for some milliseconds then, now and then one for a tenth of a second or two.
-MAX_BODY = 1 << 20
+#: Octets of a body that is kept. To mask a MiB takes a second, in a process of its own (`typist`).
+MAX_BODY = 8 << 20
 TOO_LARGE = f"larger than {MAX_BODY >> 20} MiB"
 NOT_READ = "the server has not read it to its end"
 
