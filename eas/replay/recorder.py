@@ -40,21 +40,21 @@ class Recorder:
     """`reels` are what is recorded just now."""
 
     def __init__(self, app: ASGIApp, reels: Reels) -> None:
-        self._app, self._reels = app, reels
+        self.app, self._reels = app, reels
         self._open: set[_Passing] = set()
         reels.on_close = self._flush
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._reels.running or scope["type"] != "http" or not scope["path"].lower().startswith(PATHS):
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         passing = self._begun(scope, receive, send)
         if passing is None:
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         self._open.add(passing)
         try:
-            await self._app(scope, passing.receive, passing.send)
+            await self.app(scope, passing.receive, passing.send)
         except asyncio.CancelledError:
             passing.why = STOPPED
             raise

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import structlog
+from conformance.xsd import unchecked
 from wire import Wire, e, sync
 
 from eas.engine.model import FolderType
@@ -138,7 +139,7 @@ def _changed(element: Any, kind: int, chance: random.Random) -> Any:
 async def test_no_request_makes_the_server_fail(wire: Callable[..., Wire], world: Any) -> None:
     """Neither HTTP 500 nor Status 110, which stand for faults of ours. Answers may repeat ids that are nonsense: they
     are not held against the schemas."""
-    app = getattr(world.app.asgi, "unchecked", world.app.asgi)
+    app = unchecked(world.app.asgi)
     chance = random.Random(SEED)
     asked = samples(await world.folder(FolderType.INBOX))
     devices = [wire(app=app, version=version.text, device=f"WIRE{version}") for version in Version]
@@ -155,7 +156,7 @@ async def test_no_request_makes_the_server_fail(wire: Callable[..., Wire], world
 
 async def test_no_item_makes_the_server_fail(wire: Callable[..., Wire], world: Any) -> None:
     """As above, with what devices write, under a key that is good."""
-    app = getattr(world.app.asgi, "unchecked", world.app.asgi)
+    app = unchecked(world.app.asgi)
     chance = random.Random(SEED)
     for version in Version:
         device = wire(app=app, version=version.text, device=f"WIRE{version}")
@@ -175,7 +176,7 @@ async def test_no_item_makes_the_server_fail(wire: Callable[..., Wire], world: A
 @pytest.mark.parametrize("version", ["2.5", "12.0", "12.1"])
 async def test_no_message_makes_the_server_fail(wire: Callable[..., Wire], world: Any, version: str) -> None:
     """Bodies that are messages, with whatever in them and in the parameters beside."""
-    app = getattr(world.app.asgi, "unchecked", world.app.asgi)
+    app = unchecked(world.app.asgi)
     chance, device = random.Random(SEED), wire(app=app, version=version)
     for number in range(ITEMS):
         message = bytearray(LETTER)
