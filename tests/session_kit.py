@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -75,7 +76,11 @@ async def a_day(phone: Phone, version: Version | None = None) -> None:
     await services.search_people(phone, "berger")
     if phone.version >= Version.V12_0:
         await services.out_of_office(phone)
-    await phone.ping([archive], 60)
+    waiting = asyncio.create_task(phone.ping([inbox], 60))
+    await asyncio.sleep(0.2)
+    await mail.send(phone, MAIL.replace(b"Lunch", b"Supper"))
+    await waiting
+    await phone.sync()
 
 
 def keep(file: Path, exchanges: Iterable[Exchange], **head: str) -> Path:

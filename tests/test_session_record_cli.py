@@ -108,6 +108,7 @@ def test_a_phone_is_recorded_in_the_middle_of_its_use(server: Server, tmp_path: 
     assert {one.answer.status for one in running} == {200, 401}
     said = record(server, "stop", "1").stdout
     assert "get it with: eas session record fetch 1" in said
+    time.sleep(2 * EVERY_SECONDS)  # until all processes have heard of it
     sync(server)
     exchanges = fetched(server, 1)
     assert exchanges == running
