@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import re
 import zlib
 from collections.abc import Iterable
 from datetime import datetime
@@ -21,8 +20,6 @@ SECRET = frozenset({
     "authorization", "proxy-authorization", "cookie", "set-cookie", "x-ssl-client-cert", "x-client-cert",
     "x-forwarded-client-cert", "x-auth-token", "x-api-key",
 })
-#: A token of HTTP. With `#` a comment begins.
-_NAME = re.compile(r"[!$%&'*+\-.^_`|~0-9A-Za-z][!#$%&'*+\-.^_`|~0-9A-Za-z]*")
 #: What stands in the place of a secret.
 HIDDEN = "***"
 #: Bytes that a compressed body may become.
@@ -44,16 +41,11 @@ def exchange_of(
 
 
 def kept(headers: Iterable[tuple[str, str]]) -> Headers:
-    """The headers that matter, without secrets. What is no name of a header is none of them."""
+    """The headers that matter, without secrets. What stands in no file is left to `writing`."""
     return tuple(
-        (_written(name), _hidden(value) if name.lower() in SECRET else value)
-        for name, value in headers if name.lower() not in TRANSPORT and _NAME.fullmatch(name)
+        (name, _hidden(value) if name.lower() in SECRET else value)
+        for name, value in headers if name.lower() not in TRANSPORT
     )
-
-
-def _written(name: str) -> str:
-    """`body` and `query`, in lower case, are words of the file: a header's case says nothing."""
-    return name.capitalize() if name in ("body", "query") else name
 
 
 def _hidden(value: str) -> str:

@@ -75,13 +75,14 @@ def _moment(time: datetime, zone: tzinfo) -> str:
 
 def _person(named: tuple[str, str], value: str) -> str:
     """The end of a line that names somebody."""
-    name, address = _line(named[0]).replace('"', ""), named[1] or _line(value)
+    name, address = one_line(named[0]).replace('"', ""), named[1] or one_line(value)
     return (f';CN="{name}"' if name else "") + f":mailto:{address}"
 
 
 def _escaped(value: str) -> str:
-    return _line(value).replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
+    return one_line(value).replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
 
 
-def _line(value: str) -> str:
+def one_line(value: str) -> str:
+    """Without ends of lines, which neither a header nor a property may have."""
     return " ".join(value.split())

@@ -25,7 +25,7 @@ from eas.protocol.schema import SchemaError
 from eas.protocol.version import Version
 from eas.protocol.wbxml import Element
 
-from .invitations import invitation
+from .invitations import invitation, one_line
 from .learning import NOTHING, text
 from .moments import instant
 
@@ -115,18 +115,18 @@ def _built(
     message = EmailMessage(policy=_POLICY)
     fields = b""
     for tag, name in _HEADERS.items():
-        value = _line(text(data, tag))
+        value = one_line(text(data, tag))
         if boxes := _boxes(value):
             fields += rawheader.joined([rawheader.address_field(name, boxes)]).removesuffix(rawheader.CRLF)
         elif value:
             message[name] = value
-    message["Subject"] = _line(subject)
+    message["Subject"] = one_line(subject)
     if received is not None:
         message["Date"] = format_datetime(received)
     message["Message-ID"] = f"<{_digest(data)}@session.invalid>"
     if (importance := _IMPORTANCE.get(text(data, "Email:Importance"))) is not None:
         message["Importance"] = importance
-    if topic := _line(text(data, "Email:ThreadTopic")):
+    if topic := one_line(text(data, "Email:ThreadTopic")):
         message["Thread-Topic"] = topic
     if index := _thread_index(data):
         message["Thread-Index"] = index
@@ -135,10 +135,6 @@ def _built(
         lacks += _meeting(message, data, meeting)
     lacks += _attachments(message, data, files)
     return fields + message.as_bytes(), tuple(lacks)
-
-
-def _line(value: str) -> str:
-    return " ".join(value.split())
 
 
 def _boxes(value: str) -> list[headers.Address]:

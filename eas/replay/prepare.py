@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -231,8 +231,6 @@ class Prepared:
         return []
 
     async def _new_flags(self, feed: Feed, item: Mail, event: Event, data: Element) -> Written:
-        from dataclasses import replace
-
         told = message_of(data, event.version, self.contents.file).flags
         tags = {child.tag for child in data.elements}
         flags = replace(
