@@ -130,6 +130,12 @@ class Manager:
         self.socket.bind(str(path))
         self.socket.settimeout(PATIENCE)
 
+    def __enter__(self) -> Manager:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
     def next(self) -> str:
         """But what is for the watchdog."""
         while (said := self.socket.recv(1000).decode()) == "WATCHDOG=1":
@@ -140,10 +146,18 @@ class Manager:
         return self.socket.recv(1000).decode()
 
 
-async def test_on_sighup_new_workers_with_new_settings_take_over(workers: Make, tmp_path: Path) -> None:
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[Manager]:
+    with Manager(tmp_path / "notify") as made:
+        yield made
+
+
+async def test_on_sighup_new_workers_with_new_settings_take_over(
+    workers: Make, manager: Manager, tmp_path: Path
+) -> None:
     """Those who wait are answered as if their time were up; a connection that is open is good for one more request.
     With settings that cannot be used the old ones go on. The service manager is told, by the supervisor alone."""
-    manager, file = Manager(tmp_path / "notify"), tmp_path / "eas.toml"
+    file = tmp_path / "eas.toml"
     file.write_text('time_zone = "UTC"\n')
     server = workers("--config", str(file), NOTIFY_SOCKET=str(manager.path), WATCHDOG_USEC="20000000")
     assert manager.next() == "READY=1"
@@ -155,10 +169,11 @@ async def test_on_sighup_new_workers_with_new_settings_take_over(workers: Make, 
         os.kill(server.pid, signal.SIGHUP)
         for task in tasks:
             assert status(await asyncio.wait_for(task, PATIENCE)) == "1"
-        idle, inbox = made[2]
-        assert (await idle.post("FolderSync", HIERARCHY)).status == 200
         assert (await asyncio.to_thread(manager.next)).startswith("RELOADING=1\nMONOTONIC_USEC=")
         assert await asyncio.to_thread(manager.next) == "READY=1"
+        # Both have retired by now; before that, an answer would not close its connection.
+        idle, inbox = made[2]
+        assert (await idle.post("FolderSync", HIERARCHY)).status == 200
         await asyncio.to_thread(until, lambda: len(children(server)) == 2, "old workers stay")
         assert not before & children(server)
         # 600 seconds are too few by now.
@@ -175,7 +190,6 @@ async def test_on_sighup_new_workers_with_new_settings_take_over(workers: Make, 
     assert children(server) == before
     server.terminate()
     assert manager.next() == "STOPPING=1"
-    manager.socket.close()
 
 
 def test_workers_that_die_at_once_end_the_server(office: Any, tmp_path: Path, redis_server: RedisServer) -> None:
