@@ -14,6 +14,7 @@ import pytest
 import structlog
 from argon2 import PasswordHasher
 from conformance import xsd
+from hypothesis import settings as hypothesis_settings
 from wire import Wire
 
 from eas import app as composition
@@ -32,6 +33,9 @@ _VALIDATE = xsd.load()
 DOMAIN = "example.com"
 USERS = {"anna": "Anna Arnold", "ben": "Ben Berger", "carla": "Carla Costa"}
 
+# How long an example takes says more of what else the machine does than of it.
+hypothesis_settings.register_profile("eas", parent=hypothesis_settings(), deadline=None)
+hypothesis_settings.load_profile("eas")
 # The hashes of tests guard nothing: with the real parameters each test would spend a tenth of a second on them.
 passwords._HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 # Logs of tests are captured; a traceback with the values of all variables would take longer than the test.

@@ -19,10 +19,10 @@ from eas.items.contacts import Contact
 from eas.protocol import http
 from eas.protocol.version import Version
 from eas.protocol.wbxml import encode
-from eas.replay.capture import exchange_of
-from eas.replay.document import from_text
-from eas.replay.model import Exchange, Meta
-from eas.replay.writing import exchange_text, head_text, writer
+from eas.replay.format.capture import exchange_of
+from eas.replay.format.document import from_text
+from eas.replay.format.model import Exchange, Meta
+from eas.replay.format.writing import exchange_text, head_text, writer
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MAIL = b"From: anna@example.com\r\nTo: anna@example.com\r\nSubject: Lunch\r\n\r\nAt one?\r\n"

@@ -7,7 +7,7 @@ import typer
 
 from eas.cli.sessions import amounts
 from eas.cli.sessions.faults import Fault, carefully
-from eas.replay.model import SessionError
+from eas.replay.format.model import SessionError
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("1.5m", 90), ("2h", 7200), ("1d", 86400)])

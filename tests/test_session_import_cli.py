@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from eas.cli import app
-from eas.replay.body import wire
-from eas.replay.model import Document
-from eas.replay.reading import open_session
+from eas.replay.format.body import wire
+from eas.replay.format.model import Document
+from eas.replay.format.reading import open_session
 
 SAMPLES = Path(__file__).parents[1] / "fixtures" / "sessions" / "imports"
 EAS = Path(sys.executable).with_name("eas")

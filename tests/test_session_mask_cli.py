@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from eas.cli import app as commands
 from eas.protocol import http
 from eas.protocol.wbxml import Element, encode
-from eas.replay.reading import open_session
+from eas.replay.format.reading import open_session
 
 ADDRESS, SUBJECT = '"Anna Smith" &lt;anna.smith@contoso.com&gt;', "Offer 4711"
 MAIL = f"""<Add><ServerId>5:1001</ServerId><ApplicationData><email:To>{ADDRESS}</email:To><email:Subject>{SUBJECT}

@@ -14,8 +14,8 @@ from serving import EAS, Server
 from typer.testing import CliRunner
 
 from eas.cli import app as commands
-from eas.replay.model import Exchange, Meta
-from eas.replay.reading import open_session
+from eas.replay.format.model import Exchange, Meta
+from eas.replay.format.reading import open_session
 
 
 def read(file: Path) -> tuple[Meta, list[Exchange]]:

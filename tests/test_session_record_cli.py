@@ -23,8 +23,8 @@ from groupware.redis import RedisServer
 from serving import EAS, Server
 
 from eas.app.recorded import EVERY_SECONDS
-from eas.replay.model import Exchange
-from eas.replay.reading import open_session
+from eas.replay.format.model import Exchange
+from eas.replay.format.reading import open_session
 
 pytestmark = pytest.mark.server
 

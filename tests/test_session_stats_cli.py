@@ -11,7 +11,7 @@ from session_kit import Script, keep
 from typer.testing import CliRunner, Result
 
 from eas.cli import app as commands
-from eas.replay.stats import Times
+from eas.replay.showing.stats import Times
 
 ADD = """<Add><ServerId>5:{}</ServerId><ApplicationData><email:Subject>Lunch</email:Subject></ApplicationData></Add>"""
 FOLDERS = """<FolderSync xmlns="FolderHierarchy"><Status>1</Status><SyncKey>1</SyncKey><Changes>

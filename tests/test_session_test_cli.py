@@ -12,8 +12,8 @@ from serving import Server
 from typer.testing import CliRunner
 
 from eas.cli import app
-from eas.replay.cases import Case, Known
-from eas.replay.reading import open_session
+from eas.replay.format.reading import open_session
+from eas.replay.testing.cases import Case, Known
 
 LIBRARY = Path(__file__).parents[1] / "fixtures" / "sessions"
 FIRST = LIBRARY / "ios-16.1" / "first-sync.session"

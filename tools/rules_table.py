@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from eas.replay.may_differ import DEFAULT
-from eas.replay.rules import MEANS, Rule
+from eas.replay.comparing.may_differ import DEFAULT
+from eas.replay.comparing.rules import MEANS, Rule
 
 BEGIN, END = "<!-- rules: tools/rules_table.py -->", "<!-- /rules -->"
 

@@ -33,7 +33,7 @@ from eas.engine.ports import Clock, Entropy
 from eas.push.clock import SystemClock
 from eas.push.entropy import SystemEntropy
 from eas.push.watch import WatchedBell
-from eas.replay.recorder import Recorder
+from eas.replay.recording.recorder import Recorder
 from eas.server import routes
 from eas.server.control import SOCKET, ControlServer
 from eas.server.live import Live

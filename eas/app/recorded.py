@@ -13,8 +13,8 @@ import structlog
 
 from eas.engine.errors import BackendError
 from eas.push.bell import LocalBell
-from eas.replay.reels import Reels
-from eas.replay.shelf import Shelf
+from eas.replay.recording.reels import Reels
+from eas.replay.recording.shelf import Shelf
 from eas.store.recordings import Recording, RecordingStore
 
 log = structlog.get_logger("eas.recording")

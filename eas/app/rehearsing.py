@@ -19,18 +19,18 @@ from tempfile import TemporaryDirectory
 
 from eas.backends.embedded.admin import Invalid
 from eas.config import Settings, load
-from eas.replay.binding import Binding
-from eas.replay.cast import Cast, cast
-from eas.replay.compare import compare_answers
-from eas.replay.ids import Ids
-from eas.replay.line import AsgiLine
-from eas.replay.model import USER, Answer, SessionError
-from eas.replay.outcome import Difference, Outcome
-from eas.replay.play import Manner, in_order, play, who_of
-from eas.replay.prepare import prepared
-from eas.replay.reading import open_session
-from eas.replay.rules import Rules
-from eas.replay.waits import Waits
+from eas.replay.comparing.compare import compare_answers
+from eas.replay.comparing.ids import Ids
+from eas.replay.comparing.outcome import Difference, Outcome
+from eas.replay.comparing.rules import Rules
+from eas.replay.format.model import USER, Answer, SessionError
+from eas.replay.format.reading import open_session
+from eas.replay.playing.binding import Binding
+from eas.replay.playing.line import AsgiLine
+from eas.replay.playing.play import Manner, in_order, play, who_of
+from eas.replay.playing.waits import Waits
+from eas.replay.preparing.prepare import prepared
+from eas.replay.testing.cast import Cast, cast
 
 from .building import App, build
 from .preparing import behind

@@ -17,8 +17,8 @@ from eas.admin.errors import Forbidden, Invalid, NotFound, Refused
 from eas.admin.site import Site
 from eas.app.tidying import tidy
 from eas.client import mail
-from eas.replay.model import Exchange, Meta
-from eas.replay.reading import open_session
+from eas.replay.format.model import Exchange, Meta
+from eas.replay.format.reading import open_session
 from eas.store.audit import entries
 from eas.store.recordings import MOST, Part
 

@@ -25,8 +25,8 @@ from serving import EAS
 
 from eas.app.recorded import EVERY_SECONDS
 from eas.protocol import http
-from eas.replay.recorder import Recorder
-from eas.replay.reels import Reels
+from eas.replay.recording.recorder import Recorder
+from eas.replay.recording.reels import Reels
 from eas.store.recordings import Recording
 
 DEVICES, ROUNDS, EACH, CALLS = 50, 3, 20, 100_000

@@ -20,9 +20,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from serving import EAS
 
-from eas.replay.model import Exchange
-from eas.replay.reading import open_session
-from eas.replay.writing import exchange_text, writer
+from eas.replay.format.model import Exchange
+from eas.replay.format.reading import open_session
+from eas.replay.format.writing import exchange_text, writer
 
 EXCHANGES, TARGET_MB = 100_000, 100
 #: Characters of those that are taken.

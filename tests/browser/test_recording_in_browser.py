@@ -10,7 +10,7 @@ from playwright.async_api import Browser
 from serving import Server
 from standing_office import NARROW, WIDE, Watched, eas, living, tab
 
-from eas.replay.reading import open_session
+from eas.replay.format.reading import open_session
 
 pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="module")]
 

@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 
 from eas.protocol import http
 from eas.protocol.wbxml import Element
-from eas.replay import document
-from eas.replay.body import body_of, wire
-from eas.replay.capture import exchange_of
-from eas.replay.lines import written
+from eas.replay.format import document
+from eas.replay.format.body import body_of, wire
+from eas.replay.format.capture import exchange_of
+from eas.replay.format.lines import written
+from eas.replay.format.mimetext import from_readable, to_readable
+from eas.replay.format.model import Exchange, Meta, SessionError
+from eas.replay.format.reading import open_session, read
+from eas.replay.format.writing import exchange_text, head_text
 from eas.replay.masking.masker import Masker
 from eas.replay.masking.secrets import without_passwords
-from eas.replay.mimetext import from_readable, to_readable
-from eas.replay.model import Exchange, Meta, SessionError
-from eas.replay.reading import open_session, read
-from eas.replay.writing import exchange_text, head_text
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SESSIONS = sorted(Path(__file__).parents[2].joinpath("fixtures/sessions").rglob("*.session"))

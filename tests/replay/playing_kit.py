@@ -23,19 +23,19 @@ from eas.config import Settings, load
 from eas.engine.model import Folder, FolderType, User
 from eas.engine.ports import Mailbox
 from eas.protocol.version import Version
-from eas.replay.binding import Binding
-from eas.replay.capture import exchange_of
-from eas.replay.compare import compare_answers
-from eas.replay.ids import Ids
-from eas.replay.line import AsgiLine
-from eas.replay.may_differ import DEFAULT
-from eas.replay.model import Exchange, Meta
-from eas.replay.outcome import Outcome
-from eas.replay.play import Compare, Manner, play, who_of
-from eas.replay.prepare import prepared
-from eas.replay.reading import open_session
-from eas.replay.rules import Rules
-from eas.replay.writing import writer
+from eas.replay.comparing.compare import compare_answers
+from eas.replay.comparing.ids import Ids
+from eas.replay.comparing.may_differ import DEFAULT
+from eas.replay.comparing.outcome import Outcome
+from eas.replay.comparing.rules import Rules
+from eas.replay.format.capture import exchange_of
+from eas.replay.format.model import Exchange, Meta
+from eas.replay.format.reading import open_session
+from eas.replay.format.writing import writer
+from eas.replay.playing.binding import Binding
+from eas.replay.playing.line import AsgiLine
+from eas.replay.playing.play import Compare, Manner, play, who_of
+from eas.replay.preparing.prepare import prepared
 
 DOMAIN = "example.com"
 PASSWORD = "a-long-secret"

@@ -14,13 +14,13 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from eas.replay.format.model import Exchange, Meta
+from eas.replay.format.reading import open_session
+from eas.replay.format.writing import writer
 from eas.replay.masking.secrets import without_passwords
-from eas.replay.model import Exchange, Meta
 from eas.replay.proxy.forwarding import Forwarder, Places, runner, session
 from eas.replay.proxy.recording import Recording
 from eas.replay.proxy.rewriting import server_at
-from eas.replay.reading import open_session
-from eas.replay.writing import writer
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from eas.app.rehearsing import rehearse
-from eas.replay.cases import Case
-from eas.replay.may_differ import DEFAULT
-from eas.replay.model import Meta
-from eas.replay.outcome import Outcome
-from eas.replay.reading import open_session
+from eas.replay.comparing.may_differ import DEFAULT
+from eas.replay.comparing.outcome import Outcome
+from eas.replay.format.model import Meta
+from eas.replay.format.reading import open_session
+from eas.replay.testing.cases import Case
 
 CASES = sorted(Path(__file__).with_name("cases").glob("*.session*"))
 

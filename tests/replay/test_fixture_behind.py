@@ -24,16 +24,16 @@ from test_fixture_replay import ALLOWED, FILES, SAID, beyond, told
 from eas.app import App, build
 from eas.app.preparing import behind
 from eas.config import load
-from eas.replay.binding import Binding
-from eas.replay.compare import compare_answers
-from eas.replay.ids import Ids
-from eas.replay.line import AsgiLine
-from eas.replay.may_differ import DEFAULT
-from eas.replay.play import Manner, play, who_of
-from eas.replay.prepare import prepared
-from eas.replay.reading import open_session
-from eas.replay.rules import Manner as Kind
-from eas.replay.rules import Rule
+from eas.replay.comparing.compare import compare_answers
+from eas.replay.comparing.ids import Ids
+from eas.replay.comparing.may_differ import DEFAULT
+from eas.replay.comparing.rules import Manner as Kind
+from eas.replay.comparing.rules import Rule
+from eas.replay.format.reading import open_session
+from eas.replay.playing.binding import Binding
+from eas.replay.playing.line import AsgiLine
+from eas.replay.playing.play import Manner, play, who_of
+from eas.replay.preparing.prepare import prepared
 
 pytestmark = [pytest.mark.server, pytest.mark.long]
 

@@ -18,16 +18,16 @@ from families.gateway import DOMAIN, Gateway, Loop, empty_gateway, password
 from families.ruling import Ruled, policies
 
 from eas.app.preparing import behind
-from eas.replay.binding import Binding
-from eas.replay.compare import compare_answers
-from eas.replay.ids import Ids
-from eas.replay.line import AsgiLine
-from eas.replay.may_differ import DEFAULT
-from eas.replay.outcome import Outcome
-from eas.replay.play import Manner, play
-from eas.replay.prepare import prepared
-from eas.replay.reading import open_session
-from eas.replay.targets import command_of
+from eas.replay.comparing.compare import compare_answers
+from eas.replay.comparing.ids import Ids
+from eas.replay.comparing.may_differ import DEFAULT
+from eas.replay.comparing.outcome import Outcome
+from eas.replay.format.reading import open_session
+from eas.replay.playing.binding import Binding
+from eas.replay.playing.line import AsgiLine
+from eas.replay.playing.play import Manner, play
+from eas.replay.playing.targets import command_of
+from eas.replay.preparing.prepare import prepared
 
 LIBRARY = Path(__file__).parents[2] / "fixtures" / "sessions"
 #: Recordings of programs that run here have a test of their own; no server is to answer as in those that are unwell.

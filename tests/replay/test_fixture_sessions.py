@@ -12,12 +12,12 @@ import pytest
 from families import stories
 from families.gateway import Loop, template
 
-from eas.replay.body import body_of, wire
 from eas.replay.explain import Explainer
-from eas.replay.model import DEVICE, NOTE, ORIGIN, PROTOCOL, Exchange, header
-from eas.replay.reading import open_session
-from eas.replay.seen import seen
-from eas.replay.writing import Writer
+from eas.replay.format.body import body_of, wire
+from eas.replay.format.model import DEVICE, NOTE, ORIGIN, PROTOCOL, Exchange, header
+from eas.replay.format.reading import open_session
+from eas.replay.format.writing import Writer
+from eas.replay.showing.seen import seen
 
 LIBRARY = Path(__file__).parents[2] / "fixtures" / "sessions"
 FILES = sorted((*LIBRARY.rglob("*.session"), *LIBRARY.rglob("*.session.gz")))

@@ -11,9 +11,9 @@ from playing_kit import ANNA, BEN, DOMAIN, Gateway, Tape, all_same, replayed
 from eas.client import mail, services
 from eas.engine.model import FolderType
 from eas.protocol.version import Version
+from eas.replay.format.model import Meta
+from eas.replay.format.writing import exchange_text
 from eas.replay.masking.masker import Masker
-from eas.replay.model import Meta
-from eas.replay.writing import exchange_text
 
 pytestmark = pytest.mark.long
 

@@ -20,11 +20,11 @@ from serving import EAS, Server
 from small_office import ANNA, BEN, PASSWORD, eas_phone_day, office, pyactivesync_day, recorded, run
 
 from eas.protocol.wbxml import Element, decode, encode
+from eas.replay.format.model import Document
+from eas.replay.format.reading import open_session
+from eas.replay.format.writing import writer
 from eas.replay.masking.masker import Masker
-from eas.replay.model import Document
-from eas.replay.reading import open_session
-from eas.replay.targets import command_of
-from eas.replay.writing import writer
+from eas.replay.playing.targets import command_of
 
 pytestmark = [pytest.mark.server, pytest.mark.long]
 

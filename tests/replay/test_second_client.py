@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from small_office import PASSWORD, eas_phone_day, office, pyactivesync_day, recorded
 
-from eas.replay.model import Document
-from eas.replay.reading import open_session
-from eas.replay.targets import command_of
+from eas.replay.format.model import Document
+from eas.replay.format.reading import open_session
+from eas.replay.playing.targets import command_of
 
 pytestmark = [pytest.mark.server, pytest.mark.long]
 

@@ -12,14 +12,14 @@ import typer
 from rich.console import Console
 
 from eas.app.rehearsing import rehearse
-from eas.replay.line import HttpLine
-from eas.replay.model import USER, Exchange, Meta
-from eas.replay.outcome import Outcome
-from eas.replay.play import Manner, play, who_of
-from eas.replay.rules import Rules
-from eas.replay.shrinking import Unit, shrink, units_of, with_units
-from eas.replay.target import Target
-from eas.replay.writing import writer
+from eas.replay.comparing.outcome import Outcome
+from eas.replay.comparing.rules import Rules
+from eas.replay.format.model import USER, Exchange, Meta
+from eas.replay.format.writing import writer
+from eas.replay.playing.line import HttpLine
+from eas.replay.playing.play import Manner, play, who_of
+from eas.replay.testing.shrinking import Unit, shrink, units_of, with_units
+from eas.replay.testing.target import Target
 
 from .faults import Fault
 from .playing import comparing

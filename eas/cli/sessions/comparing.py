@@ -14,8 +14,8 @@ import typer
 from .faults import Fault
 
 if TYPE_CHECKING:
-    from eas.replay.report import Reports, Subject
-    from eas.replay.rules import Rules
+    from eas.replay.comparing.report import Reports, Subject
+    from eas.replay.comparing.rules import Rules
 
 RulesFile = Annotated[
     Path | None, typer.Option("--rules", metavar="FILE", help="What may differ besides, TOML (docs/sessions.md).")
@@ -33,8 +33,8 @@ Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="A rep
 
 def rules_of(file: Path | None, ignore: list[str] | None, strict: bool = False) -> Rules:
     """The usual rules and one's own. Raises SessionError, OSError."""
-    from eas.replay.may_differ import DEFAULT
-    from eas.replay.rules_file import ignoring, read_rules
+    from eas.replay.comparing.may_differ import DEFAULT
+    from eas.replay.comparing.rules_file import ignoring, read_rules
 
     rules = read_rules(DEFAULT, file) if file is not None else DEFAULT
     return replace(ignoring(rules, ignore or ()), strict=strict or rules.strict)
@@ -58,7 +58,7 @@ class Forms:
 
     @contextmanager
     def reporting(self, subject: Subject) -> Iterator[Reports]:
-        from eas.replay.report import reporting
+        from eas.replay.comparing.report import reporting
 
         with reporting(
             subject, text=None if self.as_json else sys.stdout, json=sys.stdout if self.as_json else None,

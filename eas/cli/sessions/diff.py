@@ -11,8 +11,8 @@ from .comparing import AsJson, Forms, Html, Ignore, Junit, RulesFile, Strict, Ve
 from .faults import carefully
 
 if TYPE_CHECKING:
-    from eas.replay.model import Meta
-    from eas.replay.report import Subject
+    from eas.replay.comparing.report import Subject
+    from eas.replay.format.model import Meta
 
 
 def diff(
@@ -37,8 +37,8 @@ def diff(
 
 
 def _diff(first: str, second: str, file: Path | None, ignore: list[str] | None, strict: bool, forms: Forms) -> bool:
-    from eas.replay.diff import diff as compared
-    from eas.replay.reading import open_session
+    from eas.replay.comparing.diff import diff as compared
+    from eas.replay.format.reading import open_session
 
     rules = rules_of(file, ignore, strict)
     forms.spare(first, second)
@@ -50,8 +50,8 @@ def _diff(first: str, second: str, file: Path | None, ignore: list[str] | None, 
 
 
 def _subject(first: str, second: str, one: Meta, other: Meta) -> Subject:
-    from eas.replay.model import CLIENT, PROTOCOL, SERVER
-    from eas.replay.report import Subject
+    from eas.replay.comparing.report import Subject
+    from eas.replay.format.model import CLIENT, PROTOCOL, SERVER
 
     facts = [(name, " / ".join(dict.fromkeys(filter(None, (one.get(name), other.get(name))))))
              for name in (CLIENT, SERVER, PROTOCOL)]

@@ -27,7 +27,7 @@ class Fault(Exception):
 def carefully(work: Callable[[], T]) -> T:
     """The work; a Fault, a SessionError or an OSError becomes a line on standard error and an exit code, Ctrl-C 130.
     A reader that goes away (`| head`) ends it silently."""
-    from eas.replay.model import SessionError
+    from eas.replay.format.model import SessionError
 
     try:
         return work()

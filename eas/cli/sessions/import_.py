@@ -12,8 +12,8 @@ import typer
 from .faults import Fault, carefully
 
 if TYPE_CHECKING:
+    from eas.replay.format.model import Exchange, Meta
     from eas.replay.importing.joining import Import
-    from eas.replay.model import Exchange, Meta
 
 #: Devices that are listed at the end.
 LISTED = 10
@@ -43,10 +43,10 @@ def import_(
 
 
 def _import(files: list[Path], format: str, output: Path, contents: bool, device: str, user: str) -> None:
+    from eas.replay.format.writing import writer
     from eas.replay.importing.formats import NAMES
     from eas.replay.importing.joining import Import, with_head
     from eas.replay.importing.tally import Note
-    from eas.replay.writing import writer
 
     if format and format not in NAMES:
         raise Fault(f"no format is called {format!r}; there are {', '.join(NAMES)}")

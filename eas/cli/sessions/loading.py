@@ -1,4 +1,4 @@
-"""`eas session replay --devices`: a load test with a session. What it does stands in `eas.replay.load`."""
+"""`eas session replay --devices`: a load test with a session. What it does stands in `eas.replay.playing.load`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from eas.replay.line import HttpLine, Line, client, trusted
-from eas.replay.load import Figures, load, shared
-from eas.replay.model import Exchange
-from eas.replay.play import Manner
-from eas.replay.reading import open_session
-from eas.replay.targets import device_of
+from eas.replay.format.model import Exchange
+from eas.replay.format.reading import open_session
+from eas.replay.playing.line import HttpLine, Line, client, trusted
+from eas.replay.playing.load import Figures, load, shared
+from eas.replay.playing.play import Manner
+from eas.replay.playing.targets import device_of
 
 from .amounts import seconds
 from .faults import Fault

@@ -10,18 +10,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from eas.protocol.version import Version
-from eas.replay.compare import compare_answers
-from eas.replay.ids import Ids
-from eas.replay.line import HttpLine
-from eas.replay.model import USER, Exchange, Meta
-from eas.replay.moments import distance
-from eas.replay.outcome import Outcome
-from eas.replay.play import Compare, Manner, Stage, in_order, play, who_of
-from eas.replay.reading import open_session
-from eas.replay.report import Reports, Subject
-from eas.replay.rules import Rules
-from eas.replay.waits import Waits
-from eas.replay.writing import Writer, writer
+from eas.replay.comparing.compare import compare_answers
+from eas.replay.comparing.ids import Ids
+from eas.replay.comparing.outcome import Outcome
+from eas.replay.comparing.report import Reports, Subject
+from eas.replay.comparing.rules import Rules
+from eas.replay.format.model import USER, Exchange, Meta
+from eas.replay.format.reading import open_session
+from eas.replay.format.writing import Writer, writer
+from eas.replay.playing.line import HttpLine
+from eas.replay.playing.moments import distance
+from eas.replay.playing.play import Compare, Manner, Stage, in_order, play, who_of
+from eas.replay.playing.waits import Waits
 
 from .amounts import seconds
 from .comparing import Forms, rules_of

@@ -21,7 +21,7 @@ from . import amounts
 from .faults import Fault, carefully
 
 if TYPE_CHECKING:
-    from eas.replay.model import Exchange, Meta
+    from eas.replay.format.model import Exchange, Meta
     from eas.replay.proxy.recording import Recording
     from eas.replay.proxy.running import Setup
 
@@ -150,9 +150,9 @@ def _reachable(host: str, to: str) -> str:
 def _record(
     setup: Setup, file: Path, size: int, contents: bool, said: _Said, started: Callable[[str, int], None]
 ) -> None:
+    from eas.replay.format.writing import writer
     from eas.replay.proxy.recording import Recording
     from eas.replay.proxy.running import run
-    from eas.replay.writing import writer
 
     keep, keep_meta = _keeping(contents)
     with writer(file) as open_file:
@@ -233,7 +233,7 @@ def _who(exchange: Exchange) -> tuple[str, str]:
 
 def _status(exchange: Exchange) -> str:
     """The Status at the root of the answer, in words, where it is not 1."""
-    from eas.replay.model import Document
+    from eas.replay.format.model import Document
 
     body = exchange.answer.body
     if not isinstance(body, Document):

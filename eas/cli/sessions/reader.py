@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from eas.replay.choosing import Choice
 from eas.replay.explain import Explainer, Finding, Sign
-from eas.replay.model import Exchange, Meta
-from eas.replay.reading import open_session
-from eas.replay.seen import Folders, Seen, seen
-from eas.replay.summary import as_data, line
+from eas.replay.format.model import Exchange, Meta
+from eas.replay.format.reading import open_session
+from eas.replay.showing.choosing import Choice
+from eas.replay.showing.seen import Folders, Seen, seen
+from eas.replay.showing.summary import as_data, line
 
 from . import explained, showing
 

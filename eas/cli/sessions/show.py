@@ -45,7 +45,7 @@ def show(
 
     A line: number, time, seconds since the one before, command, HTTP status, seconds to the answer, bytes in and out.
     """
-    from eas.replay.choosing import Bound, Choice, ChoiceError, Wanted
+    from eas.replay.showing.choosing import Bound, Choice, ChoiceError, Wanted
 
     from .faults import Fault, carefully
     from .reader import Manner, View

@@ -1,4 +1,4 @@
-"""How exchanges look: on a terminal in colour, else as plain text. What is said stands in `eas.replay.summary`."""
+"""How exchanges look: on a terminal in colour, else plain. What is said stands in `eas.replay.showing.summary`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.text import Text
 
 from eas.replay.explain import Sign
-from eas.replay.lines import written
-from eas.replay.model import Body, Document, Exchange, Headers
-from eas.replay.summary import Line
-from eas.replay.wording import MEANING
-from eas.replay.writing import plain_query
+from eas.replay.format.lines import written
+from eas.replay.format.model import Body, Document, Exchange, Headers
+from eas.replay.format.writing import plain_query
+from eas.replay.showing.summary import Line
+from eas.replay.showing.wording import MEANING
 
 #: Text and its style; "" for none.
 Piece: TypeAlias = tuple[str, str]

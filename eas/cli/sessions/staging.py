@@ -11,9 +11,9 @@ from eas.app.preparing import behind_server
 from eas.cli.frame import settings_of
 from eas.db.migrations import MigrationError
 from eas.engine.errors import BackendError
-from eas.replay.binding import Binding
-from eas.replay.play import Stage
-from eas.replay.prepare import prepared
+from eas.replay.playing.binding import Binding
+from eas.replay.playing.play import Stage
+from eas.replay.preparing.prepare import prepared
 
 from .faults import Fault
 from .playing import Settled

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from eas.replay.stats import Stats
+    from eas.replay.showing.stats import Stats
 
 #: Folders that are shown, those first in which most happened.
 FOLDERS = 20
@@ -28,9 +28,9 @@ def _stats(files: Iterable[str], as_json: bool) -> None:
     import json
     import sys
 
-    from eas.replay.reading import open_session
-    from eas.replay.seen import seen
-    from eas.replay.stats import Stats, as_data
+    from eas.replay.format.reading import open_session
+    from eas.replay.showing.seen import seen
+    from eas.replay.showing.stats import Stats, as_data
 
     found = Stats()
     for file in files:
@@ -73,7 +73,7 @@ Rows = Sequence[Sequence[str]]
 
 
 def _head(found: Stats) -> Iterator[str]:
-    from eas.replay.waiting import Ended
+    from eas.replay.showing.waiting import Ended
 
     from .showing import span
 

@@ -17,14 +17,14 @@ import structlog
 import typer
 
 from eas.app.rehearsing import rehearse
-from eas.replay.cases import Case, Known
-from eas.replay.cutting import Cut
-from eas.replay.may_differ import DEFAULT
-from eas.replay.model import MASKED, Exchange, Meta
-from eas.replay.outcome import Outcome
-from eas.replay.reading import open_session
-from eas.replay.rules_file import ignoring
-from eas.replay.writing import writer
+from eas.replay.comparing.may_differ import DEFAULT
+from eas.replay.comparing.outcome import Outcome
+from eas.replay.comparing.rules_file import ignoring
+from eas.replay.format.model import MASKED, Exchange, Meta
+from eas.replay.format.reading import open_session
+from eas.replay.format.writing import writer
+from eas.replay.testing.cases import Case, Known
+from eas.replay.testing.cutting import Cut
 
 from .attempting import Attempts, Server, smaller
 from .faults import Fault

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
-from eas.replay.seen import Folders, Seen
+from eas.replay.showing.seen import Folders, Seen
 
 from .asking import Answers, Refusals, Repeats
 from .entry import Login, Policy, Versions

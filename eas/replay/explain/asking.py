@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 
 from eas.engine.quirks import PATIENCE
-from eas.replay.model import Binary, Body, Text
-from eas.replay.seen import Seen, retry_after
-from eas.replay.waiting import CUT, Waits
-from eas.replay.wording import bad_statuses, words_of, words_of_http
+from eas.replay.format.model import Binary, Body, Text
+from eas.replay.showing.seen import Seen, retry_after
+from eas.replay.showing.waiting import CUT, Waits
+from eas.replay.showing.wording import bad_statuses, words_of, words_of_http
 
 from .findings import Name, Sign
 

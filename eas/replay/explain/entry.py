@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from eas.replay.model import header
-from eas.replay.seen import Seen
-from eas.replay.wording import bad_statuses, words_of, words_of_http
+from eas.replay.format.model import header
+from eas.replay.showing.seen import Seen
+from eas.replay.showing.wording import bad_statuses, words_of, words_of_http
 
 from .findings import Name, Sign
 

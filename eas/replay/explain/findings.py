@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Protocol
 
-from eas.replay.seen import Seen
+from eas.replay.showing.seen import Seen
 
 
 class Weight(IntEnum):

@@ -7,8 +7,8 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
 from eas.protocol.wbxml import Element
-from eas.replay.seen import Seen, Step
-from eas.replay.wording import ITEMS, bad_statuses, words_of
+from eas.replay.showing.seen import Seen, Step
+from eas.replay.showing.wording import ITEMS, bad_statuses, words_of
 
 from .findings import Name, Sign
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from eas.replay.seen import HIERARCHY, Seen, Step
+from eas.replay.showing.seen import HIERARCHY, Seen, Step
 
 from .findings import Name, Sign
 

@@ -8,8 +8,8 @@ from eas.protocol import http
 from eas.protocol.codepages import SPOKEN
 from eas.protocol.version import Version
 from eas.protocol.wbxml import Element
-from eas.replay.model import Answer, Binary, Request, header
-from eas.replay.seen import Seen
+from eas.replay.format.model import Answer, Binary, Request, header
+from eas.replay.showing.seen import Seen
 
 from .findings import Name, Sign
 

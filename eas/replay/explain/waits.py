@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from eas.replay.seen import Seen
-from eas.replay.summary import changed
-from eas.replay.waiting import CUT, Ended, Wait, Waits
+from eas.replay.showing.seen import Seen
+from eas.replay.showing.summary import changed
+from eas.replay.showing.waiting import CUT, Ended, Wait, Waits
 
 from .findings import Name, Sign
 

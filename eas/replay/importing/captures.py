@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from struct import Struct
 
-from eas.replay.model import SessionError
+from eas.replay.format.model import SessionError
 
 from .sources import Source
 from .tally import Note, Tally

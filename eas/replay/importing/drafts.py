@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 from eas.protocol import http
 from eas.protocol.query import COMMANDS
-from eas.replay import body as bodies
-from eas.replay.capture import kept
-from eas.replay.document import DocumentError
-from eas.replay.model import Answer, Binary, Body, Document, Exchange, Request, Text
+from eas.replay.format import body as bodies
+from eas.replay.format.capture import kept
+from eas.replay.format.document import DocumentError
+from eas.replay.format.model import Answer, Binary, Body, Document, Exchange, Request, Text
 
 from .placeholders import Placeholders
 from .tally import Note, Tally

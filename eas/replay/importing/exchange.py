@@ -21,9 +21,9 @@ from base64 import b64decode
 from collections.abc import Iterator
 from datetime import datetime
 
-from eas.replay.body import body_of
-from eas.replay.capture import kept
-from eas.replay.model import Answer, Binary, Body, Exchange, Headers, LeftOut, Request, Text, header
+from eas.replay.format.body import body_of
+from eas.replay.format.capture import kept
+from eas.replay.format.model import Answer, Binary, Body, Exchange, Headers, LeftOut, Request, Text, header
 
 from .drafts import xml_body
 from .sources import Source

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from eas.replay.model import Exchange, SessionError
+from eas.replay.format.model import Exchange, SessionError
 
 from . import exchange, har, horde, mitmproxy, pcap, sogo, zpush
 from .sources import Source

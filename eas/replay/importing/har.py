@@ -14,7 +14,7 @@ from typing import Any
 
 from eas.protocol import http
 from eas.protocol.wbxml import WbxmlError, decode
-from eas.replay.model import Exchange, LeftOut, SessionError
+from eas.replay.format.model import Exchange, LeftOut, SessionError
 
 from .jsonstream import members
 from .parts import http_exchange, is_activesync, target_of

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from eas.replay.model import Exchange
+from eas.replay.format.model import Exchange
 
 from .drafts import LoggedExchange, Message, command_named
 from .order import Desk

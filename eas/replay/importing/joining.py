@@ -10,8 +10,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from eas.protocol import query as queries
-from eas.replay.masking.secrets import without_passwords
-from eas.replay.model import (
+from eas.replay.format.model import (
     CLIENT,
     DEVICE,
     DEVICE_TYPE,
@@ -24,7 +23,8 @@ from eas.replay.model import (
     Meta,
     header,
 )
-from eas.replay.writing import moment
+from eas.replay.format.writing import moment
+from eas.replay.masking.secrets import without_passwords
 
 from .formats import Format, format_of, named
 from .sources import opened

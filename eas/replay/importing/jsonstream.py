@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from eas.replay.model import SessionError
+from eas.replay.format.model import SessionError
 
 from .sources import Source
 

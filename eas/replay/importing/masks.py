@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from eas.replay.format.model import NOTE, Exchange, Meta
 from eas.replay.masking.masker import Masker
-from eas.replay.model import NOTE, Exchange, Meta
 
 #: Comments of the readers: their words, counts and names of our tags; nothing that was quoted.
 _OURS = re.compile(

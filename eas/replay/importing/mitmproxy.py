@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from eas.replay.model import Exchange, LeftOut, SessionError
+from eas.replay.format.model import Exchange, LeftOut, SessionError
 
 from .parts import http_exchange, is_activesync
 from .sources import Source

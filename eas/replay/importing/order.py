@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterator
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
-from eas.replay.model import Exchange
+from eas.replay.format.model import Exchange
 
 #: Exchanges that wait for an older one.
 HELD = 200

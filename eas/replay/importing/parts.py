@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from urllib.parse import quote, urlsplit
 
-from eas.replay.body import body_of
-from eas.replay.capture import kept, read_body, unpacked
-from eas.replay.model import Answer, Body, Exchange, Headers, LeftOut, Request, header
+from eas.replay.format.body import body_of
+from eas.replay.format.capture import kept, read_body, unpacked
+from eas.replay.format.model import Answer, Body, Exchange, Headers, LeftOut, Request, header
 
 #: Parts of paths of ActiveSync, in lower case. Devices find their server by Autodiscover.
 _PATHS = ("/microsoft-server-activesync", "/autodiscover/autodiscover.xml", "/autodiscover/autodiscover.json")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import quote
 
-from eas.replay.model import Exchange, LeftOut
+from eas.replay.format.model import Exchange, LeftOut
 
 from .captures import MAGIC, frames
 from .order import Desk

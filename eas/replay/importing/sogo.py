@@ -19,7 +19,7 @@ from datetime import datetime
 from functools import partial
 from urllib.parse import quote
 
-from eas.replay.model import Exchange
+from eas.replay.format.model import Exchange
 
 from .drafts import LoggedExchange, xml_body
 from .order import Desk

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from eas.replay.model import SessionError
-from eas.replay.writing import STANDARD
+from eas.replay.format.model import SessionError
+from eas.replay.format.writing import STANDARD
 
 #: Bytes by which a format is recognised.
 HEAD = 64 * 1024

@@ -10,7 +10,7 @@ from lxml import etree
 
 from eas.protocol.codepages import OPAQUE
 from eas.protocol.wbxml import MAX_DEPTH, MAX_ELEMENTS, Element
-from eas.replay.document import DocumentError
+from eas.replay.format.document import DocumentError
 
 from .names import tag_of_xml
 from .placeholders import Placeholders

@@ -15,7 +15,7 @@ from base64 import b64decode
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from eas.replay.model import Exchange
+from eas.replay.format.model import Exchange
 
 from .drafts import LoggedExchange, Message, command_named
 from .order import Desk

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from eas.replay import model
-from eas.replay.model import Exchange, Meta
-from eas.replay.reading import open_session
-from eas.replay.writing import STANDARD, Sink, exchange_text, head_text, writer
+from eas.replay.format import model
+from eas.replay.format.model import Exchange, Meta
+from eas.replay.format.reading import open_session
+from eas.replay.format.writing import STANDARD, Sink, exchange_text, head_text, writer
 
 from .findings import Finding, Search
 from .masker import Masker

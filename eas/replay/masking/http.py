@@ -10,8 +10,8 @@ from struct import pack
 from urllib.parse import quote, unquote
 
 from eas.protocol import query as queries
-from eas.replay import model
-from eas.replay.model import Headers, Meta
+from eas.replay.format import model
+from eas.replay.format.model import Headers, Meta
 
 from . import units
 from .prose import Prose

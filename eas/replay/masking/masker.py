@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Collection, Set
 from dataclasses import replace
 
-from eas.replay import model
-from eas.replay.model import Answer, Binary, Body, Document, Exchange, LeftOut, Meta, Parts, Request, Text
+from eas.replay.format import model
+from eas.replay.format.model import Answer, Binary, Body, Document, Exchange, LeftOut, Meta, Parts, Request, Text
 
 from . import scanning, units
 from .documents import Documents

@@ -1,6 +1,6 @@
 """Passwords and tokens are never written to a session file, masked or not.
 
-Headers that say how somebody logs in are `eas.replay.capture`'s. Here: queries, and what stands inside of bodies.
+Headers that say how somebody logs in are `eas.replay.format.capture`'s. Here: queries, and what bodies hold.
 Of a secret nothing is left, neither its length nor whether two are the same.
 """
 
@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from eas.protocol import query as queries
 from eas.protocol.wbxml import Element
-from eas.replay.capture import HIDDEN, SECRET
-from eas.replay.model import Binary, Body, Document, Exchange, Headers, LeftOut, Parts, Text
+from eas.replay.format.capture import HIDDEN, SECRET
+from eas.replay.format.model import Binary, Body, Document, Exchange, Headers, LeftOut, Parts, Text
 
 from . import scanning
 

@@ -20,8 +20,8 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from eas.protocol import query as queries
-from eas.replay.capture import unpacked
-from eas.replay.model import Headers, header
+from eas.replay.format.capture import unpacked
+from eas.replay.format.model import Headers, header
 
 from . import rewriting
 from .recording import Recording

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from eas.protocol import http
 from eas.protocol import query as queries
-from eas.replay.model import (
+from eas.replay.format.model import (
     CLIENT,
     DEVICE,
     DEVICE_TYPE,
@@ -27,7 +27,7 @@ from eas.replay.model import (
     Request,
     header,
 )
-from eas.replay.writing import STANDARD, Writer, moment, replace_head
+from eas.replay.format.writing import STANDARD, Writer, moment, replace_head
 
 from .talk import Talk
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from eas.protocol import http
-from eas.replay.model import Headers
+from eas.replay.format.model import Headers
 
 _PORTS = {"http": 80, "https": 443}
 

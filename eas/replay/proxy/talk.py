@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import monotonic
 
-from eas.replay.capture import exchange_of
-from eas.replay.model import Body, Exchange, Headers, LeftOut, header
+from eas.replay.format.capture import exchange_of
+from eas.replay.format.model import Body, Exchange, Headers, LeftOut, header
 
 #: Bytes of one body that are written down. More pass, and are left out of the file.
 MAX_BODY = 32 * 1024 * 1024

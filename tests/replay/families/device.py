@@ -16,10 +16,10 @@ from eas.engine.model import FolderType
 from eas.protocol import http, wbxml
 from eas.protocol.query import Query, encode_base64
 from eas.protocol.wbxml import Element
-from eas.replay.capture import exchange_of, unpacked
-from eas.replay.document import from_text
-from eas.replay.model import Exchange, Meta
-from eas.replay.writing import moment
+from eas.replay.format.capture import exchange_of, unpacked
+from eas.replay.format.document import from_text
+from eas.replay.format.model import Exchange, Meta
+from eas.replay.format.writing import moment
 
 from .gateway import HOST, Gateway
 from .letters import MORNING

@@ -14,8 +14,8 @@ from typing import Any
 from eas.admin.acting import Caller, Face, Role
 from eas.admin.policy_actions import EVERYBODY, put_policy
 from eas.app import App
-from eas.replay.model import Meta
-from eas.replay.play import Stage
+from eas.replay.format.model import Meta
+from eas.replay.playing.play import Stage
 
 POLICY = "policy"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from eas.engine.model import FolderType
-from eas.replay.model import Exchange, Meta
-from eas.replay.writing import exchange_text, head_text
+from eas.replay.format.model import Exchange, Meta
+from eas.replay.format.writing import exchange_text, head_text
 
 from . import day, setting_up
 from .device import Device

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eas.replay.format.model import SessionError
+from eas.replay.format.reading import read
+from eas.replay.format.writing import exchange_text, head_text
 from eas.replay.importing.formats import FORMATS
 from eas.replay.importing.joining import Import, with_head
-from eas.replay.model import SessionError
-from eas.replay.reading import read
-from eas.replay.writing import exchange_text, head_text
 
 SAMPLES = Path(__file__).parents[3] / "fixtures" / "sessions" / "imports"
 FILES = {

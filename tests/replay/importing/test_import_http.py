@@ -11,13 +11,13 @@ import pytest
 
 from eas.protocol import http
 from eas.protocol.wbxml import Element, encode
-from eas.replay.body import body_of
+from eas.replay.format.body import body_of
+from eas.replay.format.model import Document, Exchange, LeftOut, Meta, SessionError
+from eas.replay.format.reading import open_session, read
+from eas.replay.format.writing import exchange_text, head_text, writer
 from eas.replay.importing.joining import Import, with_head
 from eas.replay.importing.tally import Note
 from eas.replay.importing.tnetstrings import TnetstringError, loads
-from eas.replay.model import Document, Exchange, LeftOut, Meta, SessionError
-from eas.replay.reading import open_session, read
-from eas.replay.writing import exchange_text, head_text, writer
 
 SAMPLES = Path(__file__).parents[3] / "fixtures" / "sessions" / "imports"
 THREE = ("mitmproxy.flow", "mitmproxy.har", "tcpdump.pcap")

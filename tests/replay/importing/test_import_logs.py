@@ -10,13 +10,13 @@ import pytest
 
 from eas.protocol.codepages import TOKEN_OF
 from eas.protocol.wbxml import Element, encode
-from eas.replay.document import from_text
+from eas.replay.format.document import from_text
+from eas.replay.format.model import Document, Exchange, Meta, SessionError, Text
+from eas.replay.format.reading import open_session
+from eas.replay.format.writing import writer
 from eas.replay.importing import names
 from eas.replay.importing.joining import Import, with_head
 from eas.replay.importing.tally import Note
-from eas.replay.model import Document, Exchange, Meta, SessionError, Text
-from eas.replay.reading import open_session
-from eas.replay.writing import writer
 
 SAMPLES = Path(__file__).parents[3] / "fixtures" / "sessions" / "imports"
 LOGS = ("zpush.log", "horde/APPLDNQXV00AC0.txt", "sogo.log", "sogo-container.log", "exchange.txt")

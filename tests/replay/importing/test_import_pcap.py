@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from eas.protocol import http
 from eas.protocol.wbxml import Element, encode
+from eas.replay.format.model import Document, Exchange, LeftOut, SessionError
 from eas.replay.importing.joining import Import, with_head
 from eas.replay.importing.streams import Stream
 from eas.replay.importing.tally import Note
-from eas.replay.model import Document, Exchange, LeftOut, SessionError
 
 SAMPLE = Path(__file__).parents[3] / "fixtures" / "sessions" / "imports" / "tcpdump.pcap"
 PHONE, SERVER = ("192.0.2.7", 50123), ("192.0.2.1", 8080)

@@ -1,0 +1,1 @@
+"""A session played against any server, with all that the server chose bound anew."""

@@ -1,0 +1,1 @@
+"""A mailbox brought into the state that a session takes for granted."""

@@ -1,0 +1,1 @@
+"""What the running gateway says to a device, taken down into files."""

@@ -1,0 +1,1 @@
+"""Sessions for whoever reads them: what was asked and answered, in words and in numbers."""
