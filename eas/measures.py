@@ -133,13 +133,14 @@ REQUEST_SECONDS = Times(
     WORKED, command=(),
 )
 REQUESTS_IN_FLIGHT = Levels("requests_in_flight", "Requests that are worked on; held ones are not.")
+REQUESTS_QUEUED = Levels("requests_queued", "Requests that wait for their turn (limits.requests_at_once).")
 RECEIVED_BYTES = Counts("received_bytes", "Bytes of requests, without headers.", command=())
 SENT_BYTES = Counts("sent_bytes", "Bytes of answers, without headers.", command=())
 REFUSALS = Counts(
     "refusals", "Requests turned away before a command was carried out.",
     reason=(
         "no_login", "wrong_login", "token_over", "no_entrance", "certificate", "throttled", "unavailable", "storm",
-        "gate",
+        "gate", "crowd",
     ),
 )
 

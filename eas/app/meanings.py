@@ -79,7 +79,7 @@ def manner_of(settings: Settings) -> Manner:
             heartbeat_min_seconds=bounds.heartbeat_min_seconds, heartbeat_max_seconds=bounds.heartbeat_max_seconds,
             max_collections=bounds.max_collections, max_ping_folders=bounds.max_ping_folders,
             max_body_bytes=bounds.max_body_bytes, max_devices=bounds.max_devices,
-            free_repeats=bounds.free_repeats,
+            free_repeats=bounds.free_repeats, requests_at_once=bounds.requests_at_once,
         ),
     )
 

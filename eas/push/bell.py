@@ -52,6 +52,11 @@ class LocalListening:
     def open(self) -> bool:
         return self._bell is not None
 
+    @property
+    def awake(self) -> bool:
+        """Whether its device does not wait just now, but is going to."""
+        return self._bell is not None and (self._future is None or self._future.done())
+
     async def armed(self) -> None:
         """Returns when rings from everywhere reach this one."""
         if self._bell is not None:

@@ -25,6 +25,7 @@ from eas.engine.model import CollectionId
 
 from .bell import LocalBell, LocalListening
 from .calls import Calls, Letters
+from .echoes import Echoes
 from .link import Link, Message
 from .presence import Presence, Wait
 from .redis import Away
@@ -36,6 +37,10 @@ log = structlog.get_logger("eas.bell")
 LEAVE_SECONDS = 0.5
 #: When much is to be said anew, or taken over: so many users at a time, and the pause between them.
 SOME, PAUSE_SECONDS = 50, 0.1
+#: So many waits are written down anew at a time.
+WRITTEN = 200
+#: So many seconds at most are given to those who look at their folders, before the next may do so as well.
+LOOK_SECONDS = 3.0
 #: Users whose rings are kept while Redis is away; with more, all nodes are told to look at everything.
 MOST_KEPT = 10_000
 #: Redis being away for so long, each node watches for its own waits.
@@ -76,7 +81,7 @@ class SharedBell(WatchedBell):
     ) -> None:
         super().__init__(watch_of, rng, most=most)
         self.heard: Callable[[str, Collection[CollectionId]], None] = lambda user_id, collections: None
-        self._link, self._presence, self._calls = link, presence, Calls(link, presence)
+        self._link, self._presence, self._calls, self._echoes = link, presence, Calls(link, presence), Echoes(link)
         self._numbers = count(1)
         self._errands, self._errand = _Errands(), asyncio.Event()
         #: What could not be said, Redis being away.
@@ -183,6 +188,8 @@ class SharedBell(WatchedBell):
         match kind:
             case "ring":
                 self._rung(*said)
+            case "echo" if self.waits(said[0]):
+                self._rung(*said)
             case "end":
                 user_id, device_id, number = said
                 self._end_here(user_id, device_id, number)
@@ -261,6 +268,9 @@ class SharedBell(WatchedBell):
             if kept.rings or kept.ends or kept.all:
                 self._errands.keep(kept.rings, kept.ends, every=kept.all)
                 self._errand.set()
+            for node, letters in self._echoes.letters().items():
+                self._errands.letters.setdefault(node, []).extend(letters)
+                self._errand.set()
         elif self._lost_at is None:
             self._lost_at = now
         alone = self._lost_at is not None and now - self._lost_at > ALONE_SECONDS
@@ -301,6 +311,7 @@ class SharedBell(WatchedBell):
             self._calls.send(self._to_all() if errands.all else {}),
         )
         self._kept.keep(unrung, unended, every=bool(unsaid))
+        self._echoes.keep(errands.rings, self._seen_at)
         unrung_users = self._kept.rings.keys() | self._errands.rings.keys()
         self._seen_at = {user_id: at for user_id, at in self._seen_at.items() if user_id in unrung_users}
 
@@ -382,12 +393,30 @@ class SharedBell(WatchedBell):
             listening for user_id in list(self._first) for listening in self._of_user(user_id)
             if self._link.server_of(self._presence.key(user_id)) in servers
         ]
+        for at in range(0, len(waits), WRITTEN):
+            await asyncio.gather(*(self._arm(listening) for listening in waits[at : at + WRITTEN] if listening.open))
+            await asyncio.sleep(self._pause)
         # In no order, and not all at once: each of them is going to look at its folders.
         self._random.shuffle(waits)
         for at in range(0, len(waits), SOME):
+            if self._stale:
+                self._stale |= servers
+                return
             some = [listening for listening in waits[at : at + SOME] if listening.open]
-            await asyncio.gather(*(self._arm(listening) for listening in some))
             for listening in some:
                 self.heard(listening.user_id, listening.collections)
                 listening.ring(listening.collections)
-            await asyncio.sleep(PAUSE_SECONDS * (0.5 + self._random.random()))
+            await _looked(some, self._pause)
+
+    @property
+    def _pause(self) -> float:
+        return PAUSE_SECONDS * (0.5 + self._random.random())
+
+
+async def _looked(listenings: Collection[LocalListening], pause_seconds: float) -> None:
+    """Until all of these wait again, or not any more: what is news now is not to wait behind thousands who look for
+    what they might have missed."""
+    end = monotonic() + LOOK_SECONDS
+    await asyncio.sleep(pause_seconds)
+    while monotonic() < end and any(listening.awake for listening in listenings):  # noqa: ASYNC110
+        await asyncio.sleep(pause_seconds)

@@ -7,9 +7,11 @@ command itself has for that, where it has one, in all versions. Nothing of an ex
 
 from __future__ import annotations
 
+import random
 from math import ceil
 from typing import Any
 
+from eas import measures
 from eas.commands._registry import Command, CommonFault
 from eas.engine.errors import Contended, NoSpace, Unavailable
 from eas.protocol import wbxml
@@ -72,6 +74,12 @@ def later(seconds: float) -> Reply:
     """Told to come back later, in all versions: a refusal would have the device give up its account."""
     after = min(LONGEST_RETRY, max(1, ceil(seconds)))
     return plain(503, TEXTS[503], {"Retry-After": str(after), THROTTLE: CONDITION})
+
+
+def crowded() -> Reply:
+    """Too many came at once. Not all of them are to come again at once."""
+    measures.REFUSALS["crowd"].inc()
+    return plain(503, TEXTS[503], {"Retry-After": str(random.randint(RETRY_SECONDS, 3 * RETRY_SECONDS))})
 
 
 def status_of(error: Exception) -> CommonStatus | None:

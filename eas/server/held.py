@@ -19,22 +19,25 @@ from eas.engine.model import CollectionId
 from eas.engine.ports import Bell, Listening
 
 from .note import Note
+from .turns import Turn
 
 
 class HeldBell:
-    """The bell as one request sees it. `note` is that request's."""
+    """The bell as one request sees it. `note` and `turn` are that request's."""
 
-    def __init__(self, bell: Bell, receive: Receive, note: Note) -> None:
+    def __init__(self, bell: Bell, receive: Receive, note: Note, turn: Turn) -> None:
         self._bell = bell
         self._receive = receive
         self._note = note
+        self._turn = turn
 
     def ring(self, user_id: str, collections: Collection[CollectionId], by_device: str = "") -> None:
         self._bell.ring(user_id, collections, by_device)
 
     def listen(self, user_id: str, device_id: str, collections: Collection[CollectionId]) -> Listening:
         self._note.watched = len(collections) - 1  # beside the folders there is the list of them
-        return HeldListening(self._bell.listen(user_id, device_id, collections), self._receive, self._note)
+        listening = self._bell.listen(user_id, device_id, collections)
+        return HeldListening(listening, self._receive, self._note, self._turn)
 
     def end(self, user_id: str, device_id: str) -> None:
         self._bell.end(user_id, device_id)
@@ -43,12 +46,13 @@ class HeldBell:
 class HeldListening:
     """A subscription that is closed when the client goes; closing it ends its wait."""
 
-    __slots__ = ("_began", "_heard", "_listening", "_note", "_receive", "_watcher")
+    __slots__ = ("_began", "_heard", "_listening", "_note", "_receive", "_turn", "_watcher")
 
-    def __init__(self, listening: Listening, receive: Receive, note: Note) -> None:
+    def __init__(self, listening: Listening, receive: Receive, note: Note, turn: Turn) -> None:
         self._listening = listening
         self._receive = receive
         self._note = note
+        self._turn = turn
         self._watcher: asyncio.Task[None] | None = None
         #: When the first wait began, 0 before it; and whether the last one has heard something.
         self._began = 0.0
@@ -64,6 +68,7 @@ class HeldListening:
             self._watcher = asyncio.create_task(_disconnected(self._receive))
             self._watcher.add_done_callback(self._gone)
         command = self._note.command
+        self._turn.end()
         measures.HELD_WAITS[command] += 1
         measures.REQUESTS_IN_FLIGHT[()] -= 1
         try:
@@ -72,6 +77,7 @@ class HeldListening:
             measures.HELD_WAITS[command] -= 1
             measures.REQUESTS_IN_FLIGHT[()] += 1
             self._note.waited += monotonic() - began
+        await self._turn.go_on()
         self._heard = bool(rung) and not self.ended
         # Were it no news, the next wait would say so.
         self._note.rung_at = self._listening.rung_at if self._heard else 0.0

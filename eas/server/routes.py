@@ -29,6 +29,7 @@ from .pacing import Pacer
 from .ports import Manner, Ports
 from .reading import Gone, NoRoom, TooLong, base_url, client_address, headers_of, read_body
 from .reply import Reply, compressed, plain, send_reply
+from .turns import Turn, Turns
 from .unkept import UNKEPT_IDS
 
 ACTIVESYNC = http.PATH.lower()
@@ -127,6 +128,7 @@ class _Server:
         self.hook = HookDoor(ports.hooks, manner.hooks, ports.clock, manner.trusted_proxies)
         keys = Keys(passwords=ports.passwords, tokens=ports.tokens, ways=manner.ways)
         self._doorkeeper = Doorkeeper(ports.accounts, ports.clock, manner.realm, site=ports.logins, keys=keys)
+        self._turns = Turns(manner.limits.requests_at_once)
         self._pacer = Pacer(Brake(manner.limits.free_repeats), ports.store, ports.clock, ports.access)
 
     async def _admitted(self, scope: Scope, headers: Mapping[str, str]) -> User | Reply:
@@ -162,6 +164,15 @@ class _Server:
         return base_url(scope, headers, self._manner.trusted_proxies, self._manner.public_url)
 
     async def command(self, scope: Scope, receive: Receive, headers: Mapping[str, str]) -> Reply:
+        turn = Turn(self._turns)
+        if not await turn.begin():
+            return faults.crowded()
+        try:
+            return await self._command(scope, receive, headers, turn)
+        finally:
+            turn.end()
+
+    async def _command(self, scope: Scope, receive: Receive, headers: Mapping[str, str], turn: Turn) -> Reply:
         user = await self._admitted(scope, headers)
         if isinstance(user, Reply):
             return user
@@ -170,16 +181,18 @@ class _Server:
             return refused
         note, began = scope[NOTE], self._ports.clock.monotonic()
         note.user_id = user.id
+        turn.end()
         body = await read_body(receive, headers, self._manner.limits.max_body_bytes)
         name = self._pacer.name(user.id, scope["query_string"], body)
         reply = await self._pacer.before(name, receive, note)
+        await turn.go_on()
         if reply is None:
             incoming = dispatch.Incoming(
                 query=scope["query_string"], headers=headers, user=user, body=[body], began=began,
                 address=client_address(scope, headers, self._manner.trusted_proxies),
             )
             del body
-            bell = HeldBell(self._ports.bell, receive, note)
+            bell = HeldBell(self._ports.bell, receive, note, turn)
             reply = await dispatch.answer(incoming, bell, self._ports, self._manner, note)
             await self._pacer.after(name, user.id, reply, note)
         stated = {http.SERVER_ACTIVESYNC: self._manner.server, "Cache-Control": "private"}

@@ -13,6 +13,8 @@ p95 under 500 ms, nothing missed, nothing twice.
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import random
 import resource
 import shutil
@@ -139,7 +141,7 @@ def site(stack: ExitStack, hooks: bool) -> Site:
     office |= {"changes": "hooks"} if hooks else {}
     settings = {
         "database": database, "redis": {"url": redis.url}, "hooks": {"token": HOOK_TOKEN},
-        "log": {"level": "warning"}, "trusted_proxies": ["127.0.0.1"], "backends": {"office": office},
+        "log": {"level": "warning", "format": "json"}, "trusted_proxies": ["127.0.0.1"], "backends": {"office": office},
     }
     (home / "eas.toml").write_text(toml(settings))
     for node in nodes:
@@ -211,8 +213,28 @@ async def waiting(phones: Phones) -> None:
         await asyncio.sleep(0.5)
 
 
+def troubles_of(phones: Phones) -> str:
+    """Since they were last asked for."""
+    troubles = sum((phone.troubles for _, phone in phones), Counter[str]())
+    for _, phone in phones:
+        phone.troubles.clear()
+    return str(dict(troubles.most_common())) if troubles else "none"
+
+
+def complaints_of(place: Site) -> str:
+    """What the nodes have written in their logs since they were last asked, by what it was."""
+    lines = [line for node in place.nodes for line in node.log.read_text(errors="replace").splitlines()]
+    for node in place.nodes:
+        os.truncate(node.log, 0)
+    events = Counter(json.loads(line)["event"] if line.startswith("{") else line for line in lines)
+    if unheard := place.dovecot.log().count("eas-push: "):
+        events["hooks that Dovecot gave up, since the beginning"] = unheard
+    return str(dict(events.most_common(10))) if events else "nothing"
+
+
 async def idle(place: Site, phones: Phones) -> None:
     await asyncio.sleep(ARMING_SECONDS)
+    print(f"all have begun to wait; troubles {troubles_of(phones)}; in the logs {complaints_of(place)}")
     cpu, began = [node.cpu_seconds() for node in place.nodes], time.perf_counter()
     await asyncio.sleep(10.0)
     spent = sum(node.cpu_seconds() - before for node, before in zip(place.nodes, cpu, strict=True))
@@ -237,13 +259,10 @@ async def one_round(place: Site, phones: Phones, label: str) -> None:
     spent = sum(node.cpu_seconds() - before for node, before in zip(alive, cpu, strict=True))
     await asyncio.sleep(3.0)
     told = tally(phones, sent)
-    troubles = sum((phone.troubles for _, phone in phones), Counter[str]())
-    for _, phone in phones:
-        phone.troubles.clear()
     mails = sum(map(len, sent.values()))
     print(f"-- {label}: {mails} mails, {len(told.took):,} answers in {seconds:.0f} s; nodes {spent / seconds:.0%} of a "
           f"core; p50 {1000 * at(told.took, 50):.0f} ms, p99 {1000 * at(told.took, 99):.0f} ms, "
-          f"longest {1000 * max(told.took):.0f} ms; troubles {dict(troubles) or 'none'}")
+          f"longest {1000 * max(told.took):.0f} ms; troubles {troubles_of(phones)}; in the logs {complaints_of(place)}")
     p95 = 1000 * at(told.took, 95)
     print(verdict("push p95 ms", f"{p95:.0f}", f"{PUSH_MS}", p95 < PUSH_MS))
     print(verdict("missed", str(told.missed), "0", not told.missed))

@@ -57,6 +57,7 @@ class WaitingPhone:
         await self.phone.provision()
         self.inbox = (await self.phone.folders())[INBOX]
         self.key = await self.phone.catch_up(self.inbox, await self.phone.prime(self.inbox, _OPTIONS))
+        self.phone.close()  # else the proxy does, while others are still being set up
 
     async def live(self) -> None:
         """Until cancelled."""

@@ -11,6 +11,8 @@ from groupware.process import HOST, free_ports
 from groupware.redis import RedisCluster, RedisSentinels, RedisServer
 from site_kit import SOON, Watched, nodes, until
 
+from eas.push import shared
+from eas.push.bell import LocalListening
 from eas.push.redis import RedisSite
 
 pytestmark = pytest.mark.server
@@ -67,6 +69,45 @@ async def test_after_a_restart_all_waits_stand_there_again_and_all_are_rung(
         b.bell.ring("user7", ["5"])
         assert await waits[7].wait(SOON) == {"5"}
         assert a.bell.waiting == 120
+
+
+async def test_those_who_look_for_what_they_missed_do_so_in_turns(
+    server: RedisServer, site: RedisSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "LOOK_SECONDS", 60.0)
+    looking = most = 0
+
+    async def look(listening: LocalListening) -> None:
+        nonlocal looking, most
+        await listening.wait(SOON)
+        looking, most = looking + 1, max(most, looking + 1)
+        await asyncio.sleep(0.1)
+        looking -= 1
+        await listening.wait(SOON)
+
+    async with nodes(site, 1) as (a,):
+        await until(lambda: a.link.connected and not a.bell._stale)
+        waits = [await a.listen(f"user{number}", "phone", "5") for number in range(3 * shared.SOME)]
+        looks = [asyncio.create_task(look(wait)) for wait in waits]
+        server.restart()
+        await until(lambda: most > 0 and not looking and not any(wait._rung for wait in waits), 2 * SOON)
+        assert 1 < most <= shared.SOME
+        a.bell.stop()
+        await asyncio.gather(*looks)
+
+
+async def test_rings_reach_who_is_not_written_down_again_yet(server: RedisServer, site: RedisSite) -> None:
+    async with nodes(site) as (a, b):
+        wait, other = await b.listen("anna", "phone", "5"), await b.listen("ben", "phone", "5")
+        while await wait.wait(2.5):
+            pass
+        await other.wait(0)
+        b.link.anew = lambda servers: None
+        server.restart()
+        await until(lambda: a.link.connected and not a.link.sure)
+        a.bell.ring("anna", ["5"])
+        assert await wait.wait(SOON) == {"5"}
+        assert await other.wait(0) == frozenset()
 
 
 async def test_what_was_forgotten_is_noticed(server: RedisServer, site: RedisSite) -> None:
