@@ -117,7 +117,7 @@ class Bounds(Part):
         "before it is slowed down and then told to come back later; 0: it never is."
     )
     requests_at_once: int = Field(
-        200, ge=0, description="Requests of devices that one process works on at a time; others wait for their turn, "
+        100, ge=0, description="Requests of devices that one process works on at a time; others wait for their turn, "
         "and are told to come back later after 25 seconds. Phones that wait for news do not count. 0: any number."
     )
 

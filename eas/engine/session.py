@@ -31,7 +31,7 @@ class Limits:
     #: So often a device may repeat a request without effect before it is slowed down (eas.server.brake); 0: for ever.
     free_repeats: int = 40
     #: Requests that are worked on at a time (eas.server.turns); 0: any number.
-    requests_at_once: int = 200
+    requests_at_once: int = 100
 
 
 async def nobody_is_told(user: User, device: Device) -> None:
