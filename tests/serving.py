@@ -7,14 +7,17 @@ outlives it. What a process costs is read from /proc, so this is for Linux.
 from __future__ import annotations
 
 import os
+import random
 import resource
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -34,10 +37,27 @@ class DidNotStart(AssertionError):
     """The process ended, or never answered; the text is what it said."""
 
 
+def _ports() -> Iterator[int]:
+    """Below those that the kernel gives away by itself, and of each worker of the tests others: nobody else comes to
+    have a port between the look whether it is free and the start of its server."""
+    workers, me = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"), os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    size = (_LAST_PORT - _FIRST_PORT) // int(workers)
+    begin = _FIRST_PORT + size * int(me.removeprefix("gw"))
+    start = random.randrange(size)  # two runs on one machine
+    return cycle(begin + (start + number) % size for number in range(size))
+
+
+_FIRST_PORT, _LAST_PORT = 10_000, 32_768
+_PORTS = _ports()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """One that nobody listens at. None is told twice, nor soon again."""
+    for port in _PORTS:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
+    raise AssertionError("unreachable: ports are tried for ever")
 
 
 def cores() -> tuple[set[int], set[int]]:

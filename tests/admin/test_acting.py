@@ -73,13 +73,16 @@ async def test_what_is_forbidden_is_logged_even_if_it_only_reads(world: Any) -> 
 
 
 async def test_what_was_broken_off_is_not_logged_as_done(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = asyncio.Event()
+
     async def hang(*given: Any) -> None:
+        begun.set()
         await asyncio.sleep(600)
 
     site = site_of(world)
     monkeypatch.setattr(site.staff, "add_member", hang)
     asked = asyncio.create_task(staff.add(site, "name", Role.AUDITOR))
-    await asyncio.sleep(0.1)
+    await begun.wait()
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asked

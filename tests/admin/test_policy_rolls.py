@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from held import until_subscribed
 
 from eas.admin import policy_actions as actions
 from eas.admin import policy_rolls as rolls
@@ -116,7 +117,7 @@ async def test_a_waiting_phone_hears_of_it_at_once(world: Any, site: Any, fleet:
     inbox = await world.folder(FolderType.INBOX)
     asked = pinging.Request(heartbeat=600, folders=(pinging.Folder(id=inbox, item_class="Email"),))
     waiting = asyncio.create_task(phone.connection.ask("Ping", asked, pinging.Response, hang_seconds=600))
-    await asyncio.sleep(0.3)
+    await until_subscribed(world.app.bell)
     assert not waiting.done()
     await rolls.roll_policy(site, "default", ["100%"], document=NEW)
     ended = await asyncio.wait_for(waiting, 30)
@@ -128,7 +129,7 @@ async def test_a_waiting_phone_hears_of_it_at_once(world: Any, site: Any, fleet:
     assert not await wants(phone)
     await phone.provision()
     waiting = asyncio.create_task(phone.connection.ask("Ping", asked, pinging.Response, hang_seconds=600))
-    await asyncio.sleep(0.3)
+    await until_subscribed(world.app.bell)
     assert not waiting.done()
     waiting.cancel()
 

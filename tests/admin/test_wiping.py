@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from held import until_subscribed
 from wire import e
 
 from eas.admin import wiping
@@ -118,7 +119,7 @@ async def test_a_phone_that_waits_gets_it_at_once_and_is_refused_afterwards(
     made = await known(phone, version)
     await made.sync()
     waiting = asyncio.create_task(made.ping(heartbeat=600))
-    await asyncio.sleep(0.3)
+    await until_subscribed(world.app.bell)
     assert not waiting.done()
     if account_only and version is not Version.V16_1:
         with pytest.raises(Refused):
@@ -143,7 +144,7 @@ async def test_a_hanging_sync_ends_as_well(world: Any, phone: Callable[..., Phon
     made = await known(phone, Version.V16_1)
     await made.sync()
     waiting = asyncio.create_task(made.round(made.folders(), heartbeat=600))
-    await asyncio.sleep(0.3)
+    await until_subscribed(world.app.bell)
     await wiping.wipe_device(site_of(world), ANNA, "PHONE1", account_only=True)
     async with asyncio.timeout(30):
         await waiting

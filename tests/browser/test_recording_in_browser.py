@@ -45,10 +45,10 @@ async def test_a_phone_is_recorded_stopped_downloaded_and_removed(
         await pictures(watched, "recording-none")
         await page.get_by_label("For", exact=True).select_option("8 hours")
         await page.get_by_label("Note").fill("calendar is empty")
+        rounds = phone.rounds
         await page.get_by_role("button", name="Record", exact=True).click()
         assert "is recorded, for 8 hours" in await page.get_by_role("status").first.inner_text()
         assert "calendar is empty" in await section(watched)
-        rounds = phone.rounds
         letter = server.data / "letter.eml"
         letter.write_text(LETTER.format(f"A secret of {device}"), encoding="utf-8")
         await phone.until(lambda one: one.rounds > rounds)  # it waited, and was called

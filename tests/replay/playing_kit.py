@@ -23,6 +23,7 @@ from eas.config import Settings, load
 from eas.engine.model import Folder, FolderType, User
 from eas.engine.ports import Mailbox
 from eas.protocol.version import Version
+from eas.push.clock import SystemClock
 from eas.replay.comparing.compare import compare_answers
 from eas.replay.comparing.ids import Ids
 from eas.replay.comparing.may_differ import DEFAULT
@@ -43,11 +44,26 @@ ANNA, BEN = "anna", "ben"
 PLAIN = Manner()
 
 
+class Clock(SystemClock):
+    """The machine's, but for what is to happen at a moment that is given."""
+
+    at: datetime | None = None
+
+    def now(self) -> datetime:
+        return self.at or super().now()
+
+
+def this_second() -> datetime:
+    """The one that it is, at its beginning: the Date of a mail says no more."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
 @dataclass(slots=True)
 class Gateway:
     """Open as long as its context; `people` have mailboxes."""
 
     parts: app.App
+    clock: Clock
 
     @classmethod
     @asynccontextmanager
@@ -57,10 +73,11 @@ class Gateway:
             overrides={"data": folder, "domain": DOMAIN, "limits": {"heartbeat_min_seconds": 1, **limits}},
             environment={},
         )
-        async with app.build(settings) as parts:
+        clock = Clock()
+        async with app.build(settings, clock=clock) as parts:
             for name in people or (ANNA, BEN):
                 await parts.embedded.admin.add_user(f"{name}@{DOMAIN}", PASSWORD, name=name.title())
-            yield cls(parts)
+            yield cls(parts, clock)
 
     def line(self, user: str = ANNA) -> AsgiLine:
         return AsgiLine(self.parts.asgi, f"{user}@{DOMAIN}", PASSWORD)
@@ -77,9 +94,11 @@ class Gateway:
     async def folder(self, type: FolderType, name: str = ANNA) -> Folder:
         return next(one for one in await (await self.mailbox(name)).folders() if one.type is type)
 
-    async def deliver(self, message: bytes, name: str = ANNA) -> None:
-        """As a mail server does; phones that wait are told."""
+    async def deliver(self, message: bytes, name: str = ANNA, *, at: datetime | None = None) -> None:
+        """As a mail server does; phones that wait are told. `at`: when it is received, now if that is None."""
+        self.clock.at = at
         (failure,) = await self.parts.embedded.office.take("carla@elsewhere.example", [f"{name}@{DOMAIN}"], message)
+        self.clock.at = None
         assert failure is None
 
     @asynccontextmanager

@@ -58,9 +58,11 @@ async def serving(answer: Answer, tls: ssl.SSLContext | None = None) -> AsyncIte
     app.router.add_route("*", "/{path:.*}", answer)
     server = web.AppRunner(app, access_log=None, auto_decompress=False, handler_cancellation=True, shutdown_timeout=0.1)
     await server.setup()
-    await web.TCPSite(server, "127.0.0.1", 0, ssl_context=tls).start()
-    yield f"{'https' if tls else 'http'}://127.0.0.1:{server.addresses[0][1]}"
-    await server.cleanup()
+    try:
+        await web.TCPSite(server, "127.0.0.1", 0, ssl_context=tls).start()
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.addresses[0][1]}"
+    finally:
+        await server.cleanup()
 
 
 @dataclass
@@ -126,8 +128,10 @@ async def proxied(
             await web.TCPSite(server, "127.0.0.1", 0).start()
             made.url = f"http://127.0.0.1:{server.addresses[0][1]}"
             writing = asyncio.create_task(recording.run())
-            yield made
-            forwarder.stopping = True
-            await server.cleanup()
-            await recording.finish(writing)
+            try:
+                yield made
+            finally:
+                forwarder.stopping = True
+                await server.cleanup()
+                await recording.finish(writing)
     recording.close(file)

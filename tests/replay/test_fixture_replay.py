@@ -51,14 +51,14 @@ STEP = 1 if os.environ.get("EAS_SESSIONS") == "all" else 6
 
 
 @asynccontextmanager
-async def hurried(gateway: Gateway) -> AsyncIterator[None]:
-    """Nobody waits for long: a minute passes where a device has waited for a second."""
+async def hurried(gateway: Gateway, stage: Ruled) -> AsyncIterator[None]:
+    """Nobody waits for long: a minute passes where a device has waited for a second, and for nothing that is due."""
 
     async def hurry() -> None:
         waited = 0
         while True:
             await asyncio.sleep(0.15)
-            waited = waited + 1 if gateway.waiting else 0
+            waited = waited + 1 if gateway.waiting and not stage.due else 0
             if waited > 4:
                 gateway.clock.pass_(60)
                 waited = 0
@@ -74,7 +74,7 @@ async def hurried(gateway: Gateway) -> AsyncIterator[None]:
 
 async def replayed(file: Path, folder: Path) -> list[str]:
     """All that was said of it."""
-    async with empty_gateway(folder, file.stem) as gateway, hurried(gateway):
+    async with empty_gateway(folder, file.stem) as gateway:
         there = await behind(gateway.app, ANNA, password("anna"), gateway.app.bell.ring)
         assert there is not None
         binding, rules = Binding(), replace(DEFAULT, ids=Ids())
@@ -87,8 +87,9 @@ async def replayed(file: Path, folder: Path) -> list[str]:
             )
             said = [f"prepare: {lack}" for lack in stage.lacks]
             with open_session(file) as session:
-                async for outcome in play(session.exchanges, line, manner, binding):
-                    said += told(outcome)
+                async with hurried(gateway, ruled):
+                    async for outcome in play(session.exchanges, line, manner, binding):
+                        said += told(outcome)
         return said
 
 

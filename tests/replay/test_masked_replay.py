@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playing_kit import ANNA, BEN, DOMAIN, Gateway, Tape, all_same, replayed
+from playing_kit import ANNA, BEN, DOMAIN, Gateway, Tape, all_same, replayed, this_second
 
 from eas.client import mail, services
 from eas.engine.model import FolderType
@@ -18,17 +18,18 @@ from eas.replay.masking.masker import Masker
 pytestmark = pytest.mark.long
 
 
-def letter(subject: str) -> bytes:
+def letter(subject: str, date: datetime) -> bytes:
     return mail.compose("Carla <carla@elsewhere.example>", [f"{ANNA}@{DOMAIN}"], subject,
-                        f"About {subject}, Zeppelin.\n", date=datetime.now(UTC))
+                        f"About {subject}, Zeppelin.\n", date=date)
 
 
 @pytest.mark.parametrize("version", [Version.V14_1, Version.V16_1], ids=lambda version: version.text)
 async def test_a_masked_day_is_played(version: Version, tmp_path: Path) -> None:
     tape = Tape()
     async with Gateway.opened(tmp_path / "recorded") as gateway:
-        for subject in ("offer", "stairs"):
-            await gateway.deliver(letter(subject))
+        date = this_second()
+        for number, subject in enumerate(("offer", "stairs")):
+            await gateway.deliver(letter(subject, date), at=date + timedelta(milliseconds=number))
         async with gateway.phone(version, tape=tape) as phone:
             await phone.set_up(version)
             await phone.sync()

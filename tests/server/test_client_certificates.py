@@ -269,7 +269,7 @@ async def test_a_proxy_with_our_lines_tells_of_phones_and_of_nobody_else(front: 
         context = ssl.create_default_context(cafile=authority().ca_file)
         if shown is not None:
             context.load_cert_chain(*shown.written(tmp_path / "shown"))
-        async with httpx.AsyncClient(verify=context, base_url=front.url) as client:
+        async with httpx.AsyncClient(verify=context, base_url=front.url, timeout=60) as client:
             stated = {name.replace("_", "-"): value for name, value in headers.items()}
             return (await client.options(http.PATH, headers=stated)).status_code
 

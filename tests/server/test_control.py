@@ -41,7 +41,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
 
 async def test_a_ring_wakes_who_waits(place: Place) -> None:
     listening = place.bell.listen("u1", "PHONE", ("5", "7"))
-    waiting = asyncio.create_task(listening.wait(5))
+    waiting = asyncio.create_task(listening.wait(60))
     await asyncio.sleep(0)
     assert await place.tell(do="ring", user="u1", collections=["7", "9"])
     assert await waiting == {"7"}
@@ -50,7 +50,7 @@ async def test_a_ring_wakes_who_waits(place: Place) -> None:
 async def test_a_wait_is_ended(place: Place) -> None:
     """A wipe or a block: the device comes again at once and meets the gate."""
     listening = place.bell.listen("u1", "PHONE", ("5",))
-    waiting = asyncio.create_task(listening.wait(5))
+    waiting = asyncio.create_task(listening.wait(60))
     await asyncio.sleep(0)
     assert await place.tell(do="end", user="u1", device="PHONE")
     assert await waiting == frozenset()

@@ -12,6 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
+from held import until_subscribed
+from standing_clock import StandingClock
 from wire import Got, Wire, basic, e
 
 from eas import app, config
@@ -97,7 +99,7 @@ async def test_revoked_it_ends_the_wait_and_lets_nobody_in(tmp_path: Path) -> No
         await folders(wire)
         await folders(other)
         wait = asyncio.create_task(wire.post("Ping", _ping(await _inbox(wire), 600)))
-        await asyncio.sleep(0.3)
+        await until_subscribed(parts.bell)
         assert not wait.done()
         await passwords.revoke_device_password(site, "anna", made["id"])
         assert (await asyncio.wait_for(wait, 30)).status == "1"
@@ -129,14 +131,18 @@ async def test_a_wiped_device_loses_its_own(tmp_path: Path) -> None:
         assert (await folders(phone(parts, made["password"]))).http == 401
 
 
-async def test_it_ends_by_itself_and_so_does_a_wait_with_it(tmp_path: Path) -> None:
+async def test_it_ends_by_itself_and_so_does_a_wait_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = StandingClock(monkeypatch)
     async with opened(tmp_path) as (parts, site):
         user_id = (await site.people.user("anna")).id
-        _, text = await site.store.passwords.make(user_id, "for a moment", timedelta(seconds=3))
+        _, text = await site.store.passwords.make(user_id, "for a moment", timedelta(seconds=1))
         wire = phone(parts, text)
         await folders(wire)
         got = await asyncio.wait_for(wire.post("Ping", _ping(await _inbox(wire), 600)), 30)
         assert got.status == "1"
+        clock.pass_(1)
         assert (await folders(wire)).http == 401
 
 
@@ -158,7 +164,10 @@ async def test_what_cannot_be(tmp_path: Path) -> None:
             await passwords.add_device_password(site, "nobody", "phone")
 
 
-async def test_guessing_is_slowed_down_and_the_right_one_is_not(tmp_path: Path) -> None:
+async def test_guessing_is_slowed_down_and_the_right_one_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    StandingClock(monkeypatch)
     async with opened(tmp_path) as (parts, site):
         made = (await passwords.add_device_password(site, "anna", "phone"))["password"]
         assert (await folders(phone(parts, made))).http == 200

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from groupware.postgresql import Postgresql
 from groupware.redis import RedisServer
+from held import PATIENCE, TOLD, until_held
 from serving import EAS, Server, _environment
 
 from eas.app import build
@@ -23,8 +24,6 @@ from eas.config import load
 
 pytestmark = [pytest.mark.server, pytest.mark.long]
 
-#: Seconds; a Ping here waits for 600.
-PATIENCE = 30.0
 DOMAIN = "example.com"
 
 
@@ -45,7 +44,7 @@ def site(
     folder = tmp_path_factory.mktemp("site")
     settings = {
         "EAS_DOMAIN": DOMAIN, "EAS_DATABASE": postgresql.new_database(name="two_nodes"), "EAS_REDIS__URL": redis.url,
-        "EAS_LIMITS__HEARTBEAT_MIN_SECONDS": "1",
+        "EAS_LIMITS__HEARTBEAT_MIN_SECONDS": "1", **TOLD,
     }
 
     async def people() -> None:
@@ -82,9 +81,10 @@ def inbox(phone: Phone) -> list[Any]:
     return [folder for folder in phone.folders() if folder.item_class == "Email"][:1]
 
 
-async def waits(phone: Phone) -> asyncio.Task[Any]:
+async def waits(server: Server, phone: Phone) -> asyncio.Task[Any]:
+    """At that server, as the only one."""
     task = asyncio.create_task(phone.ping(inbox(phone), 600))
-    await asyncio.sleep(0.5)
+    await until_held(server.url)
     assert not task.done()
     return task
 
@@ -107,7 +107,7 @@ async def news(phone: Phone) -> int:
 async def test_mail_that_comes_in_at_one_node_wakes_a_phone_at_the_other(site: list[Server]) -> None:
     a, b = site
     async with phone_at(a, "HEARS") as anna, phone_at(b, "SENDS", "ben") as ben:
-        waiting = await waits(anna)
+        waiting = await waits(a, anna)
         await send(ben, f"anna@{DOMAIN}", "One")
         assert await answered(waiting) == 2
         assert await news(anna) == 1
@@ -117,11 +117,11 @@ async def test_a_newer_wait_at_another_node_ends_the_older_one(site: list[Server
     """So does a Sync there; other commands do not."""
     a, b = site
     async with phone_at(a, "MOVES") as here, phone_at(b, "MOVES", like=here) as there:
-        older = await waits(here)
+        older = await waits(a, here)
         await there.estimate(inbox(there)[0])
         await asyncio.sleep(0.3)
         assert not older.done()
-        newer = await waits(there)
+        newer = await waits(b, there)
         assert await answered(older) == 1
         await here.sync(inbox(here))
         assert await answered(newer) == 1
@@ -133,7 +133,7 @@ async def test_what_the_command_line_changes_rings_everywhere(site: list[Server]
     message = tmp_path / "message.eml"
     for data, listens in ((a.data, b), (tmp_path / "elsewhere", a)):
         async with phone_at(listens, f"TOLD{data.name}") as anna:
-            waiting = await waits(anna)
+            waiting = await waits(listens, anna)
             message.write_bytes(f"From: eve@elsewhere.example\r\nSubject: {data.name}\r\n\r\nWords\r\n".encode())
             command = [EAS, "deliver", f"anna@{DOMAIN}", str(message), "--data", str(data)]
             done = await asyncio.to_thread(
@@ -147,7 +147,7 @@ async def test_redis_is_killed_and_nothing_is_missed(site: list[Server], redis: 
     """Waits go on; what happens meanwhile at another node is told when Redis is back."""
     a, b = site
     async with phone_at(a, "KEEPS") as anna, phone_at(b, "WRITES", "ben") as ben:
-        waiting = await waits(anna)
+        waiting = await waits(a, anna)
         redis.kill()
         await send(ben, f"anna@{DOMAIN}", "Meanwhile")
         await asyncio.sleep(0.5)
@@ -155,7 +155,7 @@ async def test_redis_is_killed_and_nothing_is_missed(site: list[Server], redis: 
         redis.start()
         assert await answered(waiting) == 2
         assert await news(anna) == 1
-        again = await waits(anna)
+        again = await waits(a, anna)
         await send(ben, f"anna@{DOMAIN}", "Afterwards")
         assert await answered(again) == 2
 
@@ -163,7 +163,7 @@ async def test_redis_is_killed_and_nothing_is_missed(site: list[Server], redis: 
 async def test_a_node_is_killed_and_the_other_serves_its_phones(site: list[Server]) -> None:
     a, b = site
     async with phone_at(b, "STAYS") as anna, phone_at(a, "SENDER", "ben") as ben:
-        waiting = await waits(anna)
+        waiting = await waits(b, anna)
         b.kill()
         with pytest.raises(Exception):  # noqa: B017, PT011 - whatever a broken connection is to the client
             await waiting

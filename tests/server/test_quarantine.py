@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from standing_clock import StandingClock
 from wire import Wire, e, sync
 
 from eas.app.admitting import rules_of
@@ -187,29 +188,36 @@ async def test_a_block_ends_a_hanging_sync_at_once(phone: Phones, world: Any, ve
     await made.sync()
 
 
-async def test_a_block_that_has_an_end_is_over_then(world: Any, wire: Callable[..., Wire]) -> None:
-    device = wire()
+async def test_a_block_that_has_an_end_is_over_then(
+    world: Any, wire: Callable[..., Wire], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, device = StandingClock(monkeypatch), wire()
     asked = e("FolderHierarchy:FolderSync", e("SyncKey", "0"))
     await device.post("FolderSync", asked)
-    now = datetime.now(UTC)
-    await world.store.set_access(world.ids["anna"], "WIRE1", Access.BLOCKED, until=now + timedelta(seconds=0.4))
+    end = clock.now() + timedelta(seconds=60)
+    await world.store.set_access(world.ids["anna"], "WIRE1", Access.BLOCKED, until=end)
+    clock.pass_(59.9)
     assert (await device.post("FolderSync", asked)).status == "129"
-    await asyncio.sleep(0.5)
+    clock.pass_(0.1)
     assert (await device.post("FolderSync", asked)).status == "1"
 
 
-async def test_a_wait_ends_with_the_permission_that_let_it_in(phone: Phones, world: Any) -> None:
+async def test_a_wait_ends_with_the_permission_that_let_it_in(
+    phone: Phones, world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = StandingClock(monkeypatch)
     await world.app.site.access.set_default(Level.BLOCK)
     made = phone()
     with pytest.raises(Refusal):
         await made.folder_sync()
     await world.store.set_access(
-        world.ids["anna"], "PHONE1", Access.ALLOWED, until=datetime.now(UTC) + timedelta(seconds=3)
+        world.ids["anna"], "PHONE1", Access.ALLOWED, until=clock.now() + timedelta(seconds=1)
     )
     await made.set_up()
     await made.sync()
     async with asyncio.timeout(SOON):
         await made.ping(heartbeat=600)
+    clock.pass_(1)
     with pytest.raises(Refusal, match="129"):
         await made.ping(heartbeat=600)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from held import until_subscribed
 from wire import Wire, basic, e, sync
 
 from eas.engine.model import FolderType
@@ -175,12 +176,13 @@ async def test_a_client_that_hangs_up_ends_its_wait(world: Any, wire: Wires) -> 
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()], "client": ("192.0.2.1", 1),
     }
     held = asyncio.create_task(world.app.asgi(scope, receive, send))
-    await asyncio.sleep(0.2)
+    await until_subscribed(world.app.bell)
     assert not held.done()
     gone.set()
-    await asyncio.wait_for(held, 2)
-    await asyncio.sleep(0.01)
-    assert asyncio.all_tasks() <= before
+    async with asyncio.timeout(60):
+        await held
+        while not asyncio.all_tasks() <= before:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def primed(device: Wire, collection: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from bench.load import BarePhone, e
+from held import PATIENCE, TOLD, until, until_held
 from serving import Server
 from wire import basic
 
@@ -22,7 +23,6 @@ from eas.push.bell import LocalBell
 
 pytestmark = pytest.mark.server
 
-PATIENCE = 30.0
 INBOX = 2
 
 Make = Callable[..., Server]
@@ -34,7 +34,7 @@ def server(office: Any, tmp_path: Path) -> Iterator[Make]:
     made: list[Server] = []
 
     def make(**settings: str) -> Server:
-        made.append(Server(data=tmp_path / "data", settings={"EAS_DOMAIN": "example.com", **settings}).start())
+        made.append(Server(data=tmp_path / "data", settings={"EAS_DOMAIN": "example.com", **TOLD, **settings}).start())
         return made[-1]
 
     yield make
@@ -64,11 +64,20 @@ async def phones(server: Server, count: int) -> AsyncIterator[list[tuple[BarePho
             phone.close()
 
 
-async def waits(phone: BarePhone, inbox: str) -> asyncio.Task[Any]:
+async def waits(server: Server, phone: BarePhone, inbox: str, count: int = 1) -> asyncio.Task[Any]:
+    """As the one that makes it so many."""
     task = asyncio.create_task(phone.post("Ping", ping(inbox)))
-    await asyncio.sleep(0.2)
+    await until_held(server.url, count)
     assert not task.done()
     return task
+
+
+async def unready(server: Server, client: httpx.AsyncClient) -> httpx.Response:
+    """Its answer once it has heard that it is to stop."""
+    async with asyncio.timeout(PATIENCE):
+        while (ready := await client.get(f"{server.url}/health/ready")).status_code == 200:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    return ready
 
 
 def status(answer: Any) -> str:
@@ -82,8 +91,8 @@ async def ended(server: Server) -> int:
 
 def test_a_live_and_ready_server_says_so(server: Make) -> None:
     running = server()
-    assert httpx.get(f"{running.url}/health/live").text == "ok\n"
-    ready = httpx.get(f"{running.url}/health/ready")
+    assert httpx.get(f"{running.url}/health/live", timeout=PATIENCE).text == "ok\n"
+    ready = httpx.get(f"{running.url}/health/ready", timeout=PATIENCE)
     assert (ready.status_code, ready.headers["content-type"]) == (200, "application/json")
     assert ready.json()["ready"] is True
     assert ready.json()["stopping"] is False
@@ -93,22 +102,24 @@ def test_a_live_and_ready_server_says_so(server: Make) -> None:
 
 async def test_while_it_drains_all_goes_on_but_no_connection_is_kept(server: Make) -> None:
     """In this order: not ready while old and new requests are answered; nothing accepted; those who wait answered."""
-    running = server(EAS_STOP__DRAIN_SECONDS="2")
-    async with phones(running, 2) as ((first, inbox), (second, _)), httpx.AsyncClient() as client:
-        waiting = await waits(first, inbox)
+    running = server(EAS_STOP__DRAIN_SECONDS="600")
+    async with (
+        phones(running, 2) as ((first, inbox), (second, _)), httpx.AsyncClient(timeout=PATIENCE) as client,
+    ):
+        waiting = await waits(running, first, inbox)
         headers = {"Authorization": basic("anna", "anna-secret")}
         path = f"{running.url}/Microsoft-Server-ActiveSync"
         assert "connection" not in (await client.options(path, headers=headers)).headers
         running.process.send_signal(signal.SIGTERM)  # type: ignore[union-attr]
-        await asyncio.sleep(0.4)
-        ready = await client.get(f"{running.url}/health/ready")
+        ready = await unready(running, client)
         assert (ready.status_code, ready.json()["stopping"]) == (503, True)
         assert (await client.get(f"{running.url}/health/live")).status_code == 200
         assert (await client.get(f"{running.url}/health")).status_code == 200
         answer = await client.options(path, headers=headers)
         assert (answer.status_code, answer.headers["connection"]) == (200, "close")
-        late = await waits(second, inbox)
+        late = await waits(running, second, inbox, 2)
         assert not waiting.done()
+        running.process.send_signal(signal.SIGTERM)  # type: ignore[union-attr]
         for task in (waiting, late):
             assert status(await asyncio.wait_for(task, PATIENCE)) == "1"
         with pytest.raises(httpx.ConnectError):
@@ -116,15 +127,24 @@ async def test_while_it_drains_all_goes_on_but_no_connection_is_kept(server: Mak
     assert await ended(running) == 0
 
 
+async def test_a_drain_is_over_after_its_time(server: Make) -> None:
+    running = server(EAS_STOP__DRAIN_SECONDS="1")
+    async with phones(running, 1) as ((phone, inbox),):
+        waiting = await waits(running, phone, inbox)
+        running.process.send_signal(signal.SIGTERM)  # type: ignore[union-attr]
+        assert status(await asyncio.wait_for(waiting, PATIENCE)) == "1"
+        assert await ended(running) == 0
+
+
 async def test_a_second_signal_hurries_and_still_cuts_nobody_off(server: Make) -> None:
     running = server(EAS_STOP__DRAIN_SECONDS="600")
-    async with phones(running, 1) as ((phone, inbox),):
-        waiting = await waits(phone, inbox)
+    async with phones(running, 1) as ((phone, inbox),), httpx.AsyncClient(timeout=PATIENCE) as client:
+        waiting = await waits(running, phone, inbox)
         running.process.send_signal(signal.SIGINT)  # type: ignore[union-attr]
-        await asyncio.sleep(0.5)
+        await unready(running, client)
         assert not waiting.done()
         running.process.send_signal(signal.SIGINT)  # type: ignore[union-attr]
-        assert status(await asyncio.wait_for(waiting, 5)) == "1"
+        assert status(await asyncio.wait_for(waiting, PATIENCE)) == "1"
         assert await ended(running) == 0
 
 
@@ -143,7 +163,7 @@ async def test_an_upload_under_way_is_finished(server: Make) -> None:
         f"Content-Length: {len(document)}\r\n\r\n"
     )
     writer.write(head.encode() + document[:30_000])
-    await asyncio.sleep(0.3)
+    await until(running.url, "eas_requests_in_flight", 1)
     running.process.send_signal(signal.SIGTERM)  # type: ignore[union-attr]
     await asyncio.sleep(1)
     writer.write(document[30_000:])

@@ -41,6 +41,8 @@ AHEAD = 32
 REDIRECTS = 3
 #: Seconds after which a held request has certainly reached the server, so that what it waits for may happen.
 SETTLED_SECONDS = 0.25
+#: A shortened wait that something ends which is made to happen lasts so long at most: a slow server may take its time.
+CAUSED_SECONDS = 30.0
 #: The longest pause between requests where waits are cut.
 PAUSE_SECONDS = 1.0
 #: [MS-ASHTTP]: provision first.
@@ -178,7 +180,7 @@ class Player:
         if stage is not None:
             notes += await stage.before(exchange.number)
         caused = stage is not None and stage.causes(exchange.number)
-        request, skipped = self._waiting(exchange, caused or overlapped, notes)
+        request, skipped = self._waiting(exchange, caused, overlapped, notes)
         if skipped:
             return self._skip(exchange, skipped, notes)
         try:
@@ -197,10 +199,11 @@ class Player:
         outcome = asked.result()
         return replace(outcome, notes=(*outcome.notes, *happening.result()))
 
-    def _waiting(self, exchange: Exchange, caused: bool, notes: list[str]) -> tuple[Request, str]:
+    def _waiting(self, exchange: Exchange, caused: bool, overlapped: bool, notes: list[str]) -> tuple[Request, str]:
         """The request as it may wait, or why it is not sent."""
         request, waits = exchange.request, self.manner.waits
-        changed = ended_by_change(exchange.answer) and not caused
+        by_change = ended_by_change(exchange.answer)
+        changed = by_change and not caused and not overlapped
         if not is_wait(request) or (waits is Waits.KEPT and not changed):
             return request, ""
         ping = command_of(request.target) == "Ping"
@@ -211,7 +214,8 @@ class Player:
                 return request, "the change that ended this wait is not made to happen"
             notes.append("sent without its wait: the change that ended it is not made to happen")
             return replace(request, body=shortened(request.body, 0)), ""
-        most = 0.0 if waits is Waits.NONE else min(self.manner.wait_seconds, self._bound or self.manner.wait_seconds)
+        short = max(self.manner.wait_seconds, CAUSED_SECONDS if by_change and caused else 0.0)
+        most = 0.0 if waits is Waits.NONE else min(short, self._bound or short)
         return replace(request, body=shortened(request.body, most)), ""
 
     def _skip(self, exchange: Exchange, why: str, notes: Iterable[str]) -> Outcome:

@@ -211,7 +211,7 @@ class Device:
 
     async def _meanwhile(self, asking: asyncio.Future[Got], during: Callable[[], Awaitable[float]]) -> float:
         """Until the gateway has the device waiting; an answer that comes without a wait is one, too."""
-        for _ in range(400):
+        for _ in range(6000):
             if self.gateway.waiting or asking.done():
                 break
             await asyncio.sleep(0.005)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from eas.admin.acting import Caller, Face, Role
@@ -38,14 +38,18 @@ async def rule(app: App, policy: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Ruled:
-    """`stage`, and the policies of the session besides."""
+    """`stage`, and the policies of the session besides. `due` are exchanges during which something is yet to happen."""
 
     stage: Stage
     app: App
     policies: Mapping[int, Mapping[str, Any]]
+    due: set[int] = field(default_factory=set)
 
     def causes(self, number: int) -> bool:
-        return self.stage.causes(number)
+        found = self.stage.causes(number)
+        if found:
+            self.due.add(number)
+        return found
 
     async def before(self, number: int) -> tuple[str, ...]:
         if (policy := self.policies.get(number)) is not None:
@@ -53,4 +57,7 @@ class Ruled:
         return await self.stage.before(number)
 
     async def during(self, number: int) -> tuple[str, ...]:
-        return await self.stage.during(number)
+        try:
+            return await self.stage.during(number)
+        finally:
+            self.due.discard(number)

@@ -21,7 +21,7 @@ from eas.protocol.version import Version
 from eas.protocol.wbxml import decode
 from eas.replay.format.model import Answer, Document, Exchange, Request
 from eas.replay.playing.line import PATIENCE_SECONDS, Received
-from eas.replay.playing.play import Manner, play
+from eas.replay.playing.play import CAUSED_SECONDS, Manner, play
 from eas.replay.playing.waits import Waits
 
 BERLIN = Here(ZoneInfo("Europe/Berlin"))
@@ -202,6 +202,26 @@ async def test_waits(waits: Waits, answer: Any, sent: str, skipped: str) -> None
     (outcome,) = [one async for one in play([wait(1, 300.0, answer, PING)], line, Manner(waits=waits))]
     assert outcome.skipped == skipped
     assert [one.child("Ping:HeartbeatInterval").text for one in line.asked] == ([sent] if sent else [])
+
+
+class Happening:
+    """A stage on which something happens during each wait."""
+
+    def causes(self, number: int) -> bool:
+        return True
+
+    async def before(self, number: int) -> tuple[str, ...]:
+        return ()
+
+    async def during(self, number: int) -> tuple[str, ...]:
+        return ()
+
+
+@pytest.mark.parametrize(("answer", "sent"), [(EXPIRED, "1"), (NEWS, f"{CAUSED_SECONDS:.0f}")])
+async def test_a_slow_server_has_time_to_tell_of_what_happens(answer: Any, sent: str) -> None:
+    line, manner = Noting(), Manner(wait_seconds=1, stage=Happening())
+    (_,) = [one async for one in play([wait(1, 300.0, answer, PING)], line, manner)]
+    assert [one.child("Ping:HeartbeatInterval").text for one in line.asked] == [sent]
 
 
 async def test_a_held_sync_without_its_change_is_sent_without_its_wait() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from playing_kit import ANNA, BEN, DOMAIN, Gateway, Tape, all_same, replayed
+from playing_kit import ANNA, BEN, DOMAIN, Gateway, Tape, all_same, replayed, this_second
 
 from eas.client import mail, services
 from eas.client.words import Here, new_item
@@ -27,15 +27,16 @@ VERSIONS = [
 
 async def deliver(gateway: Gateway, *subjects: str) -> None:
     """Received within the second that Date says: of a mail that has no MIME a session knows only when it came."""
-    if (past := datetime.now(UTC).microsecond) > 500_000:
-        await asyncio.sleep((1_000_000 - past) / 1_000_000)
-    for subject in subjects:
-        await gateway.deliver(letter(subject))
+    date = this_second()
+    for number, subject in enumerate(subjects):
+        await gateway.deliver(letter(subject, date), at=date + timedelta(milliseconds=number))
 
 
-def letter(subject: str, name: str = "plan.txt", *, sender: str = "Carla <carla@elsewhere.example>") -> bytes:
+def letter(
+    subject: str, date: datetime, name: str = "plan.txt", *, sender: str = "Carla <carla@elsewhere.example>"
+) -> bytes:
     return mail.compose(sender, [f"{ANNA}@{DOMAIN}"], subject, f"About {subject}.\nWith two lines.\n",
-                        date=datetime.now(UTC),
+                        date=date,
                         attachments=[(name, "application/pdf", b"%PDF first this, then that\n" * 20)])
 
 
@@ -116,4 +117,4 @@ async def test_mail_that_came_while_the_phone_waited(version: Version, tmp_path:
     outcomes, _ = await replayed(tape, tmp_path)
     all_same(outcomes, FILLED)
     (ping,) = [outcome for outcome in outcomes if "Cmd=Ping" in outcome.exchange.request.target]
-    assert ping.seconds < 3
+    assert ping.seconds < 30

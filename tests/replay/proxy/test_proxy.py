@@ -105,7 +105,7 @@ async def test_bytes_pass_as_they_come(tmp_path: Path) -> None:
         await response.write_eof(encode(PING)[1:])
         return response
 
-    async with in_front(answer, tmp_path) as proxy, aiohttp.ClientSession() as phone, asyncio.timeout(20):  # noqa: SIM117
+    async with in_front(answer, tmp_path) as proxy, aiohttp.ClientSession() as phone, asyncio.timeout(60):  # noqa: SIM117
         async with phone.post(proxy.url + TARGET, data=b"") as back:
             first = await back.content.readany()
             assert len(first) == 1
@@ -118,7 +118,7 @@ def hanging(began: asyncio.Event, gone: asyncio.Event) -> Answer:
     async def answer(request: web.Request) -> web.Response:
         began.set()
         try:
-            await asyncio.sleep(60)
+            await asyncio.sleep(600)
         except asyncio.CancelledError:
             gone.set()
             raise
@@ -130,7 +130,7 @@ def hanging(began: asyncio.Event, gone: asyncio.Event) -> Answer:
 async def test_a_client_that_goes_away(tmp_path: Path) -> None:
     """The server is hung up on, and no answer is written down."""
     began, gone = asyncio.Event(), asyncio.Event()
-    async with in_front(hanging(began, gone), tmp_path) as proxy, asyncio.timeout(20):
+    async with in_front(hanging(began, gone), tmp_path) as proxy, asyncio.timeout(60):
         asking = asyncio.create_task(proxy.post())
         await began.wait()
         asking.cancel()
