@@ -14,6 +14,7 @@ import pytest
 import structlog
 from argon2 import PasswordHasher
 from conformance import xsd
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from wire import Wire
 
@@ -33,8 +34,10 @@ _VALIDATE = xsd.load()
 DOMAIN = "example.com"
 USERS = {"anna": "Anna Arnold", "ben": "Ben Berger", "carla": "Carla Costa"}
 
-# How long an example takes says more of what else the machine does than of it.
-hypothesis_settings.register_profile("eas", parent=hypothesis_settings(), deadline=None)
+# How long an example takes, and to think of it, says more of what else the machine does than of it.
+hypothesis_settings.register_profile(
+    "eas", parent=hypothesis_settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 hypothesis_settings.load_profile("eas")
 # The hashes of tests guard nothing: with the real parameters each test would spend a tenth of a second on them.
 passwords._HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)

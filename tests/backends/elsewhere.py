@@ -6,6 +6,7 @@ Each test has users of its own; the servers, which all tests share, keep them ap
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,7 +82,7 @@ class StandardWorld:
     async def share(self, owner: str, folder: Folder, to: str, right: Right) -> None:
         pytest.skip(NO_SHARING)
 
-    async def locked(self, seconds: float) -> None:
+    def locked(self) -> AbstractAsyncContextManager[None]:
         pytest.skip(NO_LOCK)
 
     async def close(self) -> None:

@@ -58,7 +58,9 @@ class Script:
         self.greeting = b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] ready\r\n"
 
     @asynccontextmanager
-    async def running(self, *, timeout_seconds: float = 0.5, **more: Any) -> AsyncIterator[ImapServer]:
+    async def running(self, *, timeout_seconds: float = 60.0, **more: Any) -> AsyncIterator[ImapServer]:
+        """A test that wants a time-out has it later, by `impatient` or a server's copy: nobody is to lose a connection
+        for a machine that stands still."""
         tasks: set[asyncio.Task[None]] = set()
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -85,6 +87,15 @@ class Script:
             for task in list(tasks):
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+#: Seconds until somebody who is to give up does.
+BRIEFLY = 0.5
+
+
+def impatient(session: ImapSession) -> None:
+    """From now on."""
+    session.connection.timeout_seconds = BRIEFLY
 
 
 Answer = bytes | Callable[[asyncio.StreamWriter, bytes], Awaitable[None]]

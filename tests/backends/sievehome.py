@@ -61,6 +61,6 @@ class Office:
 def sieve_settings(server: Dovecot | Cyrus, **more: Any) -> SieveServer:
     values: dict[str, Any] = {
         "host": "localhost", "port": server.sieve_port, "ca_file": server.ca_file, "security": Security.STARTTLS,
-        "timeout_seconds": 10.0,
+        "timeout_seconds": 60.0,
     }
     return SieveServer(**values | more)

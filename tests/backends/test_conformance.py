@@ -408,7 +408,7 @@ async def test_moves_in_opposite_directions_at_once(world: World) -> None:
     there = [(await two.create(letter(), chosen(f"b{n}"))).id for n in range(6)]
     moves = [one.move(id, trash.id, chosen(f"m{id}")) for id in here]
     moves += [two.move(id, inbox.id, chosen(f"n{id}")) for id in there]
-    await asyncio.wait_for(asyncio.gather(*moves), 30)
+    await asyncio.wait_for(asyncio.gather(*moves), 120)
     assert len((await one.delta(None, ALL)).touched) == len((await two.delta(None, ALL)).touched) == 6
 
 
@@ -482,11 +482,11 @@ async def test_every_delta_while_others_write_adds_up(world: World) -> None:
 async def test_a_locked_store_is_waited_for(world: World) -> None:
     """Reading goes on meanwhile."""
     feed = await feed_of(world.mailbox("anna"), FolderType.INBOX)
-    await world.locked(0.3)
-    waiting = asyncio.create_task(feed.create(letter(), chosen("a")))
-    await asyncio.sleep(0.1)
-    assert not (await feed.delta(None, ALL)).touched
-    assert not waiting.done()
+    async with world.locked():
+        waiting = asyncio.create_task(feed.create(letter(), chosen("a")))
+        await asyncio.sleep(0.1)
+        assert not (await feed.delta(None, ALL)).touched
+        assert not waiting.done()
     written = await waiting
     assert (await feed.delta(None, ALL)).touched == {written.id: written.version}
 

@@ -41,13 +41,13 @@ class Now:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[tuple[Server, HttpRevocationLists, Now, str]]:
+async def serving(seconds: float = 60) -> AsyncIterator[tuple[Server, HttpRevocationLists, Now, str]]:
     server, now = Server(), Now()
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     server.port = listening.sockets[0].getsockname()[1]
     host = f"127.0.0.1:{server.port}"
     async with listening:
-        lists = HttpRevocationLists(hosts=[host], monotonic=now, timeout_seconds=0.5, max_bytes=100)
+        lists = HttpRevocationLists(hosts=[host], monotonic=now, timeout_seconds=seconds, max_bytes=100)
         yield server, lists, now, f"http://{host}/"
 
 
@@ -74,13 +74,13 @@ async def test_a_list_is_fetched_once_a_while() -> None:
     ],
 )
 async def test_what_does_not_come_is_unavailable_for_a_while(answer: bytes, late: bool) -> None:
-    async with serving() as (server, lists, now, url):
+    async with serving(0.5 if late else 60) as (server, lists, now, url):
         good, server.answer, server.late = server.answer, answer, late
         for _ in range(2):
             with pytest.raises(Unavailable):
                 await lists.fetch(url)
         assert len(server.asked) == 1
-        server.answer, server.late = good, False
+        server.answer, server.late, lists.timeout_seconds = good, False, 60
         now.seconds += AILING_SECONDS
         assert await lists.fetch(url) == b"list"
 

@@ -403,7 +403,7 @@ async def test_a_server_that_hangs_makes_all_wait_once(home: Home) -> None:
     async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         held.add(writer)
         await reader.read(1 << 16)
-        await asyncio.sleep(30)
+        await asyncio.Event().wait()
 
     server = await asyncio.start_server(hang, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -414,9 +414,9 @@ async def test_a_server_that_hangs_makes_all_wait_once(home: Home) -> None:
     feeds = [
         DavFeed(account, clients.of(account), home.places["Contacts"], home.resolve) for _ in range(10)
     ]
-    async with asyncio.timeout(3):
-        results = await asyncio.gather(*[feed.delta(None, ALL) for feed in feeds], return_exceptions=True)
+    results = await asyncio.gather(*[feed.delta(None, ALL) for feed in feeds], return_exceptions=True)
     assert all(isinstance(result, Unavailable) for result in results)
+    assert len(held) <= 2
     with pytest.raises(Unavailable):
         await feeds[0].create(card("Ann"), chosen("a"))
     await clients.close()

@@ -18,6 +18,7 @@ import pytest
 from davhome import Home, Scripted, journal, todo
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from settling import until
 from sqlalchemy import delete, insert, select
 from worlds import NOW, EmbeddedWorld, card, event
 
@@ -196,33 +197,37 @@ def test_contents_are_those_of_one_user_and_one_state() -> None:
 
 
 async def test_who_comes_while_one_reads_shares_the_next_reading() -> None:
-    turn, begun = Turn(), list[int]()
+    turn, begun, going = Turn(), list[int](), asyncio.Event()
 
     async def do() -> None:
         begun.append(1)
-        await asyncio.sleep(0.02)
+        await going.wait()
 
     async def come() -> None:
         await turn.take(do)
 
     first = asyncio.create_task(come())
-    await asyncio.sleep(0.005)
-    await asyncio.gather(first, *[come() for _ in range(5)])
+    await until(lambda: begun)
+    others = [asyncio.create_task(come()) for _ in range(5)]
+    await asyncio.sleep(0)
+    going.set()
+    await asyncio.gather(first, *others)
     assert len(begun) == 2
     await come()
     assert len(begun) == 3
 
 
 async def test_a_reading_that_was_given_up_is_done_by_the_next() -> None:
-    turn, begun = Turn(), list[int]()
+    turn, begun, going = Turn(), list[int](), asyncio.Event()
 
     async def do() -> None:
         begun.append(1)
-        await asyncio.sleep(0.02)
+        await going.wait()
 
     tasks = [asyncio.create_task(turn.take(do)) for _ in range(3)]
-    await asyncio.sleep(0.005)
+    await until(lambda: begun)
     tasks[0].cancel()
+    going.set()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert len(begun) == 2
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +19,7 @@ from groupware.radicale import Radicale
 from groupware.slapd import READER, READER_PASSWORD, SIZE_LIMIT, Slapd
 from groupware.smtp import HANG, Sink, Stage
 from serving import free_port
+from settling import closed
 from typer.testing import CliRunner
 from worlds import EmbeddedWorld, card
 
@@ -52,7 +52,7 @@ Found = dict[tuple[str, str], Finding]
 async def settled() -> AsyncIterator[None]:
     """Connections under TLS take some turns of the loop to close."""
     yield
-    await asyncio.sleep(0.05)
+    await closed()
 
 
 def imap_of(server: Dovecot | Cyrus, **more: Any) -> ImapServer:
@@ -71,7 +71,7 @@ def ldap_of(server: Slapd, **more: Any) -> LdapServer:
 
 def smtp_of(server: Sink, **more: Any) -> SmtpServer:
     values = {"host": "localhost", "port": server.port, "ca_file": server.ca_file, "security": Security.STARTTLS,
-              "timeout_seconds": 3.0}
+              "timeout_seconds": 60.0}
     return SmtpServer(**values | more)
 
 

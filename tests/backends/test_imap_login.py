@@ -16,6 +16,7 @@ from groupware.cyrus import MASTER_PASSWORD as CYRUS_MASTER_PASSWORD
 from groupware.dovecot import MASTER, MASTER_PASSWORD, MASTER_SEPARATOR
 from groupware.mail import MailServer
 from imap_kit import Script, answering, server_of
+from settling import closed
 
 from eas.backends.imap.login import enter, identity
 from eas.backends.imap.model import Bad, LoginRefused, Lost
@@ -150,7 +151,7 @@ async def under(pair: Pair, *, starttls: bool) -> AsyncIterator[tuple[int, list[
         yield server.sockets[0].getsockname()[1], told
     finally:
         server.close()
-        await asyncio.sleep(0.05)
+        await closed()
 
 
 @pytest.mark.parametrize("starttls", [True, False])
@@ -162,7 +163,7 @@ async def test_a_wrong_certificate_is_refused_in_words(which: str, words: str, s
     async with under(pair, starttls=starttls) as (port, told):
         where = ImapServer(
             host="localhost", port=port, security=Security.STARTTLS if starttls else Security.TLS,
-            ca_file=authority().ca_file, timeout_seconds=5,
+            ca_file=authority().ca_file, timeout_seconds=60,
         )  # fmt: skip
         with pytest.raises(Lost, match=f"localhost:{port}: the certificate is not accepted: .*({words})"):
             await enter(where, identity(where, "anna", Secret(value="secret")))
@@ -176,7 +177,7 @@ async def test_the_name_counts_and_the_trust(dovecot: Any) -> None:
         with pytest.raises(Lost, match="the certificate is not accepted"):
             await lists(server_of(dovecot, **wrong), login, password)
     with pytest.raises(Lost, match="no encrypted connection"):
-        await lists(server_of(dovecot, port=dovecot.imap_port, timeout_seconds=5), login, password)
+        await lists(server_of(dovecot, port=dovecot.imap_port), login, password)
 
 
 # --- What a server may say before
@@ -229,8 +230,9 @@ PASSWORD = base64.b64encode(b"\0anna\0secret")
     (says(b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hello\r\n", then=b"+ \r\n"), "does not come to an end"),
 ])  # fmt: skip
 async def test_servers_that_cannot_be_entered(script: Script, words: str) -> None:
+    """Only where nothing more comes is there a time-out soon."""
     with pytest.raises(Lost, match=words):
-        await attempt(script)
+        await attempt(script, timeout_seconds=0.5 if words.startswith("no answer") else 60)
 
 
 @pytest.mark.parametrize("script", [
@@ -243,7 +245,7 @@ async def test_servers_that_cannot_be_entered(script: Script, words: str) -> Non
 ])  # fmt: skip
 async def test_no_password_without_the_encryption_that_is_configured(script: Script) -> None:
     with pytest.raises(Lost):
-        await attempt(script, Security.STARTTLS)
+        await attempt(script, Security.STARTTLS, timeout_seconds=0.5)
     assert b"LOGIN" not in told(script)
     assert PASSWORD not in told(script)
 

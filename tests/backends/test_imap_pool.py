@@ -7,12 +7,15 @@ import gc
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from groupware.dovecot import Dovecot
 from imap_kit import Script, account_of, answering, server_of
+from settling import until
 
+from eas.backends.imap import pool as pools
 from eas.backends.imap.model import LoginRefused, Lost, No
 from eas.backends.imap.pool import Gate, ImapPool
 from eas.backends.standards.ports import Account
@@ -32,6 +35,11 @@ async def pool() -> AsyncIterator[ImapPool]:
 
 def anna(server: ImapServer, password: str = "secret", **more: Any) -> Account:
     return account_of(server, "anna", password, **more)
+
+
+def hurried(server: ImapServer) -> ImapServer:
+    """The same, for somebody who does not wait long."""
+    return replace(server, timeout_seconds=0.2)
 
 
 @asynccontextmanager
@@ -84,7 +92,7 @@ async def test_the_wanted_mailbox_is_preferred(pool: ImapPool) -> None:
 
 
 async def test_a_user_has_so_many_at_a_time_and_the_others_wait_in_turn(pool: ImapPool) -> None:
-    async with scripted(per_user=2, timeout_seconds=5) as (script, server):
+    async with scripted(per_user=2) as (script, server):
         order: list[int] = []
         most = inside = 0
 
@@ -109,14 +117,14 @@ async def test_a_user_has_so_many_at_a_time_and_the_others_wait_in_turn(pool: Im
 
 
 async def test_who_waits_too_long_gets_lost(pool: ImapPool) -> None:
-    async with scripted(per_user=1, timeout_seconds=0.2) as (_, server), pool.use(anna(server)):
+    async with scripted(per_user=1) as (_, server), pool.use(anna(server)):
         with pytest.raises(Lost, match="all connections of the user are in use"):
-            async with pool.use(anna(server)):
+            async with pool.use(anna(hurried(server))):
                 pass
 
 
 async def test_a_cancelled_waiter_takes_nobodys_turn(pool: ImapPool) -> None:
-    async with scripted(per_user=1, timeout_seconds=5) as (_, server):
+    async with scripted(per_user=1) as (_, server):
         done: list[str] = []
 
         async def work(name: str) -> None:
@@ -133,7 +141,7 @@ async def test_a_cancelled_waiter_takes_nobodys_turn(pool: ImapPool) -> None:
 
 
 async def test_idle_connections_of_others_give_way(pool: ImapPool) -> None:
-    async with scripted(per_node=2, timeout_seconds=5) as (script, server):
+    async with scripted(per_node=2) as (script, server):
         for login in ("a", "b", "c", "d"):
             async with pool.use(account_of(server, login, "x")) as session:
                 await session.noop()
@@ -142,7 +150,7 @@ async def test_idle_connections_of_others_give_way(pool: ImapPool) -> None:
 
 
 async def test_a_node_has_so_many_at_a_time(pool: ImapPool) -> None:
-    async with scripted(per_node=2, timeout_seconds=5) as (_, server):
+    async with scripted(per_node=2) as (_, server):
         inside = most = 0
 
         async def work(login: str) -> None:
@@ -158,9 +166,9 @@ async def test_a_node_has_so_many_at_a_time(pool: ImapPool) -> None:
 
 
 async def test_a_node_that_is_full_lets_wait_no_longer_than_the_time_out(pool: ImapPool) -> None:
-    async with scripted(per_node=1, timeout_seconds=0.2) as (_, server), pool.use(anna(server)):
+    async with scripted(per_node=1) as (_, server), pool.use(anna(server)):
         with pytest.raises(Lost, match="all connections to the server are in use"):
-            async with pool.use(account_of(server, "ben", "x")):
+            async with pool.use(account_of(hurried(server), "ben", "x")):
                 pass
 
 
@@ -180,9 +188,8 @@ async def test_idle_connections_are_closed_after_a_while() -> None:
     async with scripted(idle_seconds=0.05) as (script, server):
         async with pool.use(anna(server)):
             pass
-        await asyncio.sleep(0.3)
-        assert not pool._users
-        assert script.said[-1] == b"LOGOUT"
+        await until(lambda: not pool._users)
+        await until(lambda: script.said[-1] == b"LOGOUT")
         async with pool.use(anna(server)):
             pass
         assert script.connections == 2
@@ -231,19 +238,22 @@ async def test_a_refusal_leaves_a_connection_as_it_was(pool: ImapPool) -> None:
 
 
 async def test_a_connection_with_a_command_under_way_is_closed(pool: ImapPool) -> None:
+    asked = asyncio.Event()
+
     async def hang(writer: asyncio.StreamWriter, tag: bytes) -> None:
+        asked.set()
         await asyncio.sleep(0.2)
         writer.write(tag + b" OK too late\r\n")
 
     script = answering({b"NOOP": hang})
-    async with script.running(per_user=1, timeout_seconds=5) as server:
+    async with script.running(per_user=1) as server:
 
         async def work() -> None:
             async with pool.use(anna(server)) as session:
                 await session.noop()
 
         task = asyncio.create_task(work())
-        await asyncio.sleep(0.05)
+        await asked.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -252,7 +262,10 @@ async def test_a_connection_with_a_command_under_way_is_closed(pool: ImapPool) -
         assert script.connections == 2
 
 
-async def test_an_answer_that_nobody_wanted_is_read_or_the_connection_closed(pool: ImapPool) -> None:
+async def test_an_answer_that_nobody_wanted_is_read_or_the_connection_closed(
+    pool: ImapPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "_SETTLING_SECONDS", 60)
     lines = b"".join(b"* %d FETCH (UID %d BODY[] {5}\r\nhello)\r\n" % (uid, uid) for uid in range(1, 101))
 
     async def slowly(writer: asyncio.StreamWriter, tag: bytes) -> None:
@@ -266,7 +279,7 @@ async def test_an_answer_that_nobody_wanted_is_read_or_the_connection_closed(poo
             await writer.drain()
 
     script = answering({b"SELECT": SELECTED, b"FETCH": slowly})
-    async with script.running(timeout_seconds=5) as server:
+    async with script.running() as server:
         async with pool.use(anna(server)) as first:
             await first.select("x")
             async for _ in first.fetch(((1, 100),), ["BODY.PEEK[]"]):
@@ -275,7 +288,7 @@ async def test_an_answer_that_nobody_wanted_is_read_or_the_connection_closed(poo
             assert second is first
             await second.noop()
         script = answering({b"SELECT": SELECTED, b"FETCH": endless})
-        async with script.running(timeout_seconds=5) as server:
+        async with script.running() as server:
             async with pool.use(anna(server)) as third:
                 await third.select("x")
                 async for _ in third.fetch(((1, 100),), ["BODY.PEEK[]"]):
@@ -289,7 +302,7 @@ async def test_an_answer_that_nobody_wanted_is_read_or_the_connection_closed(poo
 
 
 async def test_a_connection_that_listens_is_lent_to_nobody_and_closed_afterwards(pool: ImapPool) -> None:
-    async with scripted(per_user=3, timeout_seconds=0.3) as (script, server):
+    async with scripted(per_user=3) as (script, server):
         async with pool.use(anna(server)) as idle:
             pass
         async with pool.listen(anna(server)) as session:
@@ -298,7 +311,7 @@ async def test_a_connection_that_listens_is_lent_to_nobody_and_closed_afterwards
             async with pool.use(anna(server)) as one, pool.use(anna(server)) as two:
                 assert session not in (one, two)
                 with pytest.raises(Lost, match="all connections of the user are in use"):
-                    async with pool.use(anna(server)):
+                    async with pool.use(anna(hurried(server))):
                         pass
         assert not session.connection.alive
         assert script.connections == 3
@@ -367,7 +380,7 @@ async def test_checking_asks_with_the_users_own_password_even_where_a_master_use
 
 async def test_checking_does_not_wait_for_the_users_own_connections(pool: ImapPool) -> None:
     """Or else somebody who tries passwords keeps the user out."""
-    async with scripted(per_user=1, timeout_seconds=0.3) as (_, server), pool.use(anna(server)):
+    async with scripted(per_user=1) as (_, server), pool.use(anna(server)):
         assert await pool.check(anna(server))
         assert len(pool._users["t", "anna"].idle) == 0
 
@@ -408,7 +421,7 @@ async def test_gate() -> None:
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    await asyncio.wait_for(gate.enter(1), 1)
+    await asyncio.wait_for(gate.enter(1), 30)
     assert gate.inside == 1
 
 
@@ -430,7 +443,7 @@ async def test_a_server_that_is_killed_and_comes_again(pool: ImapPool) -> None:
     try:
         dovecot.start()
         login, password = dovecot.new_user()
-        account = account_of(server_of(dovecot, timeout_seconds=5), login, password)
+        account = account_of(server_of(dovecot), login, password)
         async with pool.use(account) as session:
             for _ in range(50):
                 await session.append("INBOX", b"Subject: x\r\n\r\n" + b"x" * 9000)

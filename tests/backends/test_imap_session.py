@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from groupware.mail import MailServer
 from imap_kit import FLAVOURS, entered, fetched
+from settling import until
 
 from eas.backends.imap.model import Bad, No, Resync
 from eas.backends.imap.session import ImapSession
@@ -176,11 +177,14 @@ async def test_what_the_server_tells_by_the_way_keeps_the_selected_mailbox_up(ho
         other.append("INBOX", "", None, PLAIN)
         other.store("2", "+FLAGS", "\\Deleted")
         other.expunge()
-    for _ in range(20):
+
+    async def told() -> bool:
         await session.noop()
-        if session.expunged or (session.selected and session.selected.messages == 3 and session.can_resync):
-            break
-        await asyncio.sleep(0.05)
+        return bool(session.expunged or (
+            session.selected and session.selected.messages == 3 and session.can_resync
+        ))
+
+    await until(told)
     assert session.selected is not None
     assert session.selected.messages == 3
     if session.can_resync:
@@ -447,7 +451,7 @@ async def test_idle_names_the_selected_mailbox(home: Home, monkeypatch: pytest.M
         await asyncio.to_thread(home.server.append, home.login, "INBOX", PLAIN)
 
     task = asyncio.create_task(deliver())
-    async with aclosing(session.idle(10)) as news:
+    async with aclosing(session.idle(60)) as news:
         async for names in news:
             heard.append(names)
             break
@@ -477,7 +481,7 @@ async def test_notify_names_all_mailboxes_with_news(dovecot: Any) -> None:
             await asyncio.to_thread(dovecot.append, login, "there", PLAIN)
 
         task = asyncio.create_task(deliver())
-        async with aclosing(session.idle(10)) as news:
+        async with aclosing(session.idle(60)) as news:
             async for names in news:
                 # Of the inbox, that it was just made.
                 assert names <= {"there", "INBOX"}
@@ -494,22 +498,23 @@ async def test_notify_names_mailboxes_that_are_made_renamed_and_deleted(dovecot:
         await other.status("INBOX")
         assert await session.notify()
 
+        told = list[str]()
+
         async def work() -> None:
             # One by one: what comes and goes within half a second is not told.
             await asyncio.sleep(0.1)
             await other.create("one")
-            await asyncio.sleep(1)
+            await until(lambda: "one" in told)
             await other.rename("one", "two")
-            await asyncio.sleep(1)
+            await until(lambda: "two" in told)
             await other.delete("two")
 
-        task, told = asyncio.create_task(work()), list[str]()
-        async with aclosing(session.idle(20)) as news:
+        task = asyncio.create_task(work())
+        async with aclosing(session.idle(180)) as news:
             async for names in news:
                 told += names
                 if told.count("two") == 2:
                     break
-        assert "one" in told
         await task
 
 

@@ -67,7 +67,7 @@ class Line:
         """One reply, its lines joined."""
         lines = []
         while True:
-            line = (await asyncio.wait_for(self.reader.readline(), 10)).decode()
+            line = (await asyncio.wait_for(self.reader.readline(), 60)).decode()
             lines.append(line.strip())
             if line[3:4] != "-":
                 return "\n".join(lines)
@@ -242,7 +242,7 @@ async def test_closing_ends_what_is_open(server: LmtpServer) -> None:
     port = await server.listen("127.0.0.1", 0)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     await reader.readline()
-    await asyncio.wait_for(server.close(), 2)
+    await asyncio.wait_for(server.close(), 60)
     assert await reader.read() == b"421 4.3.2 shutting down\r\n"
     writer.close()
 
@@ -257,11 +257,11 @@ async def test_a_message_that_is_being_taken_is_answered_before_the_end(
     for said in ("LHLO there", "MAIL FROM:<x@y>", "RCPT TO:<good@x>", "DATA"):
         line.writer.write(f"{said}\r\n".encode())
         await line.reply()
-    closing = asyncio.create_task(server.close(5))
+    closing = asyncio.create_task(server.close(60))
     await asyncio.sleep(0.05)
     line.writer.write(b"Subject: late\r\n\r\n.\r\n")
     assert (await line.reply())[:3] == "250"
     assert (await line.reply())[:3] == "421"
-    await asyncio.wait_for(closing, 2)
+    await asyncio.wait_for(closing, 30)
     assert len(office.taken) == 1
     line.writer.close()

@@ -11,6 +11,7 @@ from filter_samples import CASES, filters, letter, when
 from groupware.dovecot import Dovecot
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from settling import closed
 from sievehome import Office, sieve_settings
 from worlds import EmbeddedWorld
 
@@ -66,14 +67,14 @@ async def office(request: pytest.FixtureRequest, embedded: EmbeddedWorld) -> Asy
     server = request.getfixturevalue(request.param)
     login, password = server.new_user("anna")
     yield Filtered(embedded, server, login, Secret(value=password), sieve_settings(server))
-    await asyncio.sleep(0.05)
+    await closed()
 
 
 @pytest.fixture
 async def pigeonhole(embedded: EmbeddedWorld, dovecot: Dovecot) -> AsyncIterator[Filtered]:
     login, password = dovecot.new_user("anna")
     yield Filtered(embedded, dovecot, login, Secret(value=password), sieve_settings(dovecot))
-    await asyncio.sleep(0.05)
+    await closed()
 
 
 # --- Scripts ----------------------------------------------------------------------------------------------------------

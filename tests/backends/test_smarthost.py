@@ -19,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from settling import closed
 
 from eas.backends.smarthost import Smarthost, Tls
 from eas.engine.errors import Refusal, Undeliverable
@@ -66,18 +67,21 @@ class Receiver:
         return AuthResult(success=False, handled=False)
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
+
+class AtAnyPort(Controller):
+    """A port that is found when it is bound, so that nobody comes between. `port` has it then."""
+
+    def _create_server(self) -> Any:
+        listening = socket.create_server((self.hostname, 0))
+        self.port = listening.getsockname()[1]
+        return self.loop.create_server(self._factory_invoker, sock=listening, ssl=self.ssl_context)
 
 
 @pytest.fixture(autouse=True)
 async def settled() -> AsyncIterator[None]:
     """A connection under TLS takes some turns of the loop to close."""
     yield
-    await asyncio.sleep(0.05)
+    await closed()
 
 
 @pytest.fixture
@@ -91,14 +95,14 @@ def port(receiver: Receiver) -> Iterator[int]:
 
 
 def _running(receiver: Receiver, **options: Any) -> Iterator[int]:
-    controller = Controller(receiver, hostname="127.0.0.1", port=free_port(), **options)
+    controller = AtAnyPort(receiver, hostname="127.0.0.1", ready_timeout=60, **options)
     controller.start()
     yield controller.port
     controller.stop()
 
 
 def host(port: int, **more: Any) -> Smarthost:
-    values: dict[str, Any] = {"host": "127.0.0.1", "port": port, "tls": Tls.NONE, "timeout_seconds": 5.0}
+    values: dict[str, Any] = {"host": "127.0.0.1", "port": port, "tls": Tls.NONE, "timeout_seconds": 60.0}
     return Smarthost(**values | more)
 
 
@@ -135,7 +139,7 @@ async def test_a_refusal_is_of_the_whole_message(
 
 async def test_nobody_there_is_unreachable() -> None:
     with pytest.raises(Undeliverable) as raised:
-        await host(free_port()).send("a@x", ["b@x"], MIME)
+        await host(1).send("a@x", ["b@x"], MIME)
     assert raised.value.reason is Refusal.UNREACHABLE
 
 

@@ -1,15 +1,16 @@
 """What a watch rings, when it asks whom, and what it does when a server refuses: over sources and a connection that do
-as they are told. Real servers are watched in tests/conformance/test_groupware_push.py."""
+as they are told, in a time of their own. Real servers are watched in tests/conformance/test_groupware_push.py."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
+from settling import leaping, until
 
 from eas.backends.dav.errors import translated as dav_translated
 from eas.backends.dav.model import LoginRefused as DavLoginRefused
@@ -153,14 +154,7 @@ class Watched:
         self.rung.clear()
 
 
-async def until(true: Callable[[], object]) -> None:
-    for _ in range(300):
-        if true():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("never came true")
-
-
+@leaping
 async def test_what_a_poll_sees_for_the_first_time_is_rung_and_later_only_what_differs() -> None:
     dav = Asked("dav", {4: "a"})
     watched = Watched([CALENDAR], [dav], None)
@@ -172,6 +166,7 @@ async def test_what_a_poll_sees_for_the_first_time_is_rung_and_later_only_what_d
         await watched.rings("4")
 
 
+@leaping
 async def test_only_what_somebody_waits_for_is_polled() -> None:
     mail, dav = Asked("imap", {1: "a", 2: "a"}), Asked("dav")
     watched = Watched([INBOX, WORK, CALENDAR], [mail, dav], None)
@@ -193,6 +188,7 @@ async def test_only_what_somebody_waits_for_is_polled() -> None:
         await watched.rings("1")
 
 
+@leaping
 async def test_polls_come_less_often_while_nothing_happens_and_at_once_again_then() -> None:
     dav = Asked("dav", {4: "a"})
     watched = Watched([CALENDAR], [dav], None)
@@ -206,6 +202,7 @@ async def test_polls_come_less_often_while_nothing_happens_and_at_once_again_the
         assert len(dav.asked) >= asked + 3
 
 
+@leaping
 async def test_a_source_that_is_away_is_asked_again_and_disturbs_no_other() -> None:
     mail, dav = Asked("imap", {1: "a"}), Asked("dav", {4: "a"})
     dav.failure = Lost("away")
@@ -219,6 +216,7 @@ async def test_a_source_that_is_away_is_asked_again_and_disturbs_no_other() -> N
         await watched.rings("4")
 
 
+@leaping
 async def test_mailboxes_that_are_told_of_are_hardly_polled_but_those_of_others_are() -> None:
     mail, pool = Asked("imap", {1: "a"}), Lines(Told(notifies=True))
     assert pool.session is not None
@@ -234,9 +232,11 @@ async def test_mailboxes_that_are_told_of_are_hardly_polled_but_those_of_others_
     mail.asked.clear()
     watched.wanted = {"1", "3"}
     async with watched.running():
-        await until(lambda: len(mail.asked) >= 3)
+        await asyncio.sleep(6 * UNIT)
+        assert len(mail.asked) >= 3
 
 
+@leaping
 async def test_mailboxes_that_are_no_folders_yet_have_the_folders_looked_at_once() -> None:
     pool = Lines(Told(notifies=True))
     assert pool.session is not None
@@ -256,6 +256,7 @@ async def test_mailboxes_that_are_no_folders_yet_have_the_folders_looked_at_once
         await watched.rings("2")
 
 
+@leaping
 async def test_a_connection_that_ends_is_made_anew_and_what_happened_meanwhile_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -272,6 +273,7 @@ async def test_a_connection_that_ends_is_made_anew_and_what_happened_meanwhile_i
         assert not task.done()
 
 
+@leaping
 async def test_idle_is_for_the_inbox_and_polls_for_the_others() -> None:
     mail, pool = Asked("imap", {1: "a", 2: "a"}), Lines(Told(notifies=False))
     assert pool.session is not None
@@ -285,6 +287,7 @@ async def test_idle_is_for_the_inbox_and_polls_for_the_others() -> None:
         await watched.rings("2")
 
 
+@leaping
 async def test_without_a_connection_to_spare_everything_is_polled() -> None:
     mail, pool = Asked("imap", {1: "a"}), Lines(None)
     watched = Watched([INBOX], [mail], pool)
@@ -296,6 +299,7 @@ async def test_without_a_connection_to_spare_everything_is_polled() -> None:
 
 
 @pytest.mark.parametrize("by", ["listening", "polling"])
+@leaping
 async def test_a_login_refused_by_the_mail_server_ends_the_watch(by: str) -> None:
     mail, pool = Asked("imap"), Lines(None)
     if by == "listening":
@@ -308,6 +312,7 @@ async def test_a_login_refused_by_the_mail_server_ends_the_watch(by: str) -> Non
     assert pool.taken == 1
 
 
+@leaping
 async def test_a_login_refused_by_the_calendar_leaves_mail_alone_and_is_not_tried_again_soon() -> None:
     mail, dav, pool = Asked("imap", {1: "a"}), Asked("dav"), Lines(Told(notifies=False))
     dav.failure = DavLoginRefused(401, "who?")
@@ -321,6 +326,7 @@ async def test_a_login_refused_by_the_calendar_leaves_mail_alone_and_is_not_trie
         assert not task.done()
 
 
+@leaping
 async def test_folders_that_come_and_go_are_found_by_looking_now_and_then() -> None:
     watched = Watched([CALENDAR], [Asked("dav")], None)
     async with watched.running():
@@ -332,6 +338,7 @@ async def test_folders_that_come_and_go_are_found_by_looking_now_and_then() -> N
 # --- Hooks ------------------------------------------------------------------------------------------------------------
 
 
+@leaping
 async def test_where_the_server_calls_a_hook_mail_is_looked_at_once_and_then_now_and_then(
     monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -354,6 +361,7 @@ async def test_where_the_server_calls_a_hook_mail_is_looked_at_once_and_then_now
         await until(lambda: watched.shown.looks)
 
 
+@leaping
 async def test_shared_mailboxes_are_polled_as_usual_besides_a_hook() -> None:
     mail = Asked("imap", {3: "a"})
     watched = Watched([SHARED], [mail], None, hooks=True)
@@ -363,6 +371,7 @@ async def test_shared_mailboxes_are_polled_as_usual_besides_a_hook() -> None:
         await watched.rings("3")
 
 
+@leaping
 async def test_a_calendar_server_that_refuses_leaves_mail_alone_where_hooks_are(
     monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,8 +37,8 @@ class World(Protocol):
 
     async def share(self, owner: str, folder: Folder, to: str, right: Right) -> None: ...
 
-    async def locked(self, seconds: float) -> None:
-        """Nobody can write for so long; returns when that has begun."""
+    def locked(self) -> AbstractAsyncContextManager[None]:
+        """Nobody can write meanwhile."""
         ...
 
     async def close(self) -> None: ...
@@ -123,7 +124,6 @@ class EmbeddedWorld:
     bell: Rung
     clock: Clock
     users: dict[str, User] = field(default_factory=dict)
-    waiting: set[asyncio.Task[None]] = field(default_factory=set)
 
     @classmethod
     def over(
@@ -183,23 +183,14 @@ class EmbeddedWorld:
     async def share(self, owner: str, folder: Folder, to: str, right: Right) -> None:
         await self.embedded.admin.set_right(self.users[owner].id, folder.id, self.users[to].id, right)
 
-    async def locked(self, seconds: float) -> None:
-        began = asyncio.Event()
-        task = asyncio.create_task(self._hold(seconds, began))
-        self.waiting.add(task)
-        task.add_done_callback(self.waiting.discard)
-        await began.wait()
-
-    async def _hold(self, seconds: float, began: asyncio.Event) -> None:
+    @asynccontextmanager
+    async def locked(self) -> AsyncIterator[None]:
         async with self.database.write() as connection:
             if self.database.engine.dialect.name != "sqlite":
                 await connection.execute(text("LOCK TABLE gw_folder IN EXCLUSIVE MODE"))
-            began.set()
-            await asyncio.sleep(seconds)
+            yield
 
     async def close(self) -> None:
-        if self.waiting:
-            await asyncio.gather(*self.waiting)
         await self.transactions.close()
         await self.database.close()
 

@@ -69,7 +69,7 @@ def vcard(name: str, *lines: str, uid: str = "") -> bytes:
 
 
 #: Seconds that an answer may take which has nothing to wait for.
-SOON = 5.0
+SOON = 30.0
 
 
 async def waiting(room: Mailroom, count: int = 1) -> None:

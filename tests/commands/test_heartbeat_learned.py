@@ -33,8 +33,8 @@ class Shifted:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Shifted:
     shifted = Shifted()
-    real = SystemClock.monotonic
-    monkeypatch.setattr(SystemClock, "monotonic", lambda self: real(self) + shifted.seconds)
+    began = SystemClock().monotonic()
+    monkeypatch.setattr(SystemClock, "monotonic", lambda self: began + shifted.seconds)
     monkeypatch.setattr(SystemClock, "now", lambda self: datetime.now(UTC) + timedelta(seconds=shifted.seconds))
     return shifted
 
@@ -44,7 +44,7 @@ class Line:
 
     def __init__(self, url: str, agent: str = "wire/1") -> None:
         self.url, self.agent = url, agent
-        self.client = httpx.AsyncClient(base_url=url, timeout=30)
+        self.client = httpx.AsyncClient(base_url=url, timeout=120)
 
     async def post(self, command: str, body: Element | None = None, version: str = "14.1") -> Got:
         response = await self.client.post(

@@ -19,7 +19,7 @@ from eas.protocol.wbxml import Element
 INBOX, DELETED, SENT, CALENDAR, CONTACTS, TASKS = 2, 4, 5, 8, 9, 7
 
 #: How often is looked whether a message has arrived, and the seconds between.
-LOOKS, PAUSE_SECONDS = 20, 0.5
+LOOKS, PAUSE_SECONDS = 60, 0.5
 
 
 def composed(

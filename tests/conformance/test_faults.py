@@ -10,7 +10,6 @@ import asyncio
 import json
 import resource
 import sqlite3
-import time
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -22,6 +21,7 @@ import httpx
 import pytest
 from premises import Person
 from serving import Server
+from settling import until
 from testbed import Testbed
 from wire import Got, e
 
@@ -32,7 +32,7 @@ from eas.protocol.wbxml import Element
 pytestmark = pytest.mark.server
 
 #: Seconds that a server has for what it does at once, on a machine with other work on it.
-AT_ONCE = 10.0
+AT_ONCE = 30.0
 ONE = ("Collections", "Collection")
 
 
@@ -230,9 +230,8 @@ async def test_a_database_that_is_locked_for_a_while_is_waited_for(bed: Testbed)
             waiting = asyncio.create_task(device.post("Sync", adding(contacts, key, "Patient")))
             await asyncio.sleep(1.5)
             assert not waiting.done()
-            began = time.monotonic()
-            assert (await other.post("Sync", quiet)).http == 200
-            assert time.monotonic() - began < 5.0
+            got = await other.post("Sync", quiet)
+            assert (got.http, got.body) == (200, b"")  # an empty answer: no news, and nothing that could not be done
         got = await asyncio.wait_for(waiting, AT_ONCE)
         assert got.text(*ONE, "Responses", "Add", "Status") == "1"
     assert await names(bed) == ["Patient|"]
@@ -322,9 +321,8 @@ async def test_a_slow_client_is_served_and_holds_up_nobody(bed: Testbed) -> None
             writer.write(whole[at : at + 16])
             await asyncio.sleep(0.03)
             if at == 16 * 10:
-                began = time.monotonic()
-                assert (await device.client.get("/health")).status_code == 200
-                assert time.monotonic() - began < 5.0
+                async with asyncio.timeout(AT_ONCE):
+                    assert (await device.client.get("/health")).status_code == 200
         head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), AT_ONCE)
         assert head.startswith(b"HTTP/1.1 200")
         for _, each in (*stuck, (reader, writer)):
@@ -382,21 +380,21 @@ async def test_phones_that_vanish_while_they_wait_leave_nothing_behind(bed: Test
     async with line(bed) as device:
         await device.post("Sync", sync(inbox, await device.sync_key(inbox)))
     body = wbxml.encode(ping(inbox))
-    left = []
-    for _ in range(2):
+    left: list[int] = []
+    for round in (1, 2):
         waiting = [await connected(bed) for _ in range(100)]
         for number, (_, writer) in enumerate(waiting):
             writer.write(request_head(bed, len(body), "Ping", f"GONE{number}") + body)
+        await until(lambda: bed.server.open_files() >= 100)
         await _at_rest(bed)
-        assert len(waiting) <= bed.server.open_files()
         for _, writer in waiting:
             writer.transport.abort()
+        await until(lambda ended=100 * round: len(gone(bed)) >= ended)
         await _at_rest(bed)
         left.append(bed.server.open_files())
     # The first round has also opened what the process keeps: connections to the database, in its threads.
     assert left[1] <= left[0] + 1
-    ended = [line for line in logged(bed) if line.get("device", "").startswith("GONE") and line["event"] == "request"]
-    assert len(ended) == 200
+    assert len(gone(bed)) == 200
     async with line(bed) as device:
         # A Ping of the same device is served as ever.
         task = asyncio.create_task(device.post("Ping", ping(inbox)))
@@ -405,13 +403,20 @@ async def test_phones_that_vanish_while_they_wait_leave_nothing_behind(bed: Test
         assert (await asyncio.wait_for(task, AT_ONCE)).status == "2"
 
 
+def gone(bed: Testbed) -> list[dict[str, Any]]:
+    """The requests of phones that vanished, as far as they have ended."""
+    return [line for line in logged(bed) if line.get("device", "").startswith("GONE") and line["event"] == "request"]
+
+
 async def _at_rest(bed: Testbed) -> None:
-    """Wait until the server has done what there was to do."""
-    before = bed.server.cpu_seconds()
-    for _ in range(100):
-        await asyncio.sleep(0.4)
+    """Wait until the server has done what there was to do: it does nothing three times in a row, since once may be the
+    machine that stood still."""
+    before, quiet = bed.server.cpu_seconds(), 0
+    for _ in range(150):
+        await asyncio.sleep(0.3)
         now = bed.server.cpu_seconds()
-        if now - before < 0.01:
+        quiet = quiet + 1 if now - before < 0.01 else 0
+        if quiet == 3:
             return
         before = now
 
@@ -442,7 +447,7 @@ async def test_at_its_end_a_server_answers_those_who_wait(own_bed: Testbed) -> N
     hanging = sync(inbox, keys[0])
     document = Element(hanging.tag, (*hanging.elements, e("AirSync:HeartbeatInterval", "600")))
     held = asyncio.create_task(lines[0].post("Sync", document))
-    await asyncio.sleep(1.0)
+    await _at_rest(bed)
     assert not held.done()
     assert not any(task.done() for task in pings)
     seconds = await asyncio.to_thread(bed.server.terminate)
@@ -464,7 +469,7 @@ async def test_at_its_end_a_server_finishes_what_it_has_begun(own_bed: Testbed) 
         document = adding(contacts, await device.sync_key(contacts), "Last")
         with locked(bed):
             working = asyncio.create_task(device.post("Sync", document))
-            await asyncio.sleep(0.5)
+            await _at_rest(bed)
             ending = asyncio.create_task(asyncio.to_thread(bed.server.terminate))
             await asyncio.sleep(0.5)
         got = await asyncio.wait_for(working, AT_ONCE)

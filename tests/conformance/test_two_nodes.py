@@ -27,6 +27,7 @@ from groupware.smtp import Sink
 from lab import Login
 from premises import Person
 from serving import DidNotStart, Server
+from settling import until
 from testbed import message
 
 from eas.client import mail
@@ -187,9 +188,11 @@ async def test_who_is_frozen_does_not_write_when_it_wakes(
     one.add(contacts, Contact(first_name="frozen"))
     as_is(one, two)
     async with site.premises.database.write() as connection:
+        await connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
         await connection.exec_driver_sql(f"SELECT 1 FROM gw_folder WHERE id = {int(contacts.id)} FOR UPDATE")
         asleep = asyncio.create_task(one.sync([contacts]))
-        await until(postgresql, "SELECT 1 FROM pg_stat_activity WHERE datname = 'two' AND wait_event_type = 'Lock'")
+        blocked = "SELECT 1 FROM pg_stat_activity WHERE datname = 'two' AND wait_event_type = 'Lock'"
+        await until(lambda: postgresql.run(blocked, "two"), every=0.05, what="nobody waits for the lock")
         os.kill(site.servers[0].pid, signal.SIGSTOP)
     try:
         await stubbornly(two)
@@ -216,13 +219,6 @@ async def stubbornly(phone: Phone) -> None:
         else:
             return
 
-
-async def until(postgresql: Postgresql, statement: str) -> None:
-    for _ in range(200):
-        if postgresql.run(statement, "two"):
-            return
-        await asyncio.sleep(0.05)
-    pytest.fail("it never came to that")
 
 
 async def test_a_clock_that_jumps(site: Nodes, anna: Person, faketime: str, tmp_path: Path) -> None:
@@ -254,7 +250,7 @@ async def test_a_clock_that_jumps(site: Nodes, anna: Person, faketime: str, tmp_
         await phone.sync()
         assert shown(phone) == ["name 0", "name 1", "name 2"]
         assert sorted(item.text("Email:Subject") for item in inbox.items.values()) == ["0", "1", "2"]
-        assert (await asyncio.wait_for(wait, 20)).status is Status.CHANGES
+        assert (await asyncio.wait_for(wait, 60)).status is Status.CHANGES
         for connection in there.open:
             await connection.close()
 

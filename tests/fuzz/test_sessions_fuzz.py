@@ -210,7 +210,7 @@ def test_whatever_is_seen_can_be_written_and_read(
 
 #: Characters of each; a way that takes the square of it is minutes long, one that does not is well under a second.
 LONG = 60_000
-#: Seconds that each may take on a machine that does other things as well.
+#: Seconds of a core that each may take, whatever else the machine does.
 SECONDS = 20.0
 
 HEAD = ["eas-session 1", "=== 1 2026-11-21T12:00:00Z", "--> POST /x", "<-- 200 0.1s"]
@@ -249,11 +249,11 @@ HOSTILE_SESSIONS = {
 
 @pytest.mark.parametrize("name", HOSTILE_SESSIONS)
 def test_no_session_takes_long(name: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     masker = Masker(b"key")
     for exchange in parse(HOSTILE_SESSIONS[name]) or ():
         exchange_text(masker.exchange(exchange))
-    assert time.monotonic() - began < SECONDS
+    assert time.process_time() - began < SECONDS
 
 
 QUOTED = "Content-Transfer-Encoding: quoted-printable\n"
@@ -280,7 +280,7 @@ HOSTILE_MESSAGES = {
 @pytest.mark.parametrize("name", HOSTILE_MESSAGES)
 def test_no_message_takes_long(name: str) -> None:
     text = HOSTILE_MESSAGES[name]
-    began = time.monotonic()
+    began = time.process_time()
     assert from_readable(to_readable(text)) == text
     assert list(written(body_of(text.encode(), "message/rfc822")))
     for kind in ("message/rfc822", "text/html", "application/json", "text/xml"):
@@ -288,15 +288,15 @@ def test_no_message_takes_long(name: str) -> None:
             number=1, time=NOON, method="POST", target="/x", headers=[("Content-Type", kind)], body=text.encode(),
             status=200, seconds=0.1,
         ))
-    assert time.monotonic() - began < SECONDS
+    assert time.process_time() - began < SECONDS
 
 
 def test_a_long_session_of_noise() -> None:
     """Bytes of no kind, in all types, many at once."""
     noise = random.Random(7).randbytes(LONG)
-    began = time.monotonic()
+    began = time.process_time()
     for kind in ("", http.WBXML, http.MULTIPART, "message/rfc822", "text/html"):
         body = body_of(noise, kind)
         assert wire(body) == noise
         assert list(written(body))
-    assert time.monotonic() - began < SECONDS
+    assert time.process_time() - began < SECONDS

@@ -72,7 +72,7 @@ class Narrow:
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True, name="narrow")
         self._thread.start()
-        assert ready.wait(10), "the filter did not start"
+        assert ready.wait(60), "the filter did not start"
         return self
 
     def stop(self) -> None:

@@ -16,9 +16,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
+from settling import closed
+
 from .authority import authority
 from .mail import Users
-from .process import HOST, free_ports
+from .process import HOST
 
 #: Octets of a message that are taken (SIZE).
 MAX_MESSAGE = 60_000_000
@@ -127,12 +129,10 @@ class Sink:
     # -- life
 
     def start(self) -> Sink:
-        ports = free_ports("smtp", "smtps")
-        self.port, self.tls_port, self.ca_file = ports["smtp"], ports["smtps"], authority().ca_file
-        ready = threading.Event()
+        self.ca_file, ready = authority().ca_file, threading.Event()
         self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True, name="mail sink")
         self._thread.start()
-        assert ready.wait(10), "the mail sink did not start"
+        assert ready.wait(60), "the mail sink did not start"
         return self
 
     def stop(self) -> None:
@@ -146,10 +146,11 @@ class Sink:
         tls = server_context()
         listeners = [
             loop.run_until_complete(loop.create_server(
-                lambda secured=context is not None: Conversation(self, tls, secured), "127.0.0.1", port, ssl=context
+                lambda secured=context is not None: Conversation(self, tls, secured), "127.0.0.1", 0, ssl=context
             ))
-            for port, context in ((self.port, None), (self.tls_port, tls))
+            for context in (None, tls)
         ]
+        self.port, self.tls_port = (listener.sockets[0].getsockname()[1] for listener in listeners)
         loop.call_soon(ready.set)
         loop.run_forever()
         for listener in listeners:
@@ -159,7 +160,7 @@ class Sink:
                 conversation.transport.abort()
         for task in asyncio.all_tasks(loop):
             task.cancel()
-        loop.run_until_complete(asyncio.sleep(0.01))  # connections that were broken are closed in the next rounds
+        loop.run_until_complete(closed())
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
 

@@ -150,7 +150,7 @@ def test_the_sink_takes_mail(mail_sink: Sink, tls: bool) -> None:
 
 
 def _send(sink: Sink) -> None:
-    with smtplib.SMTP(sink.host, sink.port, timeout=5) as client:
+    with smtplib.SMTP(sink.host, sink.port, timeout=60) as client:
         client.sendmail("a@example.com", ["b@example.com"], LETTER)
 
 

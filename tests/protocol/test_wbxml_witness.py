@@ -55,7 +55,7 @@ KNOWN = sorted(TOKEN_OF.keys() - UNKNOWN)
 
 
 def run(*command: str, data: bytes) -> bytes:
-    return subprocess.run([*command, "-o", "-", "-"], input=data, capture_output=True, timeout=20, check=True).stdout
+    return subprocess.run([*command, "-o", "-", "-"], input=data, capture_output=True, timeout=120, check=True).stdout
 
 
 def as_xml(root: Element) -> bytes:
