@@ -79,7 +79,8 @@ async def test_what_does_not_come_is_unavailable_for_a_while(answer: bytes, late
         for _ in range(2):
             with pytest.raises(Unavailable):
                 await lists.fetch(url)
-        assert len(server.asked) == 1
+        # The machine may stand still for as long as a short time-out before the server hears anything.
+        assert len(server.asked) == 1 or (late and not server.asked)
         server.answer, server.late, lists.timeout_seconds = good, False, 60
         now.seconds += AILING_SECONDS
         assert await lists.fetch(url) == b"list"
