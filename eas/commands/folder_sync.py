@@ -65,6 +65,7 @@ async def folder_sync(request: Request, session: Session) -> Response:
         return Response(status=Status.INVALID_SYNC_KEY)
     except Contended:
         return Response(status=Status.SERVER_ERROR)
+    session.insisting.listed(session.user.id, session.device.id)
     return Response(status=Status.SUCCESS, sync_key=found.key, changes=_changes(found))
 
 

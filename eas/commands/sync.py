@@ -18,6 +18,7 @@ from eas.engine.apply import DeviceCommand, Done, ItemStatus, Result
 from eas.engine.choose import Said
 from eas.engine.collection import CollectionAnswer, CollectionRequest, open_folder, synchronise
 from eas.engine.diff import Verb
+from eas.engine.hierarchy import hierarchy_key
 from eas.engine.ids import server_id
 from eas.engine.keys import ZERO
 from eas.engine.model import Folder, FolderType
@@ -226,13 +227,17 @@ async def _one(
     try:
         folder = await open_folder(session, collection.collection_id)
         asked = _request(collection, folder, room, recalled, session.quirks)
-        return await synchronise(session, asked)
+        answer = await synchronise(session, asked)
+        session.insisting.found(session.user.id, session.device.id, collection.collection_id)
+        return answer
     except ProtocolError as error:
         status = error.status
     except (errors.NotRemembered, CommonFault):
         raise
     except tuple(STATUS_OF) as error:
         status = next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
+        if status is Status.HIERARCHY_CHANGED and await _insists(session, collection.collection_id):
+            status = Status.INVALID_SYNC_KEY
         log.info("collection failed", collection=collection.collection_id, reason=repr(error), status=int(status))
     except Exception as error:  # our own fault: it must not keep the other folders from the device
         log.error("collection failed", collection=collection.collection_id, exc_info=error)
@@ -241,6 +246,12 @@ async def _one(
     return CollectionResponse(
         item_class=collection.item_class, sync_key=key, collection_id=collection.collection_id, status=status
     )
+
+
+async def _insists(session: Session, collection_id: str) -> bool:
+    """Whether the device goes on asking for a folder that is not there, however often it was told."""
+    hierarchy = await hierarchy_key(session)
+    return session.insisting.asks(session.user.id, session.device.id, hierarchy, collection_id)
 
 
 def _request(

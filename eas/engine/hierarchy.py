@@ -143,6 +143,12 @@ async def folder_changes(session: Session, key: str) -> FolderChanges:
     raise errors.Contended
 
 
+async def hierarchy_key(session: Session) -> str:
+    """The key of what the device was told last of the folders; "" if it never asked."""
+    held = await session.store.load(owner_of(session, ROOT))
+    return held.present.key if held is not None and held.present is not None else ""
+
+
 async def is_stale(session: Session) -> bool:
     """Whether the folders have changed since the device last heard of them; False if it never asked."""
     state = await _State.present(session)

@@ -11,6 +11,7 @@ from eas.protocol.version import Version
 
 from .access import LET_IN, Decision
 from .heartbeat import Cuts
+from .insisting import Insisting
 from .model import Device, Policy, User
 from .ports import Bell, Clock, Directory, Documents, Entropy, Leases, Mailbox, Outbox, RevocationLists, StateStore
 from .quirks import HEARTBEATS, Heartbeat, Quirk
@@ -61,6 +62,7 @@ class Session:
     #: What is done otherwise with the heartbeats of the device (eas.engine.quirks).
     heartbeat: Heartbeat = HEARTBEATS[-1]
     cuts: Cuts = field(default_factory=Cuts)
+    insisting: Insisting = field(default_factory=Insisting)
     #: When the request came, by the monotonic clock; None where nobody looked.
     began: float | None = None
     #: Whether the client has gone away while it was waiting for the answer.

@@ -227,7 +227,7 @@ async def _session(
         leases=ports.leases, entropy=ports.entropy, limits=manner.limits, trust_anchors=manner.trust_anchors,
         documents=ports.documents(user) if ports.documents is not None else None,
         quirks=quirks_of(named), patience_seconds=patience_of(named), heartbeat=heartbeat_of(agent), cuts=ports.cuts,
-        began=incoming.began, gone=lambda: note.gone, access=access,
+        insisting=ports.insisting, began=incoming.began, gone=lambda: note.gone, access=access,
         policy=await store.policy(user.id, device), revocation_lists=ports.revocation_lists,
         wipe_turned=ports.wipe_turned,
     )

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from eas.engine.activity import Event
 from eas.engine.heartbeat import Cuts
+from eas.engine.insisting import Insisting
 from eas.engine.logins import LoginMemory, Shown
 from eas.engine.model import Device, DevicePassword, User
 from eas.engine.ports import Accounts, Bell, Clock, Documents, Entropy, Leases, RevocationLists, StateStore
@@ -129,6 +130,7 @@ class Ports:
     documents: Callable[[User], Documents] | None = None
     figures: Callable[[str], Awaitable[tuple[bytes, str]]] | None = None
     cuts: Cuts = field(default_factory=Cuts)
+    insisting: Insisting = field(default_factory=Insisting)
     logins: LoginMemory | None = None
     access: Rules | None = None
     hooks: Hooks | None = None
