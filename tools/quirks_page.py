@@ -90,6 +90,11 @@ FOR_ALL: tuple[ForAll, ...] = (
         test="tests/server/test_routes.py::test_a_login_has_many_forms",
     ),
     ForAll(
+        who="Many pass over Status 12 of a Sync and repeat it; Outlook 2013 keeps a folder that FolderSync took away",
+        does="It is said three times of a folder, then Status 3, until there is a FolderSync or the folder.",
+        test="tests/commands/test_folders_gone.py::test_it_begins_anew_in_the_end",
+    ),
+    ForAll(
         who="Any client may break off and come back",
         does="What a device did once is not done again, and what it was told is told again.",
         test="tests/commands/test_send_mail.py::test_the_same_again_is_not_sent_again",

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from eas.engine import errors
-from eas.engine.apply import move_item
 from eas.engine.ids import MAX_LENGTH, parse_server_id, server_id
 from eas.engine.model import FolderType, Right
+from eas.engine.moves import Moves
 from eas.engine.session import Session
 from eas.protocol.schema import element, elements, enum, message
 from eas.protocol.statuses import CommonStatus
@@ -60,11 +60,14 @@ async def move_items(request: Request, session: Session) -> Response:
     unspeakable = any(not 0 < len(move.item) <= MAX_LENGTH for move in request.moves)
     if unspeakable or not 0 < len(request.moves) <= MAX_MOVES:
         raise CommonFault(CommonStatus.INVALID_XML)
-    torn = _torn(request.moves)
-    return Response(responses=tuple([
-        Moved(item=move.item, status=Status.FAILED) if move in torn else await _move(move, session)
-        for move in request.moves
-    ]))
+    torn, moves = _torn(request.moves), Moves(session)
+    async with moves.hold({to for move in request.moves for to in move.destination}):
+        responses = [
+            Moved(item=move.item, status=Status.FAILED) if move in torn else await _move(move, session, moves)
+            for move in request.moves
+        ]
+        await moves.note()
+    return Response(responses=tuple(responses))
 
 
 def _torn(moves: tuple[Move, ...]) -> set[Move]:
@@ -73,7 +76,7 @@ def _torn(moves: tuple[Move, ...]) -> set[Move]:
     return {move for move in moves if first.setdefault(move.item, move.destination) != move.destination}
 
 
-async def _move(move: Move, session: Session) -> Moved:
+async def _move(move: Move, session: Session, moves: Moves) -> Moved:
     if len(move.destination) != 1:
         return Moved(item=move.item, status=Status.FAILED)
     parsed = parse_server_id(move.item)
@@ -91,7 +94,7 @@ async def _move(move: Move, session: Session) -> Moved:
     if min(source.right, destination.right) < Right.EDIT:
         return Moved(item=move.item, status=Status.FAILED)
     try:
-        moved = await move_item(session, source, parsed[1], destination)
+        moved = await moves.move(source, parsed[1], destination)
     except errors.ItemGone:
         return Moved(item=move.item, status=Status.INVALID_SOURCE)
     except errors.FolderGone:

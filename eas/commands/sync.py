@@ -22,6 +22,7 @@ from eas.engine.hierarchy import hierarchy_key
 from eas.engine.ids import server_id
 from eas.engine.keys import ZERO
 from eas.engine.model import Folder, FolderType
+from eas.engine.moves import lease_of
 from eas.engine.options import MIME_CHARACTERS, TRUNCATION_CHARACTERS, CollectionOptions, valid_filter
 from eas.engine.quirks import Quirk
 from eas.engine.remembered import forget_commands, recall, remember
@@ -211,7 +212,7 @@ async def _answers(
     """One for each collection, in order; a failure of one does not touch the others."""
     room = _window(request.window) if request.window is not None else None
     found: list[CollectionAnswer | CollectionResponse] = []
-    names = [f"{session.user.id}/{session.device.id}/{c.collection_id}" for c in request.collections]
+    names = [lease_of(session, c.collection_id) for c in request.collections]
     async with session.leases.hold(names):
         for collection in request.collections:
             answer = await _one(collection, session, room, collection.collection_id in recalled)

@@ -34,6 +34,7 @@ from .ids import file_reference, parse_server_id, server_id
 from .known import Known, StoredResult
 from .meeting_effects import Command, MeetingEffects, former
 from .model import Folder, FolderType, Right
+from .moves import move_item
 from .options import CollectionOptions
 from .ports import Chosen, Feed, Intent, Owner, Written
 from .render import DOUBTED, UNLIKE, Rendered, digest_part, render_record, unlike, version_part
@@ -533,21 +534,3 @@ def _identity(command: DeviceCommand) -> Command:
         verb=command.verb, client_id=command.named if adds else "", server_id="" if adds else command.named,
         instance=command.instance or "", data=command.data,
     )
-
-
-async def move_item(session: Session, folder: Folder, id: ItemId, to: Folder) -> ItemId:
-    """Move one item; after a crash, or when the same move is asked for again, the same destination id.
-
-    Raises ItemGone, FolderGone, NotAllowed.
-    """
-    owner = Owner(user_id=session.user.id, device_id=session.device.id, collection_id=folder.id)
-    named = server_id(folder.id, id)
-    chosen = Chosen(name=session.entropy.key(), note=await session.mailbox.feed(to).mark())
-    intent = await session.store.intend(
-        owner, Intent(verb="Move", client_id="", server_id=named, digest=to.id, chosen=chosen)
-    )
-    if intent.result:
-        return int(intent.result)
-    written = await session.mailbox.feed(folder).move(id, to.id, intent.chosen)
-    await session.store.settle(owner, intent, str(written.id))
-    return written.id

@@ -184,7 +184,8 @@ def judge(held: Held | None, key: str, request: str) -> Verdict:
 
 def _repeated(held: Held | None, key: str, request: str) -> Verdict | None:
     for head in reversed(held.issued if held else ()):
-        if head.parent == key and head.request == request:
+        # A folder that is begun anew brings what the device has put into it since (eas.engine.moves), too.
+        if head.parent == key and head.request == request and not (key == ZERO and head.top):
             return Verdict(Asked.REPEAT, head)
     return None
 

@@ -142,6 +142,10 @@ class Pending:
     def __bool__(self) -> bool:
         return bool(self.gone or self.beside or self._rest)
 
+    def __contains__(self, id: ItemId) -> bool:
+        """Whether it is still to be looked at."""
+        return id in self.beside or (id <= self.cursor and id in self.listing)
+
     @property
     def _rest(self) -> RangeSet:
         return self.listing.upto(self.cursor) if self.cursor else RangeSet()

@@ -22,10 +22,10 @@ from eas.items.itip_build import Notice
 from eas.items.native import ItemId, Mail, Record, Refused, Unreadable, Viewer
 
 from . import errors
-from .apply import move_item
 from .classes import EMAIL
 from .ids import server_id
 from .model import Folder, FolderType, Right
+from .moves import move_item
 from .parts import STRUCTURE_ONLY
 from .ports import Chosen, Intent, Owner
 from .scheduling import tell

@@ -35,6 +35,7 @@ class Quirk(StrEnum):
     NEEDS_FIRST_NAME = "needs-first-name"
     ONE_FOLDER_OF_A_KIND = "one-folder-of-a-kind"
     NO_EMPTY_ANSWERS = "no-empty-answers"
+    HOLDS_WHAT_IT_MOVED = "holds-what-it-moved"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +177,13 @@ TABLE: tuple[Row, ...] = (
         quirk=Quirk.NO_EMPTY_ANSWERS, agent=r"meego|maemo|N800|N900",
         does="A Sync without news is answered in full instead of with an empty body.",
         evidence="MeeGo and Nokia's N800 cannot take the empty answer (Syncroton).",
+    ),
+    Row(
+        quirk=Quirk.HOLDS_WHAT_IT_MOVED, type=r"^WindowsOutlook",
+        does="What the device moved by MoveItems is taken for known to it in the new folder: it gets no Add of it, and "
+             "a Change only where something differs from what it had.",
+        evidence="Outlook for Windows keeps the item under its new id and shows an Add of it as a second one (SOGo, "
+                 "Horde; Group-Office 1333, tine20 7297).",
     ),
 )
 

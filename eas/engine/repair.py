@@ -48,11 +48,12 @@ MADE_UP = "?"
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """What the device may have held when the backup was made."""
+    """What a device may hold."""
 
     head: Head
     known: Known
     pending: Pending
+    answers: Answers
 
 
 async def repair(session: Session, folder: Folder, owner: Owner, held: Held, key: str) -> None:
@@ -62,7 +63,7 @@ async def repair(session: Session, folder: Folder, owner: Owner, held: Held, key
     """
     hint, lost = lost_key(held, key)
     heads = ancestors(held, lost, hint.line)
-    before = [await _loaded(session, owner, head) for head in heads]
+    before = [await loaded(session, owner, head) for head in heads]
     if not before:
         raise StaleKey
     base = before[0]
@@ -161,7 +162,6 @@ def _highest(known: Known) -> ItemId:
     return max((high for _, high in known.ids().pairs()), default=0)
 
 
-async def _loaded(session: Session, owner: Owner, head: Head) -> Generation:
+async def loaded(session: Session, owner: Owner, head: Head) -> Generation:
     body = await session.store.body(owner, head.key, head.base, head.listing)
-    known, pending, _ = load_generation(body.base, body.listing, head.cursor, body.generation)
-    return Generation(head, known, pending)
+    return Generation(head, *load_generation(body.base, body.listing, head.cursor, body.generation))

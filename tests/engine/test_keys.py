@@ -39,6 +39,13 @@ def test_key_0_after_its_answer_was_used_starts_anew():
     assert judge(held, ZERO, "r0").asked is Asked.START
 
 
+def test_key_0_asked_again_after_the_device_moved_something_there_starts_anew():
+    """What it moved is known under the first key, and would not be told."""
+    held = Held(row=1, issued=(Head(key="a", parent=ZERO, request="r0", token="1", top=7),))
+    assert judge(held, ZERO, "r0").asked is Asked.START
+    assert judge(held, "a", "r1").asked is Asked.NEXT
+
+
 def test_a_late_copy_of_key_0_does_not_kill_the_key_in_use():
     held = after(after(primed(), "a", "r1", "b"), "b", "r2", "c")
     held = after(held, ZERO, "r0", "z")

@@ -56,3 +56,12 @@ def test_who_answers_in_the_calendar() -> None:
     assert Quirk.ANSWERS_IN_THE_CALENDAR in quirks_of(device("Apple-iPhone6C1/1208.321"))
     assert Quirk.ANSWERS_IN_THE_CALENDAR in quirks_of(device("Outlook/15.0", "WindowsOutlook15"))
     assert Quirk.ANSWERS_IN_THE_CALENDAR not in quirks_of(device("Android/9"))
+
+
+def test_outlook_for_windows_holds_what_it_moved() -> None:
+    def device(type: str, agent: str = "") -> Device:
+        return Device(user_id="1", id="D1", type=type, agent=agent)
+
+    assert Quirk.HOLDS_WHAT_IT_MOVED in quirks_of(device("WindowsOutlook15", "Outlook/16.0 (16.0.4266.1001; MSI; x64)"))
+    for other in (device("Outlook", "Outlook-iOS-Android/1.0"), device("WindowsMail"), device("iPhone")):
+        assert Quirk.HOLDS_WHAT_IT_MOVED not in quirks_of(other)

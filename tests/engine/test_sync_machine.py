@@ -219,7 +219,7 @@ class SyncMachine(RuleBasedStateMachine):
     def changed_before_a_repeat_and_back_after_it(self, pick: int, what: int) -> None:
         phone = self.phone(pick)
         self.ask_and_get(pick)
-        if ids := self.ids():
+        if ids := [id for id in self.ids() if id in phone.view() or id not in phone.held]:
             id = ids[what % len(ids)]
             self.somebody_else_changes(id, what)
             self.serve(phone, phone.ask(), lost=True)
