@@ -55,7 +55,7 @@ Message = Sequence[Any]
 class Link:
     """One process's part in the site. `heard` is told each message; `anew` the names of the servers (`server_of`) that
     may have forgotten what was said to them, once they can be talked to and messages come in again. `beat` are called
-    after every beat, whether Redis answered or not."""
+    after every beat, whether Redis answered or not; `lifetime_seconds` as the constant above."""
 
     def __init__(self, site: RedisSite, *, rng: random.Random | None = None) -> None:
         self.node = secrets.token_hex(8)
@@ -64,6 +64,7 @@ class Link:
         self.heard: Callable[[Message], None] = lambda message: None
         self.anew: Callable[[Collection[str]], None] = lambda servers: None
         self.beat: list[Callable[[], None]] = []
+        self.lifetime_seconds = LIFETIME_SECONDS
         self._site, self._random = site, rng or random.Random()
         self._stale: set[str] = set()
         #: By server: why it did not answer the last beat.
@@ -192,7 +193,7 @@ class Link:
             servers = {name for name in self._stale if name in self.lanes.all and not self.lanes.all[name].away}
             self._stale -= servers | (self._stale - self.lanes.all.keys())
             if servers:
-                self._sure_at = asyncio.get_running_loop().time() + LIFETIME_SECONDS
+                self._sure_at = asyncio.get_running_loop().time() + self.lifetime_seconds
                 self._up.set()
                 self.anew(servers)
         for hook in self.beat:
@@ -200,7 +201,7 @@ class Link:
 
     async def _beat_at(self, lane: Lane, key: str) -> frozenset[str] | None:
         """The nodes that live, as this server knows."""
-        command: Command = ("EVAL", BEAT, 1, key, self.node, int(LIFETIME_SECONDS * 1000))
+        command: Command = ("EVAL", BEAT, 1, key, self.node, int(self.lifetime_seconds * 1000))
         try:
             answer = await lane.ask(command, though_away=True)
         except Away as error:

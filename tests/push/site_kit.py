@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from eas.push.bell import LocalListening
 from eas.push.link import Link
@@ -16,7 +16,14 @@ from eas.push.shared_leases import SharedLeases
 from eas.push.watch import Ring, Wanted, Watch
 
 #: Seconds that what is soon to happen may take on a machine with other work.
-SOON = 20.0
+SOON = 60.0
+#: A machine that stands still for some seconds is neither dead nor late: so long a node counts as alive, a lease lives,
+#: and somebody else's lease is waited for.
+PATIENT = 60.0
+#: Turns of the event loop in which all is done that waits for nothing.
+TURNS = 20
+
+T = TypeVar("T")
 
 
 class Watched:
@@ -51,12 +58,16 @@ class _WatchOn:
 class Node:
     """`watches` are the users whom this node knows how to watch."""
 
-    def __init__(self, site: RedisSite, watches: dict[str, Watched] | None = None, most: int = 0) -> None:
+    def __init__(
+        self, site: RedisSite, watches: dict[str, Watched] | None = None, most: int = 0, lifetime: float = PATIENT
+    ) -> None:
         self.link = Link(site)
+        self.link.lifetime_seconds = lifetime
         self.watches = dict(watches or {})
         self.bell = SharedBell(self._watch_of, self.link, Presence(self.link, 3540), most=most)
         self.bell.linger_seconds, self.bell.retry_seconds = 0.3, (0.01, 0.05)
         self.leases = SharedLeases(self.link)
+        self.leases.lease_seconds = self.leases.wait_seconds = PATIENT
         self.heard: list[tuple[str, frozenset[str]]] = []
         self.bell.heard = lambda user, collections: self.heard.append((user, frozenset(collections)))
 
@@ -72,6 +83,12 @@ class Node:
         await self.bell.start()
         await self.link.start()
         return self
+
+    async def settled(self) -> None:
+        """Connected, and what it says when it comes is said."""
+        await until(lambda: self.link.connected and not self.link._stale and not self.bell._stale)
+        if self.bell._renewal is not None:
+            await self.bell._renewal
 
     async def close(self) -> None:
         self.bell.stop()
@@ -97,13 +114,18 @@ class Node:
 
 
 @asynccontextmanager
-async def nodes(site: RedisSite, count: int = 2, **kinds: Any) -> AsyncIterator[list[Node]]:
+async def nodes(site: RedisSite, count: int = 2, *, away: bool = False, **kinds: Any) -> AsyncIterator[list[Node]]:
+    """They know each other, and all is quiet, unless Redis is `away`."""
     made = [Node(site, **kinds) for _ in range(count)]
-    await asyncio.gather(*(node.start() for node in made))
-    # A node knows of another one from its next beat on.
-    for node in made:
-        node.link._hurry.set()
+    names = {node.name for node in made}
     try:
+        await asyncio.gather(*(node.start() for node in made))
+        for node in () if away else made:
+            await node.settled()
+        # A node knows of another one from its next beat on.
+        for node in made:
+            node.link._hurry.set()
+        await until(lambda: away or all(node.link.live >= names for node in made))
         yield made
     finally:
         await asyncio.gather(*(node.close() for node in made))
@@ -114,3 +136,22 @@ async def until(true: Callable[[], object], seconds: float = SOON) -> None:
     while not true():
         assert asyncio.get_running_loop().time() < deadline, "never came true"
         await asyncio.sleep(0.01)
+
+
+async def at_once(work: Coroutine[Any, Any, T]) -> T:
+    """What it gives without waiting for anything, however long that takes on this machine."""
+    task = asyncio.ensure_future(work)
+    for _ in range(TURNS):
+        if not task.done():
+            await asyncio.sleep(0)
+    if not task.done():
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise AssertionError("it waits")
+    return task.result()
+
+
+async def quiet(listening: LocalListening) -> None:
+    """Nodes that have just come, or come again, look at all that waits there: until they have done."""
+    while await listening.wait(2.5):
+        pass

@@ -9,6 +9,9 @@ import pytest
 
 from eas.push.leases import LocalLeases
 
+#: Seconds after which something is taken for a dead end.
+LONG = 60.0
+
 
 async def test_one_at_a_time_for_each_name() -> None:
     leases = LocalLeases()
@@ -25,7 +28,7 @@ async def test_one_at_a_time_for_each_name() -> None:
                 inside[name] = 0
 
     letters = "abcdef"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LONG):
         # In any order, and twice the same name: a dead end would time out.
         await asyncio.gather(*[work(chance.choices(letters, k=chance.randint(0, 4))) for _ in range(500)])
     assert leases.names == frozenset()
@@ -34,7 +37,7 @@ async def test_one_at_a_time_for_each_name() -> None:
 async def test_other_names_are_not_waited_for() -> None:
     leases = LocalLeases()
     async with leases.hold(["a"]):
-        async with asyncio.timeout(1), leases.hold(["b"]):
+        async with asyncio.timeout(LONG), leases.hold(["b"]):
             assert leases.names == {"a", "b"}
         assert leases.names == {"a"}
 
@@ -49,7 +52,7 @@ async def test_who_gives_up_waiting_lets_go_of_what_it_has() -> None:
         with pytest.raises(asyncio.CancelledError):
             await waiting
         assert leases.names == {"b"}
-        async with asyncio.timeout(1), leases.hold(["a"]):
+        async with asyncio.timeout(LONG), leases.hold(["a"]):
             pass
     assert leases.names == frozenset()
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from time import monotonic
 
 import pytest
 from figures import Figures
 from groupware.redis import RedisServer
 from prometheus_client import generate_latest
-from site_kit import SOON, nodes
+from site_kit import SOON, nodes, until
 
 from eas import measures
 from eas.push.redis import RedisSite
@@ -31,13 +30,9 @@ async def test_a_ring_keeps_its_age_from_node_to_node(redis_server: RedisServer)
         a.bell._seen_at["anna"] = began - 3.0  # an earlier ring that could not be said
         a.bell.ring("anna", ["5"])
         assert await waiting.wait(SOON) == {"5"}
-        assert 2.9 < monotonic() - waiting.rung_at < 3.0 + SOON
-        assert waiting.rung_at == pytest.approx(began - 3.0, abs=1.0)
-        for _ in range(200):
-            if not a.bell._seen_at:
-                break
-            await asyncio.sleep(0.01)
-        assert a.bell._seen_at == {}
+        # Not known is how long it was under way from one to the other.
+        assert began - 3.1 < waiting.rung_at < monotonic() - 2.9
+        await until(lambda: not a.bell._seen_at)
     after = _figures()
     for direction in ("sent", "heard"):
         labels = {"sample": "eas_node_messages_total", "direction": direction}

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from groupware.redis import RedisServer
-from site_kit import SOON, nodes, until
+from site_kit import PATIENT, SOON, nodes, until
 
 from eas.app import App, build
 from eas.client.connection import Connection, Credentials, Identity
@@ -46,7 +46,7 @@ async def test_one_at_a_time_for_each_name_on_all_nodes(site: RedisSite, redis_s
                 inside.difference_update(names)
                 worked += 1
 
-        async with asyncio.timeout(SOON):
+        async with asyncio.timeout(SOON):  # a dead end would time out
             await asyncio.gather(*(work(number) for number in range(60)))
         assert worked == 60
         assert sum(node.leases.conflicts for node in made) > 0
@@ -119,7 +119,7 @@ def phone_at(app: App, like: Phone | None = None) -> Phone:
 
 
 async def test_a_holder_that_wakes_too_late_writes_over_nobody(
-    apps: list[App], office: Any, monkeypatch: pytest.MonkeyPatch
+    apps: list[App], office: Any, monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer
 ) -> None:
     """It had computed an answer, and slept before writing it. Its lease ran out, and another node took the lease and
     answered. The late one is refused by the compare-and-swap, and gives the same answer as the other."""
@@ -144,12 +144,17 @@ async def test_a_holder_that_wakes_too_late_writes_over_nobody(
         monkeypatch.setattr(a.store, "commit", late)
         # Who sleeps renews nothing.
         a.sharing.link.beat.clear()
-        a.sharing.leases.lease_seconds = 1.0
+        a.sharing.leases.lease_seconds = b.sharing.leases.wait_seconds = PATIENT
         other = phone_at(b, like=first)
         slept = asyncio.create_task(first.round([inbox]))
         await asyncio.wait_for(asleep.wait(), SOON)
         async with other.connection:
-            said = (await other.round([inbox])).of(inbox.id)
+            answered = asyncio.create_task(other.round([inbox]))
+            await until(lambda: b.sharing.leases.conflicts)
+            # Its time is over.
+            for key in redis_server.keys(f"{a.sharing.link.key('lease', '').partition('{')[0]}"):
+                redis_server.run("PEXPIRE", key, 1)
+            said = (await asyncio.wait_for(answered, SOON)).of(inbox.id)
             owner = Owner(user_id=office[1]["anna"], device_id="PHONE1", collection_id=inbox.id)
             held = await b.store.load(owner)
             awake.set()

@@ -6,10 +6,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from time import monotonic
 
 import pytest
 from groupware.redis import RedisCluster, RedisServer
-from site_kit import Node, nodes, until
+from site_kit import PATIENT, SOON, Node, at_once, nodes, until
 
 from eas.engine.errors import Unavailable
 from eas.engine.logins import FIRST_WAIT, FORGET_WRONG, FREE_BY_ADDRESS, FREE_BY_LOGIN, LONGEST_WAIT, Standing, Trial
@@ -29,13 +30,18 @@ async def secret() -> bytes:
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine is not a slow Redis."""
-    monkeypatch.setattr(logins, "PATIENCE_SECONDS", 5.0)
+    monkeypatch.setattr(logins, "PATIENCE_SECONDS", PATIENT)
 
 
 @pytest.fixture(params=["redis_server", "redis_cluster"])
-def site(request: pytest.FixtureRequest) -> RedisSite:
+def server(request: pytest.FixtureRequest) -> RedisServer | RedisCluster:
     found: RedisServer | RedisCluster = request.getfixturevalue(request.param)
-    return RedisSite(url=found.url, cluster=isinstance(found, RedisCluster), prefix=found.new_prefix())
+    return found
+
+
+@pytest.fixture
+def site(server: RedisServer | RedisCluster) -> RedisSite:
+    return RedisSite(url=server.url, cluster=isinstance(server, RedisCluster), prefix=server.new_prefix())
 
 
 @pytest.fixture
@@ -57,25 +63,35 @@ async def tried(memory: SharedLogins, login: str, password: str, address: str, r
     return trial
 
 
+def just_now(server: RedisServer | RedisCluster, site: RedisSite) -> None:
+    """As if the last wrong password came in a minute: else the first wait may be over when a machine stood still."""
+    for key in server.keys(site.prefix):
+        if key.endswith(":tally") or ":address:" in key:
+            holder = server.holder(key) if isinstance(server, RedisCluster) else server
+            holder.run("PEXPIRE", key, int(1000 * (FORGET_WRONG + 60)))
+
+
 async def standing(memory: SharedLogins, login: str, password: str, address: str = "10.0.0.1") -> Standing:
     return (await tried(memory, login, password, address, None)).standing
 
 
-async def test_wrong_passwords_count_over_all_nodes(site: RedisSite) -> None:
+async def test_wrong_passwords_count_over_all_nodes(site: RedisSite, server: RedisServer | RedisCluster) -> None:
     async with memories(site) as (a, b):
         for number in range(FREE_BY_LOGIN):
             assert (await tried(a if number % 2 else b, "anna", f"p{number}", f"10.0.{number}.1", False)).seconds == 0
+        just_now(server, site)
         told = await tried(a, "ANNA", "another", "10.9.9.9", False)
         assert told.standing is Standing.WAIT
-        assert 0 < told.seconds <= FIRST_WAIT
+        assert 0 < told.seconds <= 60 + FIRST_WAIT
         assert await standing(b, "anna", "yet another") is Standing.WAIT
         assert await standing(b, "ben", "yet another") is Standing.OPEN
 
 
-async def test_they_count_by_address_as_well(site: RedisSite) -> None:
+async def test_they_count_by_address_as_well(site: RedisSite, server: RedisServer | RedisCluster) -> None:
     async with memories(site) as (a, b):
         for number in range(FREE_BY_ADDRESS):
             await tried(a if number % 2 else b, f"user{number}", "guess", f"2001:db8::{number + 1:x}", False)
+        just_now(server, site)
         told = await tried(b, "anna", "guess", "2001:db8::ffff", False)
         assert told.standing is Standing.WAIT
         assert await standing(a, "anna", "guess", "2001:db9::1") is Standing.OPEN
@@ -92,14 +108,18 @@ async def test_an_old_password_counts_once(one: RedisSite) -> None:
         assert await standing(b, "anna", "this month's") is Standing.OPEN
 
 
-async def test_who_was_right_is_right_everywhere_whatever_others_guess(one: RedisSite) -> None:
+async def test_who_was_right_is_right_everywhere_whatever_others_guess(
+    one: RedisSite, redis_server: RedisServer
+) -> None:
     async with memories(one) as (a, b):
         await tried(a, "anna", "right", "10.0.0.1", True)
         for number in range(2 * FREE_BY_LOGIN):
             await tried(a, "anna", f"p{number}", "10.0.0.9", False)
         assert await standing(b, "anna", "right", "10.0.0.9") is Standing.RIGHT
+        just_now(redis_server, one)
         assert await standing(b, "anna", "wrong") is Standing.WAIT
         b.note("anna", "right", False)
+        assert await standing(b, "anna", "right") is Standing.WRONG, "it is noted; nobody waited for that"
         assert await standing(a, "anna", "right") is Standing.WRONG
 
 
@@ -143,10 +163,12 @@ async def test_waits_grow_and_are_bounded(one: RedisSite, redis_server: RedisSer
             for passed in (0.0, pause / 2, pause + 1):
                 login = f"{count} {passed}"
                 tally = node.link.key("login", vault.digest("login", login), ":tally")
+                began = monotonic()
                 redis_server.run("SET", tally, count, "PX", int((FORGET_WRONG - passed) * 1000))
                 told = await memory.begin(login, "x", "10.0.0.1")
                 assert told is not None
-                assert pause - passed - 1 <= told.seconds <= max(0.0, pause - passed), login
+                since = monotonic() - began + 0.1
+                assert pause - passed - since <= told.seconds <= max(0.0, pause - passed), login
 
 
 async def test_nothing_in_redis_tells_a_name_or_a_password(one: RedisSite, redis_server: RedisServer) -> None:
@@ -193,35 +215,37 @@ def mortal() -> Callable[[], RedisServer]:
 async def test_a_redis_that_is_killed_or_slow_holds_nobody_up(
     mortal: Callable[[], RedisServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logins, "PATIENCE_SECONDS", 0.2)
-    monkeypatch.setattr(logins, "PAUSE_SECONDS", 0.5)
+    monkeypatch.setattr(logins, "PAUSE_SECONDS", PATIENT)
     server = mortal()
     try:
         server.start()
-        async with memories(RedisSite(url=server.url), 1) as (memory,):
+        async with nodes(RedisSite(url=server.url), 1) as (node,):
+            vault = Vault(node.link, secret)
+            memory, loop = SharedLogins(vault), asyncio.get_running_loop()
+
             async def knows() -> bool:
                 return await memory.begin("ben", "x", "10.0.0.2") is not None
 
+            async def knows_again() -> None:
+                async with asyncio.timeout(SOON):
+                    while not await knows():  # noqa: ASYNC110
+                        await asyncio.sleep(0.05)
+
             assert await knows()
-            loop = asyncio.get_running_loop()
             server.pause()
-            began = loop.time()
+            monkeypatch.setattr(logins, "PATIENCE_SECONDS", 0.2)
             assert await memory.begin("anna", "right", "10.0.0.1") is None
-            waited = loop.time()
+            assert vault._not_before > loop.time(), "its own patience was over, before the link's"
             for _ in range(100):
-                assert await memory.begin("anna", "right", "10.0.0.1") is None
-            assert waited - began < 2, "a fraction of a second, on a busy machine"
-            assert loop.time() - waited < 0.5, "nobody else has waited"
+                assert await at_once(memory.begin("anna", "right", "10.0.0.1")) is None
             server.resume()
-            async with asyncio.timeout(20):
-                while not await knows():  # noqa: ASYNC110
-                    await asyncio.sleep(0.05)
+            monkeypatch.setattr(logins, "PATIENCE_SECONDS", PATIENT)
+            vault._not_before = loop.time() + 0.5
+            await knows_again()
             server.kill()
             assert await memory.begin("anna", "right", "10.0.0.1") is None
             server.start()
-            async with asyncio.timeout(20):
-                while not await knows():  # noqa: ASYNC110
-                    await asyncio.sleep(0.05)
+            await knows_again()
             for number in range(FREE_BY_LOGIN):
                 assert (await tried(memory, "anna", f"p{number}", "10.0.0.1", False)).standing is Standing.OPEN
             assert await standing(memory, "anna", "another") is Standing.WAIT
@@ -243,12 +267,11 @@ async def test_a_verdict_is_known_on_all_nodes_until_it_is_forgotten(site: Redis
         b.forgotten = gone.append
         await a.put("anna, right", "u1", 300)
         await a.put("anna, app password", "u1", 300)
-        await a.put("ben, right", "u2", 20)
+        await a.put("ben, right", "u2", 200)
         found = await b.known("anna, right")
         assert found is not None
-        assert (found[0], 290 < found[1] <= 300) == ("u1", True)
+        assert (found[0], 200 < found[1] <= 300) == ("u1", True)
         assert await b.known("anna, wrong") is None
-        await until(lambda: made[1].link.node in made[0].link.live)
         a.forget("u1")
         await until(lambda: gone)
         assert gone == ["u1"]
@@ -265,4 +288,4 @@ async def test_the_bell_still_hears_what_is_meant_for_it(one: RedisSite) -> None
         verdicts_of(a), verdicts_of(b)
         waits = await b.listen("anna", "phone", "5")
         a.bell.ring("anna", ["5"])
-        assert await waits.wait(20) == {"5"}
+        assert await waits.wait(SOON) == {"5"}
