@@ -22,9 +22,9 @@ from pathlib import Path
 from urllib.request import urlopen
 
 #: Seconds that a server may take to answer its first request; a machine with other work on it is slow.
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 #: Seconds that a server may take to end by itself once it was told to.
-STOP_SECONDS = 30.0
+STOP_SECONDS = 60.0
 #: Files that a server may open, where it may: the measurement of waiting phones holds a socket for each.
 OPEN_FILES = 19_900
 
@@ -39,7 +39,8 @@ class DidNotStart(AssertionError):
 
 def _ports() -> Iterator[int]:
     """Below those that the kernel gives away by itself, and of each worker of the tests others: nobody else comes to
-    have a port between the look whether it is free and the start of its server."""
+    have a port between the look whether it is free and the start of its server, nor while that is down. (A client that
+    asks again and again for one that is down may be given the very port as its own: it is connected to itself.)"""
     workers, me = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"), os.environ.get("PYTEST_XDIST_WORKER", "gw0")
     size = (_LAST_PORT - _FIRST_PORT) // int(workers)
     begin = _FIRST_PORT + size * int(me.removeprefix("gw"))

@@ -46,7 +46,7 @@ async def made(
 ) -> AsyncIterator[Estate]:
     mail_sink.any_login = True
     settings = backend(breakable, mail_sink, dav=calendars, directory=slapd, poll_seconds=1)
-    settings["dav"]["timeout_seconds"] = 1
+    settings["dav"]["timeout_seconds"] = 8
     settings["ldap"]["max_entries"] = 0  # each search goes out
     async with estate(tmp_path / "data", {"office": settings}) as made:
         yield made
@@ -58,7 +58,7 @@ async def _figures(made: Estate) -> Figures:
 
 
 async def _until(made: Estate, holds: Callable[[Figures], bool]) -> Figures:
-    for _ in range(200):
+    for _ in range(1200):
         if holds(told := await _figures(made)):
             return told
         await asyncio.sleep(0.05)
@@ -82,7 +82,7 @@ async def test_a_day_before_real_servers(
     assert watched.total("eas_watches") == watched.total("eas_imap_connections", state="listening") == 1
     await asyncio.sleep(0.5)  # the watch looks how things stand
     breakable.append(login, "INBOX", letter("news", login))
-    assert (await asyncio.wait_for(waiting, 5)).folders
+    assert (await asyncio.wait_for(waiting, 60)).folders
     told = await _figures(made)
 
     def more(sample: str, **labels: str) -> float:

@@ -121,7 +121,7 @@ async def test_nodes_behind_haproxy_are_restarted_one_after_the_other(
     tmp_path: Path, postgresql: Postgresql, redis_server: RedisServer
 ) -> None:
     settings = shared(
-        redis_server, EAS_DATABASE=postgresql.new_database(), EAS_STOP__DRAIN_SECONDS="4",
+        redis_server, EAS_DATABASE=postgresql.new_database(), EAS_STOP__DRAIN_SECONDS="10",
         EAS_STOP__RELEASE_SECONDS="2",
     )
     await asyncio.to_thread(add_anna, tmp_path / "node0", settings)
@@ -137,7 +137,7 @@ async def test_nodes_behind_haproxy_are_restarted_one_after_the_other(
                     await asyncio.to_thread(node.terminate)
                     await asyncio.to_thread(node.start)
                     # As an admin or an orchestrator does: on to the next when HAProxy has seen this one.
-                    await asyncio.sleep(3)
+                    await until(lambda node=node: front.seen()[node.port] == "UP", lambda: str(front.seen()))
                     assert not phones.faults
                     assert phones.answers["Sync"] > before["Sync"]
             # All who waited at a node were answered by it.

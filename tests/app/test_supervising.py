@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+from app.test_rolling import held_waits
 from bench.load import e
 from groupware.redis import RedisServer
 from server.test_stopping import phones, ping, status, waits
@@ -83,7 +84,8 @@ def test_any_worker_may_die_and_all_doors_stay_open(workers: Make) -> None:
     port = free_port()
     server = workers(EAS_LMTP__LISTEN=f"{HOST}:{port}")
     ready(server)
-    assert httpx.get(f"{server.url}/health/ready").json()["parts"] == {"database": "ok", "redis": "ok"}
+    well = {"database": "ok", "redis": "ok"}
+    until(lambda: httpx.get(f"{server.url}/health/ready", timeout=PATIENCE).json()["parts"] == well, server.said())
     for pid in sorted(children(server)):
         before = children(server)
         os.kill(pid, signal.SIGKILL)
@@ -165,6 +167,9 @@ async def test_on_sighup_new_workers_with_new_settings_take_over(
     before = children(server)
     async with phones(server, 3) as made:
         tasks = [await waits(phone, inbox) for phone, inbox in made[:2]]
+        async with asyncio.timeout(PATIENCE):  # what comes later would be judged by the new settings
+            while await held_waits(server) != 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
         file.write_text("[limits]\nheartbeat_min_seconds = 700\n")
         os.kill(server.pid, signal.SIGHUP)
         for task in tasks:

@@ -6,7 +6,9 @@ a certificate of the tests' authority.
 
 from __future__ import annotations
 
+import csv
 import shutil
+import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -86,6 +88,7 @@ class Haproxy(Front):
             "bind :443 ssl crt /etc/haproxy/eas.pem alpn http/1.1": shown,
             "maxconn 50000": f"maxconn {self.most}",
         })
+        text = changed(text, {"\nglobal\n": f"\nglobal\n    stats socket {self.path}/stats\n"})
         lines = [line for line in text.splitlines() if not line.startswith("    server ")]
         lines += [f"    server node{port} 127.0.0.1:{port}" for port in self.nodes]
         (self.path / "haproxy.cfg").write_text("\n".join([*lines, ""]))
@@ -95,6 +98,15 @@ class Haproxy(Front):
 
     def checking(self) -> Sequence[str]:
         return program("haproxy", "haproxy"), "-c", "-f", str(self.path / "haproxy.cfg")
+
+    def seen(self) -> dict[int, str]:
+        """How it has found each node, by port: UP, DOWN, and what is between."""
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(str(self.path / "stats"))
+            line.sendall(b"show stat\n")
+            with line.makefile(encoding="ascii") as told:
+                rows = list(csv.DictReader(told))
+        return {int(row["svname"].removeprefix("node")): row["status"] for row in rows if row["svname"][:4] == "node"}
 
 
 _NGINX = """\

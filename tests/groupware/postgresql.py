@@ -85,8 +85,13 @@ class Postgresql:
             if not self._psql(f'DROP DATABASE "{old}"').returncode:
                 self.made.remove(old)
         new = name or f"tests{next(self.numbers)}"
-        # Copied as files: the fastest way for a small one where nothing is synced.
-        self.run(f'CREATE DATABASE "{new}" TEMPLATE "{template}" STRATEGY file_copy')
+        # Copied as files: the fastest way for a small one where nothing is synced. Who has just hung up may still be
+        # there for the server.
+        statement = f'CREATE DATABASE "{new}" TEMPLATE "{template}" STRATEGY file_copy'
+        deadline = time.monotonic() + START_SECONDS
+        while (done := self._psql(statement)).returncode:
+            assert "is being accessed by other users" in done.stderr, done.stderr
+            assert time.monotonic() < deadline, done.stderr
         if not name:
             self.made.append(new)
         return self.url(new)

@@ -52,13 +52,13 @@ class Prometheus:
 
     def _is_ready(self) -> bool:
         try:
-            with urlopen(f"http://{HOST}:{self.port}/-/ready", timeout=10) as answer:
+            with urlopen(f"http://{HOST}:{self.port}/-/ready", timeout=START_SECONDS) as answer:
                 return bool(answer.status == 200)
         except HTTPError:
             return False
 
     def ask(self, path: str) -> Any:
-        with urlopen(f"http://{HOST}:{self.port}/api/v1/{path}", timeout=10) as answer:
+        with urlopen(f"http://{HOST}:{self.port}/api/v1/{path}", timeout=START_SECONDS) as answer:
             return json.load(answer)["data"]
 
     def query(self, expression: str) -> list[Any]:

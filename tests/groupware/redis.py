@@ -19,8 +19,11 @@ import redis
 from .process import START_SECONDS, Child, DidNotStart, folder, free_ports, program
 
 HOST = "127.0.0.1"
-#: Milliseconds of silence after which a sentinel, or a node of the cluster, takes another one for dead.
-DOWN_AFTER = 1000
+#: Milliseconds of silence after which a sentinel, or a node of the cluster, takes another one for dead: where one is
+#: killed, and where a machine that stands still for some seconds is not to change anything.
+DOWN_AFTER, NEVER_DOWN = 1000, 60_000
+#: Seconds for a fail-over: a sentinel that was held up itself does nothing for half a minute.
+FAIL_OVER_SECONDS = 120.0
 SLOTS = 16384
 
 
@@ -152,8 +155,12 @@ class RedisSentinels:
         """Kill the master; returns when the replica is the master."""
         self._agreed()
         old = self.master
+        self._patience(DOWN_AFTER)
         old.kill()
-        until(lambda: self.master is not old and self.master.run("ROLE")[0] == "master", "no fail-over")
+        until(
+            lambda: self.master is not old and self.master.run("ROLE")[0] == "master", "no fail-over",
+            seconds=FAIL_OVER_SECONDS,
+        )
 
     def heal(self) -> None:
         """Start what was killed, as a replica; returns when it follows. The sentinels take ten seconds to see it."""
@@ -163,6 +170,7 @@ class RedisSentinels:
                 server.start()
                 server.run("REPLICAOF", HOST, master.port)
         self._followed()
+        self._patience(NEVER_DOWN)
 
     def _followed(self) -> None:
         def follows() -> bool:
@@ -174,13 +182,17 @@ class RedisSentinels:
     def _agreed(self) -> None:
         until(lambda: all(self._known(port) for port in self.ports), "the sentinels do not know each other")
 
+    def _patience(self, milliseconds: int) -> None:
+        for port in self.ports:
+            self._ask(port, "SENTINEL", "SET", self.service, "down-after-milliseconds", milliseconds)
+
     def _sentinel(self, port: int) -> Child:
         # Sentinels write what they learn into their own file.
         file = self.path / f"{port}.conf"
         file.write_text(
             f"port {port}\nbind {HOST}\nprotected-mode no\ndir {self.path}\n"
             f"sentinel monitor {self.service} {HOST} {self.first.port} 2\n"
-            f"sentinel down-after-milliseconds {self.service} {DOWN_AFTER}\n"
+            f"sentinel down-after-milliseconds {self.service} {NEVER_DOWN}\n"
             f"sentinel failover-timeout {self.service} 3000\n"
         )
         child = Child(
@@ -197,15 +209,17 @@ class RedisSentinels:
             for one in self._ask(port, "SENTINEL", "REPLICAS", self.service)
         )
 
-    def _ask(self, port: int, *command: str) -> Any:
-        with redis.Redis(port=port, host=HOST, socket_timeout=5, decode_responses=True) as client:
+    def _ask(self, port: int, *command: str | int) -> Any:
+        with redis.Redis(port=port, host=HOST, socket_timeout=START_SECONDS, decode_responses=True) as client:
             return client.execute_command(*command)
 
 
 @dataclass(slots=True, kw_only=True)
 class RedisCluster:
-    """Three masters, each with a third of the slots; nobody takes the place of one that is gone."""
+    """Three masters, each with a third of the slots; nobody takes the place of one that is gone. `down_after`:
+    milliseconds until the others say that it is."""
 
+    down_after: int = NEVER_DOWN
     servers: list[RedisServer] = field(default_factory=list)
     numbers: count[int] = field(default_factory=lambda: count(1))
 
@@ -231,6 +245,8 @@ class RedisCluster:
         for server, bus in zip(self.servers[1:], list(buses.values())[1:], strict=True):
             self.servers[0].run("CLUSTER", "MEET", HOST, server.port, bus)
         self.settle()
+        for server in self.servers:
+            server.run("CONFIG", "SET", "cluster-node-timeout", self.down_after)
         return self
 
     def settle(self) -> None:
@@ -261,9 +277,11 @@ class RedisCluster:
         )
 
 
-def until(true: Callable[[], object], what: str, child: Child | None = None) -> None:
+def until(
+    true: Callable[[], object], what: str, child: Child | None = None, seconds: float = START_SECONDS
+) -> None:
     """Wait for it; a server that does not answer yet says no. Raises DidNotStart."""
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + seconds
     while True:
         try:
             if true():
