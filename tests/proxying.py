@@ -46,12 +46,16 @@ class Proxy:
         with self.file.with_suffix(".out").open("wb") as out:
             self.process = subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + PATIENCE
-        while "Ctrl-C ends" not in self.said:
-            if self.process.poll() is not None or time.monotonic() > deadline:
+        while True:
+            # In this order: it may be over as soon as it has begun.
+            ended = self.process.poll() is not None
+            if "Ctrl-C ends" in self.said:
+                return self
+            if ended or time.monotonic() > deadline:
                 self.process.kill()
+                self.process.wait()
                 raise AssertionError(self.said)
             time.sleep(0.02)
-        return self
 
     def end(self, number: signal.Signals = signal.SIGINT) -> int:
         """As Ctrl-C does; the exit code."""

@@ -17,9 +17,9 @@ from typing import Any
 
 import httpx
 import pytest
-from app.test_rolling import held_waits
 from bench.load import e
 from groupware.redis import RedisServer
+from held import TOLD
 from server.test_stopping import phones, ping, status, waits
 from serving import EAS, HOST, Server, free_port
 
@@ -44,7 +44,7 @@ def workers(office: Any, redis_server: RedisServer, tmp_path: Path) -> Iterator[
             data=tmp_path / "data", arguments=("--workers", str(count), *arguments),
             settings={
                 "EAS_DOMAIN": "example.com", "EAS_REDIS__URL": redis_server.url,
-                "EAS_REDIS__PREFIX": redis_server.new_prefix(), **settings,
+                "EAS_REDIS__PREFIX": redis_server.new_prefix(), **TOLD, **settings,
             },
         )
         made.append(server)
@@ -166,10 +166,7 @@ async def test_on_sighup_new_workers_with_new_settings_take_over(
     assert manager.next_of_all() == "WATCHDOG=1"
     before = children(server)
     async with phones(server, 3) as made:
-        tasks = [await waits(phone, inbox) for phone, inbox in made[:2]]
-        async with asyncio.timeout(PATIENCE):  # what comes later would be judged by the new settings
-            while await held_waits(server) != 2:  # noqa: ASYNC110
-                await asyncio.sleep(0.1)
+        tasks = [await waits(server, phone, inbox, count) for count, (phone, inbox) in enumerate(made[:2], 1)]
         file.write_text("[limits]\nheartbeat_min_seconds = 700\n")
         os.kill(server.pid, signal.SIGHUP)
         for task in tasks:
