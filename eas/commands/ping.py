@@ -11,7 +11,7 @@ from enum import IntEnum
 import structlog
 
 from eas.engine import errors
-from eas.engine.collection import open_folder
+from eas.engine.collection import open_folders
 from eas.engine.compliance import to_be_asked
 from eas.engine.model import CollectionId
 from eas.engine.partnership import revise
@@ -69,8 +69,8 @@ async def ping(request: Request, session: Session) -> Response | Counted:
     try:
         await _remember(session, folders, heartbeat)
         del request, folders  # nothing of the request is kept while it waits
-        for id in collections:
-            await open_folder(session, id)
+        if not (await open_folders(session, collections)).keys() >= set(collections):
+            raise errors.CollectionGone
         seconds, bound = await granted(session, heartbeat)
         if bound is not None:
             return Response(status=Status.INVALID_HEARTBEAT, heartbeat=bound)

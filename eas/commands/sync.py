@@ -7,7 +7,7 @@ eas.engine.collection; this file says how it is asked and told.
 from __future__ import annotations
 
 from collections.abc import Collection as Names
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 
@@ -16,11 +16,11 @@ import structlog
 from eas.engine import errors
 from eas.engine.apply import DeviceCommand, Done, ItemStatus, Result
 from eas.engine.choose import Said
-from eas.engine.collection import CollectionAnswer, CollectionRequest, open_folder, synchronise
+from eas.engine.collection import CollectionAnswer, CollectionRequest, open_folder, open_folders, synchronise
 from eas.engine.diff import Verb
 from eas.engine.hierarchy import hierarchy_key
 from eas.engine.ids import server_id
-from eas.engine.keys import ZERO
+from eas.engine.keys import ZERO, Held
 from eas.engine.model import Folder, FolderType
 from eas.engine.moves import lease_of
 from eas.engine.options import MIME_CHARACTERS, TRUNCATION_CHARACTERS, CollectionOptions, valid_filter
@@ -214,21 +214,39 @@ async def _answers(
     found: list[CollectionAnswer | CollectionResponse] = []
     names = [lease_of(session, c.collection_id) for c in request.collections]
     async with session.leases.hold(names):
+        folders, held = await _together(request, session)
         for collection in request.collections:
-            answer = await _one(collection, session, room, collection.collection_id in recalled)
+            id = collection.collection_id
+            answer = await _one(collection, session, room, id in recalled, folders.get(id), held.get(id))
             if room is not None and isinstance(answer, CollectionAnswer):
                 room = max(0, room - len(answer.said))
             found.append(answer)
     return found
 
 
+async def _together(request: Request, session: Session) -> tuple[Mapping[str, Folder], Mapping[str, Held]]:
+    """The folders and what the device holds of them, by collection, read at once. Nothing where the device has
+    commands, by which other collections may change meanwhile, or where it fails: each collection asks for itself then,
+    and fails for itself."""
+    if any(collection.commands for collection in request.collections):
+        return {}, {}
+    ids = [collection.collection_id for collection in request.collections]
+    try:
+        held = await session.store.load_several(session.user.id, session.device.id, ids)
+        return await open_folders(session, ids), held
+    except Exception as error:
+        log.warning("collections could not be read together", reason=repr(error))
+        return {}, {}
+
+
 async def _one(
-    collection: Collection, session: Session, room: int | None, recalled: bool
+    collection: Collection, session: Session, room: int | None, recalled: bool, folder: Folder | None,
+    held: Held | None,
 ) -> CollectionAnswer | CollectionResponse:
     try:
-        folder = await open_folder(session, collection.collection_id)
+        folder = folder or await open_folder(session, collection.collection_id)
         asked = _request(collection, folder, room, recalled, session.quirks)
-        answer = await synchronise(session, asked)
+        answer = await synchronise(session, asked, folder=folder, held=held)
         session.insisting.found(session.user.id, session.device.id, collection.collection_id)
         return answer
     except ProtocolError as error:

@@ -9,7 +9,7 @@ commands did is found again through their intents.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -22,7 +22,7 @@ from .apply import Applied, Applier, DeviceCommand, Done, ItemStatus, Result
 from .choose import Chooser, Said, Window
 from .classes import EMAIL, shown_folder
 from .diff import Verb, absorb, classify_all, doubtful
-from .errors import CollectionGone, Contended, NotRemembered, StaleKey
+from .errors import CollectionGone, Contended, NotRemembered, StaleKey, SyncError
 from .flags import content_mark
 from .ids import NOTICE_ID, parse_server_id
 from .instances import CALENDAR
@@ -99,21 +99,34 @@ async def open_folder(session: Session, collection_id: CollectionId) -> Folder:
     return folder
 
 
-async def synchronise(session: Session, request: CollectionRequest) -> CollectionAnswer:
-    """Raises CollectionGone, NotPrimed, StaleKey, Contended, NotRemembered if a remembered key has been superseded, and
+async def open_folders(session: Session, collections: Collection[CollectionId]) -> Mapping[CollectionId, Folder]:
+    """Those of them that `open_folder` gives, by one question."""
+    found = await session.mailbox.some(collections)
+    return {id: folder for id, folder in found.items() if shown_folder(folder, session.version)}
+
+
+async def synchronise(
+    session: Session, request: CollectionRequest, *, folder: Folder | None = None, held: Held | None = None
+) -> CollectionAnswer:
+    """`folder` and `held`: the folder and what the device holds of it, as they were read for this request; None: they
+    are read here.
+
+    Raises CollectionGone, NotPrimed, StaleKey, Contended, NotRemembered if a remembered key has been superseded, and
     Unavailable if the groupware fails."""
-    folder = await open_folder(session, request.collection_id)
+    folder = folder or await open_folder(session, request.collection_id)
     owner = owner_of(session, request.collection_id)
+    if held is not None and not _goes_on(held, request):
+        held = None  # only what goes on is guarded by its commit; of anything else the state is read just before
     for _ in range(ATTEMPTS):
-        held = await session.store.load(owner)
+        present, held = held or await session.store.load(owner), None
         try:
-            verdict = judge(held, request.key, request.digest)
+            verdict = judge(present, request.key, request.digest)
         except StaleKey:
-            await repair(session, folder, owner, held or Held(), request.key)
+            await repair(session, folder, owner, present or Held(), request.key)
             continue
-        if request.remembered and any(head.parent == request.key for head in (held or Held()).issued):
+        if request.remembered and any(head.parent == request.key for head in (present or Held()).issued):
             raise NotRemembered
-        turn = Turn(session, folder, owner, held or Held(), verdict)
+        turn = Turn(session, folder, owner, present or Held(), verdict)
         match verdict.asked:
             case Asked.START:
                 answer = await turn.start(request)
@@ -124,6 +137,13 @@ async def synchronise(session: Session, request: CollectionRequest) -> Collectio
         if answer is not None:
             return answer if verdict.asked in _ONWARD else replace(answer, again=True)
     raise Contended
+
+
+def _goes_on(held: Held, request: CollectionRequest) -> bool:
+    try:
+        return judge(held, request.key, request.digest).asked is Asked.NEXT
+    except SyncError:
+        return False
 
 
 async def estimate(
@@ -145,14 +165,17 @@ async def estimate(
     raise Contended
 
 
-async def has_news(session: Session, collection_id: CollectionId) -> bool:
-    """Whether a Sync with the key that the device holds, or will hold, would bring something now.
+async def has_news(
+    session: Session, collection_id: CollectionId, folder: Folder | None = None, held: Held | None = None
+) -> bool:
+    """Whether a Sync with the key that the device holds, or will hold, would bring something now. `folder` and `held`
+    as for `synchronise`.
 
     False for a collection that was never primed. Raises CollectionGone.
     """
-    folder = await open_folder(session, collection_id)
+    folder = folder or await open_folder(session, collection_id)
     owner = owner_of(session, collection_id)
-    held = await session.store.load(owner)
+    held = held or await session.store.load(owner)
     if held is None or held.present is None:
         return False
     if held.lost is not None:

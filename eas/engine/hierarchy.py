@@ -149,9 +149,10 @@ async def hierarchy_key(session: Session) -> str:
     return held.present.key if held is not None and held.present is not None else ""
 
 
-async def is_stale(session: Session) -> bool:
-    """Whether the folders have changed since the device last heard of them; False if it never asked."""
-    state = await _State.present(session)
+async def is_stale(session: Session, held: Held | None = None) -> bool:
+    """Whether the folders have changed since the device last heard of them; False if it never asked. `held`: what it
+    holds of them, as it was read just now; None: it is read here."""
+    state = await _State.present(session, held)
     if state is None:
         return False
     if state.held.lost is not None:
@@ -265,9 +266,9 @@ class _State:
         return _State(self.session, self.owner, self.held, start, self.request)
 
     @classmethod
-    async def present(cls, session: Session) -> _State | None:
+    async def present(cls, session: Session, held: Held | None) -> _State | None:
         owner = owner_of(session, ROOT)
-        held = await session.store.load(owner)
+        held = held or await session.store.load(owner)
         if held is None or held.present is None:
             return None
         return cls(session, owner, held, Verdict(Asked.NEXT, held.present), "")

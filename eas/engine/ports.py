@@ -192,6 +192,12 @@ class Mailbox(Protocol):
         """None for unknown ones, and for those that the user may not read."""
         ...
 
+    async def some(self, ids: Collection[CollectionId]) -> Mapping[CollectionId, Folder]:
+        """Those of them that `folder` would give, looked up together. What was learned along with them of what has
+        changed holds for the first such question to the first feed of each, until `some` is asked again: not for who
+        writes in between."""
+        ...
+
     async def create_folder(self, parent: CollectionId, name: str, type: FolderType, chosen: Chosen) -> Folder:
         """Idempotent by the chosen name. Raises FolderExists, FolderGone (the parent), NotAllowed."""
         ...
@@ -417,6 +423,12 @@ class StateStore(Protocol):
 
     async def load(self, owner: Owner) -> Held | None:
         """One small row."""
+        ...
+
+    async def load_several(
+        self, user_id: str, device_id: str, collections: Collection[CollectionId]
+    ) -> Mapping[CollectionId, Held]:
+        """What `load` gives of each, read at once; those that there are."""
         ...
 
     async def body(self, owner: Owner, key: str, base: int, listing: int) -> StoredBody: ...

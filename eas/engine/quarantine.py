@@ -8,7 +8,7 @@ takes in the whole listing and compares it with what the device holds, and the n
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -73,6 +73,9 @@ class Quarantined:
 
     async def folder(self, id: CollectionId) -> Folder | None:
         return await self.mailbox.folder(id)
+
+    async def some(self, ids: Collection[CollectionId]) -> Mapping[CollectionId, Folder]:
+        return await self.mailbox.some(ids)
 
     async def create_folder(self, parent: CollectionId, name: str, type: FolderType, chosen: Chosen) -> Folder:
         raise NotAllowed(WHY)

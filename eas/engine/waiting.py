@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from .collection import has_news
+from .collection import has_news, open_folders
 from .errors import CollectionGone, Contended, FolderGone, Unavailable
 from .heartbeat import counts, grant, learn
 from .hierarchy import ROOT, is_stale
@@ -134,11 +134,17 @@ async def _learn(session: Session, waited: Waited) -> None:
 
 
 async def _probe(session: Session, collections: Collection[CollectionId], hierarchy: bool) -> Waited:
-    if hierarchy and await is_stale(session):
+    """What the device holds and how the folders stand is read for all collections at once."""
+    asked = (ROOT, *collections) if hierarchy else collections
+    held = await session.store.load_several(session.user.id, session.device.id, asked)
+    if hierarchy and await is_stale(session, held.get(ROOT)):
         return Waited(hierarchy=True)
     try:
+        folders = await open_folders(session, collections)
         if len(collections) > 1:
             await session.mailbox.foresee(collections)
-        return Waited(changed=tuple([id for id in collections if await has_news(session, id)]))
+        return Waited(changed=tuple([
+            id for id in collections if await has_news(session, id, folders.get(id), held.get(id))
+        ]))
     except (CollectionGone, FolderGone):
         return Waited(hierarchy=True)

@@ -6,7 +6,7 @@ any new device, but leave no partnership behind: it comes back under its real id
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -48,6 +48,11 @@ class Unkept:
 
     async def load(self, owner: Owner) -> Held | None:
         return None
+
+    async def load_several(
+        self, user_id: str, device_id: str, collections: Collection[CollectionId]
+    ) -> Mapping[CollectionId, Held]:
+        return {}
 
     async def body(self, owner: Owner, key: str, base: int, listing: int) -> StoredBody:
         return StoredBody()

@@ -286,6 +286,12 @@ class SqlStateStore:
         with reachable():
             return await self._run.look(lambda c: states.load(c, owner))
 
+    async def load_several(
+        self, user_id: str, device_id: str, collections: Collection[CollectionId]
+    ) -> Mapping[CollectionId, Held]:
+        with reachable():
+            return await self._run.look(lambda c: states.several(c, user_id, device_id, collections))
+
     async def held(self, user_id: str, device_id: str) -> Mapping[CollectionId, Held]:
         """What a device holds, by collection."""
         with reachable():

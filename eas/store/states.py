@@ -6,7 +6,7 @@ Functions of a connection inside a transaction; docs/design.md section 2.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,10 @@ _LOAD = select(sync_state.c.row, sync_state.c.heads).where(*_OWNED)
 _OF_DEVICE = (
     select(sync_state.c.collection_id, sync_state.c.row, sync_state.c.heads)
     .where(*_OWNED[:2]).order_by(sync_state.c.collection_id)
+)
+_SEVERAL = (
+    select(sync_state.c.collection_id, sync_state.c.row, sync_state.c.heads)
+    .where(*_OWNED[:2], sync_state.c.collection_id.in_(bindparam("collections", expanding=True)))
 )
 
 _GENERATION, _BLOB = "generation", "blob"
@@ -72,6 +76,14 @@ class Lost(Exception):
 def load(connection: Connection, owner: Owner) -> Held | None:
     found = connection.execute(_LOAD, owner_values(owner)).one_or_none()
     return None if found is None else load_heads(found.heads, found.row)
+
+
+def several(
+    connection: Connection, user_id: str, device_id: str, collections: Collection[CollectionId]
+) -> dict[CollectionId, Held]:
+    """Those that there are."""
+    values = {"user": user_id, "device": device_id, "collections": list(collections)}
+    return {row.collection_id: load_heads(row.heads, row.row) for row in connection.execute(_SEVERAL, values)}
 
 
 def of_device(connection: Connection, user_id: str, device_id: str) -> dict[CollectionId, Held]:

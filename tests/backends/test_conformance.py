@@ -528,6 +528,35 @@ async def test_what_is_no_folder_id_is_no_folder(world: World, id: str) -> None:
     assert await world.mailbox("anna").folder(id) is None
 
 
+async def test_folders_looked_up_together_are_those_looked_up_alone(world: World) -> None:
+    anna, ben = world.mailbox("anna"), world.mailbox("ben")
+    own = [folder.id for folder in await anna.folders()]
+    foreign = [folder.id for folder in await ben.folders()]
+    asked = [*own, *foreign, "", "0", "nonsense", "9" * 18]
+    found = await anna.some(asked)
+    assert found.keys() == set(own)
+    assert [found.get(id) for id in asked] == [await anna.folder(id) for id in asked]
+    assert dict(await anna.some([])) == {}
+
+
+async def test_what_is_written_after_folders_were_looked_up_together_is_seen(world: World) -> None:
+    """By whoever wrote it at once, by others when they ask for the second time at the latest."""
+    feed, calendar = [await feed_of(world.mailbox("anna"), type) for type in (FolderType.INBOX, FolderType.CALENDAR)]
+    since, undisturbed = (await feed.delta(None, ALL)).token, (await calendar.delta(None, ALL)).token
+    mailbox = world.mailbox("anna")
+    both = [await folder_of(mailbox, type) for type in (FolderType.INBOX, FolderType.CALENDAR)]
+    found = await mailbox.some([folder.id for folder in both])
+    ours, theirs = [mailbox.feed(found[folder.id]) for folder in both]
+    assert (await theirs.delta(undisturbed, ALL)).token == undisturbed
+    first = await ours.create(letter("1"), chosen("a"))
+    assert (await ours.delta(since, ALL)).touched[first.id] == first.version
+    since = (await ours.delta(since, ALL)).token
+    ours = mailbox.feed((await mailbox.some([both[0].id]))[both[0].id])
+    second = await feed.create(letter("2"), chosen("b"))
+    await ours.delta(since, ALL)
+    assert (await ours.delta(since, ALL)).touched[second.id] == second.version
+
+
 async def test_the_same_folder_create_twice_makes_one(world: World) -> None:
     mailbox = world.mailbox("anna")
     token = await mailbox.hierarchy_token()
@@ -646,6 +675,7 @@ async def test_a_shared_folder_appears_under_its_own_id_with_its_owners_name(wor
     shared = await ben.folder(calendar.id)
     assert shared is not None
     assert shared in await ben.folders()
+    assert await ben.some([calendar.id]) == {calendar.id: shared}
     assert "Anna" in shared.name
     assert (shared.type, shared.parent, shared.right) == (FolderType.USER_CALENDAR, "0", Right.READ)
     assert await world.mailbox("carla").folder(calendar.id) is None
@@ -657,6 +687,7 @@ async def test_less_than_reading_shows_no_folder(world: World, right: Right) -> 
     calendar = await folder_of(anna, FolderType.CALENDAR)
     await world.share("anna", calendar, "ben", right)
     assert await ben.folder(calendar.id) is None
+    assert not await ben.some([calendar.id])
     with pytest.raises(FolderGone):
         await ben.feed(calendar).delta(None, ALL)
     with pytest.raises(FolderGone):

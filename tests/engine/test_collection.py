@@ -11,7 +11,7 @@ import pytest
 from line_kit import World, run
 
 from eas.backends.embedded.feed import EmbeddedFeed
-from eas.engine.collection import CollectionAnswer, CollectionRequest, estimate, has_news, synchronise
+from eas.engine.collection import CollectionAnswer, CollectionRequest, estimate, has_news, open_folders, synchronise
 from eas.engine.errors import StaleKey
 from eas.engine.model import FolderType
 from eas.engine.options import CollectionOptions
@@ -227,3 +227,51 @@ def test_nothing_new_is_one_look(contacts: Box, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(type(fate), "step", lambda self, name: called.append(name))
     assert contacts.said() == []
     assert called[::2] == ["folder", "load", "delta"]
+
+
+# What was read for several collections at once -----------------------------------------------------------------------
+
+
+def _read(box: Box) -> dict[str, Any]:
+    """As a Sync or a Ping reads it."""
+    session = box.world.session
+    held = run(session.store.load_several(session.user.id, session.device.id, [box.id]))
+    return {"folder": run(open_folders(session, [box.id]))[box.id], "held": held[box.id]}
+
+
+def test_what_was_read_at_once_is_answered_as_what_is_read_alone(inbox: Box) -> None:
+    inbox.ask()
+    inbox.ask()
+    read = _read(inbox)
+    assert not run(has_news(inbox.world.session, inbox.id, **read))
+    mail = inbox.deliver("mail")
+    read = _read(inbox)
+    assert run(has_news(inbox.world.session, inbox.id, **read))
+    read = _read(inbox)
+    answer = run(synchronise(inbox.world.session, inbox.request(), **read))
+    assert [said.id for said in answer.said] == [mail]
+
+
+def test_a_state_that_has_moved_since_is_judged_again(inbox: Box) -> None:
+    """Two copies of a request at once: whoever loses the swap gives the other's answer."""
+    inbox.ask()
+    inbox.deliver("mail")
+    request, read = inbox.request(), _read(inbox)
+    first = run(synchronise(inbox.world.session, request))
+    second = run(synchronise(inbox.world.session, request, **read))
+    assert (second.key, second.said) == (first.key, first.said)
+    assert second.again
+
+
+def test_an_answer_is_not_repeated_from_a_state_that_has_moved(inbox: Box) -> None:
+    """What it was made of may be gone: it would be empty, and the device never hear of what was in it."""
+    inbox.ask()
+    inbox.deliver("mail")
+    request = inbox.request()
+    inbox.key = run(synchronise(inbox.world.session, request)).key
+    read = _read(inbox)
+    for name in ("two", "three"):
+        inbox.deliver(name)
+        inbox.ask()
+    with pytest.raises(StaleKey):
+        run(synchronise(inbox.world.session, request, **read))

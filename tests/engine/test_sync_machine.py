@@ -23,8 +23,9 @@ from line_kit import Crash, World, run
 from phone_model import Phone, value_of
 
 from eas.engine import choose, collection, known
-from eas.engine.collection import CollectionAnswer, CollectionRequest, estimate, has_news, synchronise
+from eas.engine.collection import CollectionAnswer, CollectionRequest, estimate, has_news, open_folders, synchronise
 from eas.engine.errors import NotPrimed, StaleKey
+from eas.engine.keys import Held
 from eas.engine.model import Folder, FolderType
 from eas.engine.options import CollectionOptions
 from eas.engine.ports import Chosen, Horizon
@@ -236,7 +237,7 @@ class SyncMachine(RuleBasedStateMachine):
     @rule(pick=PICK)
     def pings(self, pick: int) -> None:
         """Looking for news changes nothing for anybody."""
-        run(has_news(self.world.session, self.folder.id))
+        run(self.looked())
         phone = self.phone(pick)
         if phone.key != "0":
             with suppress(StaleKey, NotPrimed):
@@ -298,9 +299,25 @@ class SyncMachine(RuleBasedStateMachine):
     def answered(self, phone: Phone, request: CollectionRequest) -> CollectionAnswer | None:
         """None where the key is refused."""
         try:
-            return run(synchronise(self.world.session, request))
+            return run(self.synchronised(request))
         except (StaleKey, NotPrimed):
             return None
+
+    async def synchronised(self, request: CollectionRequest) -> CollectionAnswer:
+        """As the command does it."""
+        if request.commands:
+            return await synchronise(self.world.session, request)
+        folder, held = await self.together()
+        return await synchronise(self.world.session, request, folder=folder, held=held)
+
+    async def together(self) -> tuple[Folder | None, Held | None]:
+        session, ids = self.world.session, [self.folder.id]
+        held = await session.store.load_several(session.user.id, session.device.id, ids)
+        return (await open_folders(session, ids)).get(ids[0]), held.get(ids[0])
+
+    async def looked(self) -> bool:
+        """As a wait does it."""
+        return await has_news(self.world.session, self.folder.id, *await self.together())
 
     def settle(self, phone: Phone) -> None:
         """In peace, with a device that goes on until it hears of nothing more."""
@@ -314,7 +331,7 @@ class SyncMachine(RuleBasedStateMachine):
                 break
         else:
             raise AssertionError("it never comes to rest")
-        assert not run(has_news(self.world.session, self.folder.id)), "a Ping would say that there is news"
+        assert not run(self.looked()), "a Ping would say that there is news"
         assert run(estimate(self.world.session, self.folder.id, phone.key, None)) == 0
 
     def check(self, phone: Phone) -> None:

@@ -134,6 +134,18 @@ async def test_collections_devices_and_users_are_apart(store: SqlStateStore) -> 
         assert (await store.body(owner, "k", 0, 0)).generation == str(number).encode()
 
 
+async def test_several_are_read_at_once_as_one_by_one(store: SqlStateStore) -> None:
+    calendar, hierarchy = replace(OWNER, collection_id="6"), replace(OWNER, collection_id="0")
+    others = [replace(calendar, device_id="tablet"), replace(OWNER, user_id="bob"), replace(OWNER, collection_id="7")]
+    for number, owner in enumerate((OWNER, calendar, *others)):
+        assert await store.commit(owner, 0, step(head(f"k{number}")))
+    asked = [OWNER, calendar, hierarchy]
+    found = await store.load_several(OWNER.user_id, OWNER.device_id, [owner.collection_id for owner in asked])
+    assert found.keys() == {OWNER.collection_id, "6"}
+    assert [found.get(owner.collection_id) for owner in asked] == [await store.load(owner) for owner in asked]
+    assert await store.load_several(OWNER.user_id, OWNER.device_id, []) == {}
+
+
 async def test_forget_drops_one_collection_or_all_of_a_device(store: SqlStateStore, database: Database) -> None:
     calendar, tablet = replace(OWNER, collection_id="6"), replace(OWNER, device_id="tablet")
     for owner in (OWNER, calendar, tablet):

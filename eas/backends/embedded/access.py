@@ -6,7 +6,7 @@ not read are the same, nothing. A shared folder has the owner's id for it and th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select
@@ -80,10 +80,11 @@ def _is_principal(user_id: str) -> ColumnElement[bool]:
 def all_seen(connection: Connection, user_id: str) -> list[Seen]:
     """The user's own folders, and those of others that the user may read, by id."""
     own = connection.execute(select(*_COLUMNS).where(FolderRow.owner == user_id).order_by(FolderRow.id))
-    return [_own(row) for row in own] + _others(connection, user_id)
+    return [_own(row) for row in own] + shared_with(connection, user_id)
 
 
-def _others(connection: Connection, user_id: str) -> list[Seen]:
+def shared_with(connection: Connection, user_id: str) -> list[Seen]:
+    """The folders of others that the user may read, by id."""
     shared = (
         select(*_COLUMNS, UserRow.name.label("owner_name"), UserRow.address, func.max(RightRow.right).label("right"))
         .join(RightRow, RightRow.folder_id == FolderRow.id)
@@ -97,6 +98,9 @@ def _others(connection: Connection, user_id: str) -> list[Seen]:
 
 
 _OWN = select(*_COLUMNS).where(FolderRow.id == bindparam("number"), FolderRow.owner == bindparam("user"))
+_SOME_OWN = select(*_COLUMNS, FolderRow.modseq).where(
+    FolderRow.id.in_(bindparam("numbers", expanding=True)), FolderRow.owner == bindparam("user")
+)
 
 
 def seen_own(connection: Connection, user_id: str, id: CollectionId) -> Seen | None:
@@ -108,10 +112,21 @@ def seen_own(connection: Connection, user_id: str, id: CollectionId) -> Seen | N
     return None if row is None else _own(row)
 
 
+def some_own(
+    connection: Connection, user_id: str, ids: Collection[CollectionId]
+) -> dict[CollectionId, tuple[Folder, int]]:
+    """Those of them that are the user's own, each with its change counter."""
+    numbers = [number for id in ids if (number := folder_number(id)) is not None]
+    if not numbers:
+        return {}
+    rows = connection.execute(_SOME_OWN, {"numbers": numbers, "user": user_id})
+    return {str(row.id): (_own(row).folder, row.modseq) for row in rows}
+
+
 def seen(connection: Connection, user_id: str, id: CollectionId) -> Seen | None:
     """One folder; None for an unknown one, and for one that the user may not read."""
     own = seen_own(connection, user_id, id)
-    return own or next((other for other in _others(connection, user_id) if other.folder.id == id), None)
+    return own or next((other for other in shared_with(connection, user_id) if other.folder.id == id), None)
 
 
 def right_on(connection: Connection, user_id: str, number: int) -> Right:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, or_, select
+from sqlalchemy.orm import aliased
 
 from eas.engine.model import Secret, User
 from eas.engine.ports import Directory, Mailbox, Outbox
@@ -21,17 +22,19 @@ _COLUMNS = (
     UserRow.enabled, UserRow.password, UserRow.hierarchy,
 )
 
-#: What every request asks. Made once: to put them together costs more than SQLite takes to answer them.
-_BY_LOGIN = select(*_COLUMNS).where(UserRow.login == bindparam("login"))
-_BY_ADDRESS = (
-    select(*_COLUMNS).join(AddressRow, AddressRow.user_id == UserRow.id).where(AddressRow.address == bindparam("at"))
+#: A row for each address of a user.
+_USERS = (
+    select(*_COLUMNS, AddressRow.address.label("other")).outerjoin(AddressRow, AddressRow.user_id == UserRow.id)
 )
-#: A row for each address of the user.
-_BY_ID = (
-    select(*_COLUMNS, AddressRow.address.label("other"))
-    .outerjoin(AddressRow, AddressRow.user_id == UserRow.id).where(UserRow.id == bindparam("user"))
-)
-_ADDRESSES = select(AddressRow.address).where(AddressRow.user_id == bindparam("user")).order_by(AddressRow.address)
+_BY_ID = _USERS.where(UserRow.id == bindparam("user"))
+_AT = aliased(AddressRow)
+_ADDRESSED = select(_AT.user_id).where(_AT.address == bindparam("at")).scalar_subquery()
+#: What every request asks. Made once: to put it together costs more than SQLite takes to answer it.
+_BY_LOGIN = _USERS.where(or_(UserRow.login == bindparam("login"), UserRow.id == _ADDRESSED))
+
+
+#: Of one user, at least one row.
+Rows = Sequence[AnyRow]
 
 
 class EmbeddedAccounts:
@@ -46,22 +49,16 @@ class EmbeddedAccounts:
         self._passwords = passwords or Passwords()
 
     async def verify(self, login: str, password: str) -> User | None:
-        row, addresses = await self._find(login)
-        good = await self._passwords.verify(row.password if row is not None else None, password)
-        if row is None or not good or not row.enabled:
-            return None
-        return _user(row, addresses)
+        rows = await self._find(login)
+        good = await self._passwords.verify(rows[0].password if rows else None, password)
+        return _user(rows) if rows and good and rows[0].enabled else None
 
     async def vouched(self, login: str, token: Secret | None = None) -> User | None:
-        row, addresses = await self._find(login)
-        return _user(row, addresses) if row is not None and row.enabled else None
+        rows = await self._find(login)
+        return _user(rows) if rows and rows[0].enabled else None
 
-    async def _find(self, login: str) -> tuple[AnyRow | None, tuple[str, ...]]:
-        def find(connection: Connection) -> tuple[AnyRow | None, tuple[str, ...]]:
-            row = find_login(connection, login, self._groupware.domain)
-            return row, addresses_of(connection, row.id, row.address) if row is not None else ()
-
-        return await self._groupware.look(find)
+    async def _find(self, login: str) -> Rows:
+        return await self._groupware.look(lambda c: _entry(c, login, self._groupware.domain))
 
     def open(self, user: User) -> tuple[Mailbox, Directory, Outbox]:
         return EmbeddedMailbox(self._groupware, user), self._directory_of(user), self._outbox_of(user)
@@ -69,38 +66,43 @@ class EmbeddedAccounts:
 
 def find_login(connection: Connection, text: str, default_domain: str) -> AnyRow | None:
     """The user meant by a login in any of its forms; case does not matter, and an alias is as good as the address."""
+    rows = _entry(connection, text, default_domain)
+    return rows[0] if rows else None
+
+
+def _entry(connection: Connection, text: str, default_domain: str) -> Rows:
+    """A row for each address of the user whom `find_login` means."""
     asked = login(text)
     if not asked.name:
-        return None
-    named = connection.execute(_BY_LOGIN, {"login": folded(asked.name)}).all()
+        return ()
+    named, addressed = _candidates(connection, asked.name, asked.domain or default_domain)
     if asked.is_address:
-        there = _by_address(connection, f"{asked.name}@{asked.domain}")
-        return there or _only([row for row in named if row.domain == folded(asked.domain)])
+        return addressed or _only(named, folded(asked.domain))
     # `DOMAIN\user`: a mail domain, its first label, or (many devices insist on one) a word of their own.
     domain = folded(asked.domain or default_domain)
-    fitting = _only([row for row in named if domain in (row.domain, row.domain.partition(".")[0])])
-    if fitting is not None:
+    fitting = _only([rows for rows in named if domain in (rows[0].domain, rows[0].domain.partition(".")[0])])
+    if fitting:
         return fitting
-    in_default = _only([row for row in named if row.domain == folded(default_domain)])
-    if in_default is not None or named:
-        return in_default or _only(named)
-    addressed = _by_address(connection, f"{asked.name}@{asked.domain}") if asked.domain else None
-    return addressed or _by_address(connection, f"{asked.name}@{default_domain}")
+    if named:
+        return _only(named, folded(default_domain)) or _only(named)
+    if addressed or not asked.domain:
+        return addressed
+    return _candidates(connection, asked.name, default_domain)[1]
 
 
-def _by_address(connection: Connection, address: str) -> AnyRow | None:
-    return connection.execute(_BY_ADDRESS, {"at": folded(address)}).one_or_none()
+def _candidates(connection: Connection, name: str, domain: str) -> tuple[list[Rows], Rows]:
+    """Those who have the name as their login, and who has it as an address of the domain."""
+    at, users = folded(f"{name}@{domain}"), dict[str, list[AnyRow]]()
+    for row in connection.execute(_BY_LOGIN, {"login": folded(name), "at": at}):
+        users.setdefault(row.id, []).append(row)
+    named: list[Rows] = [rows for rows in users.values() if rows[0].login == folded(name)]
+    return named, next((rows for rows in users.values() if any(row.other == at for row in rows)), ())
 
 
-def _only(rows: Sequence[AnyRow]) -> AnyRow | None:
-    """A name that several bear is nobody's."""
-    return rows[0] if len(rows) == 1 else None
-
-
-def addresses_of(connection: Connection, user_id: str, primary: str) -> tuple[str, ...]:
-    """All addresses of a user, the primary one first."""
-    found = connection.execute(_ADDRESSES, {"user": user_id})
-    return (primary, *[address for address in found.scalars() if address != folded(primary)])
+def _only(users: Sequence[Rows], domain: str | None = None) -> Rows:
+    """The one of them, of a domain if that is named: what several bear is nobody's."""
+    left = [rows for rows in users if domain is None or rows[0].domain == domain]
+    return left[0] if len(left) == 1 else ()
 
 
 def load_user(connection: Connection, user_id: str) -> User | None:
@@ -111,15 +113,14 @@ def load_user(connection: Connection, user_id: str) -> User | None:
 def load_admitted(connection: Connection, user_id: str) -> tuple[User, bool] | None:
     """A user, and whether the admin lets in."""
     rows = connection.execute(_BY_ID, {"user": user_id}).all()
-    if not rows:
-        return None
+    return (_user(rows), rows[0].enabled) if rows else None
+
+
+def _user(rows: Rows) -> User:
+    """The primary address is the first of all."""
     row = rows[0]
     others = sorted(one.other for one in rows if one.other is not None and one.other != folded(row.address))
-    return _user(row, (row.address, *others)), row.enabled
-
-
-def _user(row: AnyRow, addresses: tuple[str, ...]) -> User:
     return User(
-        id=row.id, login=row.login, address=row.address, addresses=addresses, name=row.name or row.address,
+        id=row.id, login=row.login, address=row.address, addresses=(row.address, *others), name=row.name or row.address,
         zone=row.zone, activesync=row.activesync, revision=row.hierarchy,
     )

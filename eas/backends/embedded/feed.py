@@ -44,19 +44,26 @@ _ROW = select(FolderRow.modseq, FolderRow.floor, FolderRow.owner).where(FolderRo
 
 
 class EmbeddedFeed:
-    """A folder as one user sees it. Raises FolderGone from anything once the user may no longer read it."""
+    """A folder as one user sees it. Raises FolderGone from anything once the user may no longer read it. `stood`: its
+    counter as it was read just now, if it is the user's own."""
 
-    def __init__(self, groupware: Groupware, user_id: str, folder: Folder) -> None:
-        self._groupware, self._user = groupware, user_id
+    def __init__(self, groupware: Groupware, user_id: str, folder: Folder, stood: Token | None = None) -> None:
+        self._groupware, self._user, self._stood = groupware, user_id, stood
         self._class = folder.item_class
         self._number = folder_number(folder.id) or -1  # no row has that number
 
     # -- what has changed
 
     async def delta(self, since: Token | None, horizon: Horizon) -> Delta:
-        if since is not None and await self._groupware.look(lambda c: self._stands_at(c, since)):
+        if since is not None and await self._still_at(since):
             return Delta(token=since)
         return await self._groupware.read(lambda c: self._delta(c, since, horizon))
+
+    async def _still_at(self, token: Token) -> bool:
+        stood, self._stood = self._stood, None
+        if stood is not None:
+            return stood == token
+        return await self._groupware.look(lambda c: self._stands_at(c, token))
 
     def _stands_at(self, connection: Connection, token: Token) -> bool:
         """Whether nothing has happened since. One row; for a folder of somebody else it is not answered here, as the
@@ -280,6 +287,8 @@ class EmbeddedFeed:
 
     async def _write(self, do: Callable[[Writing], R]) -> R:
         """Raises FolderGone, NotAllowed by what the user may do here now, whatever was so when the feed was opened."""
+        self._stood = None
+
         def work(tx: Writing) -> R:
             require(tx.connection, self._user, self._number, Right.EDIT)
             return do(tx)

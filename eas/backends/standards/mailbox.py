@@ -5,7 +5,7 @@ Whatever id comes in is looked up among the user's own folders. Items are not mo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 from eas.backends.dav.rows import stood
@@ -64,6 +64,10 @@ class CombinedMailbox:
     async def folder(self, id: CollectionId) -> Folder | None:
         standing = (await self.snapshot()).standing.get(id)
         return standing.folder if standing is not None else None
+
+    async def some(self, ids: Collection[CollectionId]) -> Mapping[CollectionId, Folder]:
+        standing = (await self.snapshot()).standing
+        return {id: standing[id].folder for id in ids if id in standing}
 
     async def snapshot(self, *, fresh: bool = False, revision: int = 0) -> Snapshot:
         user = self._account.user
