@@ -325,7 +325,10 @@ async def test_queries_take_what_is_no_message_as_one_text(embedded: EmbeddedWor
     ["a", "from:a", "(", ")", "OR", "NOT", "AND", "received:today", "isread:true", "kind:email", "category:x", "\0",
      "%", "\\", "subject:%_", "ü", "\ud800", '"a b"']
 ), max_size=40).map(" ".join))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 async def test_no_query_makes_the_database_fail(embedded: EmbeddedWorld, query: str) -> None:
     await hits(embedded, matching=kql.parse(query, NOW, UTC))
 

@@ -13,6 +13,7 @@ import pytest
 from groupware.dovecot import Dovecot
 from mailfeed import ALL, SERVERS, TEXT, Other, changes, chosen, feed_of, one, uid
 from mailhome import MailHome, mail_home
+from settling import until
 from worlds import letter
 
 from eas.backends.imap.feed import ImapFeed
@@ -362,6 +363,7 @@ async def test_no_news_and_one_message_take_three_commands_at_most(dove: MailHom
             assert len(delta.touched) == 1
             await feed.look(delta.touched, horizon)
             assert len([mail async for mail in (await feed_of(dove)).fetch(list(delta.touched), TEXT)]) == 1
+            await until(lambda since=before: len(dove.server.traffic(dove.login)) >= since + 2)
             await asyncio.sleep(0.1)
             told = dove.server.traffic(dove.login)[before:]
             mine = [line for line in told if not line.split(" ")[1].startswith(("LIST", "NAMESPACE"))]

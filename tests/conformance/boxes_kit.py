@@ -21,7 +21,7 @@ CLASS_OF = {
 }
 #: How often a device asks on while there is more, and how long mail may take.
 ROUNDS = 50
-MAIL_SECONDS = 20.0
+MAIL_SECONDS = 60.0
 
 
 def local(element: Element) -> str:

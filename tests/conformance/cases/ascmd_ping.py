@@ -16,7 +16,7 @@ PING = "Ping:Ping"
 CLASSES = {INBOX: "Email", CONTACTS: "Contacts", TASKS: "Tasks"}
 SHORTEST, LONGEST = 60, 3540
 #: Seconds for an answer that has nothing to wait for.
-SOON = 20.0
+SOON = 60.0
 
 SHAPES = {
     (PING,): Shape(

@@ -36,7 +36,7 @@ from eas.protocol.version import NOTES as NOTES_SPOKEN
 
 #: Longest id of a collection.
 LONGEST_ID = 64
-SOON = 20.0
+SOON = 60.0
 
 
 @case("MS-ASCMD", "R938 R2058 R2075 R3075 R3404 R3432")
