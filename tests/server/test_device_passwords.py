@@ -137,6 +137,7 @@ async def test_it_ends_by_itself_and_so_does_a_wait_with_it(
     clock = StandingClock(monkeypatch)
     async with opened(tmp_path) as (parts, site):
         user_id = (await site.people.user("anna")).id
+        monkeypatch.setattr(site.store.passwords, "_now", clock.now)  # the store has a clock of its own
         _, text = await site.store.passwords.make(user_id, "for a moment", timedelta(seconds=1))
         wire = phone(parts, text)
         await folders(wire)
