@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from mailfeed import ALL, SERVERS
 from mailhome import MailHome, mail_home
+from sqlalchemy import Connection
 from worlds import letter
 
+from eas.backends.imap import rows
 from eas.backends.imap.source import ImapSource
 from eas.engine.errors import FolderGone
 
@@ -51,6 +53,26 @@ async def test_what_was_foreseen_is_what_a_delta_would_say(home: MailHome) -> No
     for one in at:
         delta = await source.feed(one).delta(read[one.place.locator], ALL)
         assert bool(delta.touched) == (one.place.locator == changed)
+
+
+async def test_what_was_foreseen_is_not_looked_up_again(home: MailHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database is asked once for all folders, and again only for those with news."""
+    source, read = await begun(home)
+    at = [await home.at(locator) for locator in read]
+    async with home.pool.use(home.account) as session:
+        foresees = session.can_condstore and "LIST-STATUS" in session.capabilities
+    home.append(at[0].place.locator, letter("news"))
+    state, asked = rows.state, list[int]()
+
+    def counted(connection: Connection, user_id: str, number: int) -> rows.State:
+        asked.append(number)
+        return state(connection, user_id, number)
+
+    monkeypatch.setattr(rows, "state", counted)
+    await source.foresee(at)
+    for one in at:
+        await source.feed(one).delta(read[one.place.locator], ALL)
+    assert set(asked) == {one.number for one in (at[:1] if foresees else at)}
 
 
 async def test_of_a_mailbox_that_is_open_nothing_old_is_foreseen(home: MailHome) -> None:

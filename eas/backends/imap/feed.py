@@ -42,8 +42,8 @@ class ImapFeed:
         self._writer = MailWriter(self._reach, resolve)
         self._ground = account.ground
         self._heard: Heard | None = None
-        #: What STATUS has just told, for the next delta.
-        self.foreseen: Status | None = None
+        #: How the mailbox stood here, and what STATUS told just before that, for the next delta.
+        self.foreseen: tuple[State, Status] | None = None
 
     # -- what has changed
 
@@ -51,9 +51,13 @@ class ImapFeed:
         foreseen, self.foreseen = self.foreseen, None
 
         async def work() -> Heard:
+            if foreseen is not None:
+                stood, status = foreseen
+                # With rules there may be something to be done before it is said how the mailbox stands.
+                state = await self._state() if stood.ruled else stood
+                if (heard := unchanged(state, status, since, horizon)) is not None:
+                    return heard
             state = await self._state()
-            if foreseen is not None and (heard := unchanged(state, foreseen, since, horizon)) is not None:
-                return heard
             async with self._reach.session() as session:
                 return await DeltaReader(self._reach, session, state, horizon).read(since)
 

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, insert, select, update
 
 from eas.backends.embedded.codec import dump_flags, load_flags, millis
-from eas.backends.embedded.groupware import Writing
+from eas.backends.embedded.groupware import AnyRow, Writing
 from eas.backends.standards.tables import AliasRow, MovedConversationRow, NoteRow, PlaceRow, PutRow
 from eas.engine.errors import FolderGone
 from eas.items.native import ItemId, MailFlags
@@ -43,13 +43,15 @@ class State:
 
 
 #: Made once: to put it together costs more than SQLite takes to answer it.
-_STATE = select(
-    PlaceRow.epoch, PlaceRow.validity, PlaceRow.counter,
+_STATES = select(
+    PlaceRow.number, PlaceRow.epoch, PlaceRow.validity, PlaceRow.counter,
     exists().where(AliasRow.number == PlaceRow.number).label("aliased"),
     exists().where(PutRow.number == PlaceRow.number, PutRow.old != 0).label("open"),
     exists().where(MovedConversationRow.user_id == PlaceRow.user_id).label("ruled"),
     exists().where(NoteRow.number == PlaceRow.number).label("noted"),
-).where(PlaceRow.number == bindparam("number"), PlaceRow.user_id == bindparam("user"))
+).where(PlaceRow.user_id == bindparam("user"))
+_STATE = _STATES.where(PlaceRow.number == bindparam("number"))
+_SOME_STATES = _STATES.where(PlaceRow.number.in_(bindparam("numbers", expanding=True)))
 
 
 def state(connection: Connection, user_id: str, number: int) -> State:
@@ -57,6 +59,16 @@ def state(connection: Connection, user_id: str, number: int) -> State:
     row = connection.execute(_STATE, {"number": number, "user": user_id}).one_or_none()
     if row is None:
         raise FolderGone(str(number))
+    return _state(row)
+
+
+def states(connection: Connection, user_id: str, numbers: Collection[int]) -> dict[int, State]:
+    """Those that there are, by number."""
+    rows = connection.execute(_SOME_STATES, {"numbers": list(numbers), "user": user_id})
+    return {row.number: _state(row) for row in rows}
+
+
+def _state(row: AnyRow) -> State:
     return State(
         epoch=row.epoch, validity=row.validity, counter=row.counter, aliased=bool(row.aliased), open=bool(row.open),
         ruled=bool(row.ruled), noted=bool(row.noted),

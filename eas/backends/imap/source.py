@@ -14,13 +14,14 @@ from eas.engine.errors import BackendError, FolderGone, NotAllowed, Unavailable
 from eas.engine.model import CollectionId, FolderType
 from eas.engine.ports import Chosen, Feed, MailQuery
 
-from . import conversations, folders, searching, tree
+from . import conversations, folders, rows, searching, tree
 from .errors import translated
 from .feed import ImapFeed
 from .inbox import InboxFeed
 from .level import LevelFeed
 from .model import Pool, Session, Status
 from .reach import twice
+from .rows import State
 
 Resolve = Callable[[CollectionId], Awaitable[Numbered | None]]
 
@@ -32,7 +33,7 @@ class ImapSource:
 
     def __init__(self, account: Account, pool: Pool, resolve: Resolve) -> None:
         self._account, self._pool, self._resolve = account, pool, resolve
-        self._foreseen: dict[str, Status] = {}
+        self._foreseen: dict[int, tuple[State, Status]] = {}
 
     @asynccontextmanager
     async def _session(self, otherwise: type[BackendError], mailbox: str = "") -> AsyncIterator[Session]:
@@ -77,18 +78,26 @@ class ImapSource:
             return LevelFeed(at.place.name)
         make = InboxFeed if at.place.type is FolderType.INBOX else ImapFeed
         feed = make(self._account, self._pool, at, self._resolve)
-        feed.foreseen = self._foreseen.pop(at.place.locator, None)
+        feed.foreseen = self._foreseen.pop(at.number, None)
         return feed
 
     async def foresee(self, at: Sequence[Numbered]) -> None:
-        """By one LIST-STATUS; where there is none, or no MODSEQ in it, nothing is saved."""
+        """By one LIST-STATUS and one select; where there is none, or no MODSEQ in it, nothing is saved."""
+        mailboxes = _mailboxes(at)
+
         async def work() -> Mapping[str, Status]:
             async with self._session(Unavailable) as session:
                 if not session.can_condstore or "LIST-STATUS" not in session.capabilities:
                     return {}
-                return await session.statuses([one.place.locator for one in _mailboxes(at)])
+                return await session.statuses([one.place.locator for one in mailboxes])
 
-        self._foreseen = dict(await twice(work))
+        self._foreseen = {}
+        told = await twice(work)
+        numbers = {one.number: told[one.place.locator] for one in mailboxes if one.place.locator in told}
+        if numbers:
+            user_id = self._account.user.id
+            stand = await self._account.ground.look(lambda c: rows.states(c, user_id, numbers))
+            self._foreseen = {number: (state, numbers[number]) for number, state in stand.items()}
 
     async def search(self, query: MailQuery, within: Sequence[Numbered]) -> Sequence[Hit]:
         return await searching.search(self._account, self._pool, query, _mailboxes(within))
