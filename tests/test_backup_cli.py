@@ -160,17 +160,19 @@ def test_servers_on_other_machines_are_noticed(office: Site, tmp_path: Path, pos
     other("restore", "--replace", "--yes", str(file))
 
     holder = subprocess.Popen(
-        [binary("psql"), "-X", "-q", "-h", str(postgresql.path), "-U", "eas", "-d", postgresql.made[-1], "-c",
-         f"SELECT pg_advisory_lock({SERVING})", "-c", "SELECT 'held'", "-c", "SELECT pg_sleep(60)"],
-        stdout=subprocess.PIPE, text=True,
+        [binary("psql"), "-X", "-q", "-h", str(postgresql.path), "-U", "eas", "-d", postgresql.made[-1]],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )
+    assert holder.stdin is not None
     assert holder.stdout is not None
     try:
+        holder.stdin.write(f"SELECT pg_advisory_lock({SERVING});\nSELECT 'held';\n")
+        holder.stdin.flush()  # and it goes on holding it until it has read all
         assert any("held" in line for line in holder.stdout)
         with pytest.raises(DidNotStart, match="a backup is being restored into this database"):
             Server(data=node.data, settings=node.settings).start()
     finally:
-        holder.terminate()
+        holder.stdin.close()
         holder.wait()
         holder.stdout.close()
 
@@ -211,7 +213,7 @@ async def test_a_slow_line_does_not_end_the_transaction(
     office: Site, tmp_path: Path, postgresql: Postgresql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PostgreSQL would end one in which nothing happens for some seconds."""
-    monkeypatch.setattr(eas.db, "IDLE_SECONDS", 0.2)
+    monkeypatch.setattr(eas.db, "IDLE_SECONDS", 1.0)
     site = office.moved_to(tmp_path / "node", postgresql.new_database())
 
     class Slow(io.BytesIO):
@@ -220,7 +222,7 @@ async def test_a_slow_line_does_not_end_the_transaction(
         def _nap(self) -> None:
             if self.naps:
                 self.naps -= 1
-                time.sleep(0.6)
+                time.sleep(1.6)
 
         def write(self, octets: Any) -> int:
             self._nap()
@@ -230,7 +232,7 @@ async def test_a_slow_line_does_not_end_the_transaction(
             self._nap()
             return super().read(size)
 
-    made = Slow()
+    made = io.BytesIO()
     await backups.back_up(config.load(None, {}, office.settings), made)
     settings = config.load(None, {}, site.settings)
     put_back = await backups.restore(settings, Slow(made.getvalue()))
