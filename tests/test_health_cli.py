@@ -24,7 +24,7 @@ from eas.commands import ping
 pytestmark = [pytest.mark.server, pytest.mark.long]
 
 #: Seconds within which something is seen, on a machine that does other things as well.
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 class Eas:
@@ -102,8 +102,8 @@ def test_a_wait_is_seen_and_a_resync_ends_it(eas: Eas, server: Server) -> None:
     async def work(phone: Phone) -> None:
         inbox.extend(folder.id for folder in phone.folders() if folder.name == "Inbox")
         waiting = asyncio.create_task(phone.ping(heartbeat=900))
-        found = await asyncio.to_thread(until, lambda: eas.json("top")["present"])
-        assert [(one["device"], one["waits"]) for one in found] == [("PHONE1", True)]
+        found = await asyncio.to_thread(until, lambda: [one for one in eas.json("top")["present"] if one["waits"]])
+        assert [one["device"] for one in found] == ["PHONE1"]
         assert "PHONE1" in (await asyncio.to_thread(eas, "top", "--once")).stdout
         told = await asyncio.to_thread(eas.json, "device", "resync", "anna@example.com", "PHONE1", inbox[0])
         assert told["folders"] == inbox

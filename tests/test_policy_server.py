@@ -21,8 +21,12 @@ from eas.commands import folder_sync
 from eas.commands import ping as pinging
 from eas.engine.model import FolderType
 from eas.protocol.version import Version
+from eas.server.control import SOCKET, ask
 
 pytestmark = pytest.mark.server
+
+#: Seconds within which something is seen, on a machine that does other things as well.
+PATIENCE = 60.0
 
 VERSIONS = (Version.V2_5, Version.V12_0, Version.V12_1, Version.V14_1, Version.V16_1)
 FIRST = {"name": "default", "enforced": True, "settings": {"DevicePasswordEnabled": True}}
@@ -81,7 +85,13 @@ async def test_phones_of_each_version_do_what_was_foreseen(server: Server, tmp_p
     try:
         for phone in phones.values():
             await phone.set_up(phone.version)
-        await asyncio.sleep(6)  # which version a device speaks is written with a delay of some seconds
+
+        async def versions() -> set[str]:
+            return {row["version"] for row in await asyncio.to_thread(lambda: eas(server, "device", "list"))}
+
+        async with asyncio.timeout(PATIENCE):  # they are written with a delay of some seconds
+            while await versions() != {version.text for version in VERSIONS}:  # noqa: ASYNC110
+                await asyncio.sleep(0.5)
         for document, code in ((STRICT, 1), ({**STRICT, "allow_partial": True}, 0)):
             file = tmp_path / "policy.json"
             file.write_text(json.dumps(document))
@@ -106,14 +116,16 @@ async def test_a_phone_that_waits_is_asked_at_once_by_a_roll_out(server: Server,
         inbox = phone.state.folder(FolderType.INBOX).id
         asked = pinging.Request(heartbeat=600, folders=(pinging.Folder(id=inbox, item_class="Email"),))
         waiting = asyncio.create_task(phone.connection.ask("Ping", asked, pinging.Response, hang_seconds=600))
-        await asyncio.sleep(2)
+        async with asyncio.timeout(PATIENCE):
+            while not (ask(server.data / SOCKET, {"do": "look"}) or {})["look"]["waiting"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
         assert not waiting.done()
         file.write_text(json.dumps({**STRICT, "allow_partial": True}))
         begun = await asyncio.to_thread(
             lambda: eas(server, "policy", "roll", "default", str(file), "--to", "100%")
         )
         assert (begun["reached"], begun["counts"]) == (1, {"pending": 1})
-        await asyncio.wait_for(waiting, 30)
+        await asyncio.wait_for(waiting, PATIENCE)
         assert await becomes(phone) == "asked"
         stands = await asyncio.to_thread(lambda: eas(server, "policy", "roll", "default"))
         assert stands["counts"] == {"holds": 1}
