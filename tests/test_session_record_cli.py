@@ -3,10 +3,10 @@ with several workers, and with several nodes."""
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -22,7 +22,6 @@ from groupware.postgresql import Postgresql
 from groupware.redis import RedisServer
 from serving import EAS, Server
 
-from eas.app.recorded import EVERY_SECONDS
 from eas.replay.format.model import Exchange
 from eas.replay.format.reading import open_session
 
@@ -70,6 +69,11 @@ def begun(server: Server, number: int, times: int = 1) -> None:
     until(lambda: server.said(10**7).count(f"recording={number} ") >= times, server)
 
 
+def over(server: Server, number: int, times: int = 1) -> None:
+    """All processes have heard of its end."""
+    until(lambda: len(re.findall(rf"recording over\b.* recording={number}\b", server.said(10**7))) >= times, server)
+
+
 def fetched(server: Server, number: int, name: str = "out.session.gz") -> list[Exchange]:
     file = server.data.parent / name
     record(server, "fetch", str(number), "-o", str(file))
@@ -108,7 +112,7 @@ def test_a_phone_is_recorded_in_the_middle_of_its_use(server: Server, tmp_path: 
     assert {one.answer.status for one in running} == {200, 401}
     said = record(server, "stop", "1").stdout
     assert "get it with: eas session record fetch 1" in said
-    time.sleep(2 * EVERY_SECONDS)  # until all processes have heard of it
+    over(server, 1)
     sync(server)
     exchanges = fetched(server, 1)
     assert exchanges == running
@@ -147,7 +151,7 @@ def test_what_was_recorded_survives_the_server(server: Server) -> None:
     record(server, "start", "anna")
     begun(server, 1)
     sync(server)
-    until(lambda: listed(server)[0]["parts"], server)  # told every other second; the file has all
+    until(lambda: listed(server)[0]["exchanges"] > 5, server)  # told every other second; the file has all
     (file,) = (server.data / "recordings").iterdir()
     server.kill()
     count = gzip.decompress(file.read_bytes()).count(b"\n--> ")
@@ -217,16 +221,22 @@ async def test_all_workers_write_and_one_session_comes_of_it(
     with server:
         record(server, "start", "anna", "MANY")
         begun(server, 1, 2)
-        count = await several(server.port, "MANY", 12)
-        until(lambda: listed(server)[0]["exchanges"] == count, server)
-        parts = listed(server)[0]["parts"]
-        assert len(parts) == 2
+        count = 0
+
+        def both() -> bool:
+            """Have taken a connection; which of them takes one is up to the kernel, and to how busy the machine is."""
+            until(lambda: listed(server)[0]["exchanges"] == count, server)
+            return len(listed(server)[0]["parts"]) == 2
+
+        while not count or not both():
+            assert count < 500
+            count += await several(server.port, "MANY", 12)
         exchanges = fetched(server, 1)
         assert len(exchanges) == count
         assert exchanges == sorted(exchanges, key=lambda one: one.time)
         record(server, "stop", "1")
         until(lambda: listed(server)[0]["state"] == "ended", server)
-        await asyncio.sleep(2 * EVERY_SECONDS)
+        over(server, 1, 2)
         await several(server.port, "MANY", 2)
         assert len(fetched(server, 1)) == count
 

@@ -176,6 +176,7 @@ class Reels:
         return Running(recording, reel, {recording.agent} - {""}, recording.until.timestamp())
 
     def _close(self, one: Running) -> None:
+        log.info("recording over", recording=one.recording.id)
         self.on_close(one.recording.id)
         self._work(one.reel.close)
 
