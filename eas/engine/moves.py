@@ -5,7 +5,7 @@ item under the id that MoveItems answered, and show it twice after an Add: for t
 destination as if the Add had been sent. Then it is looked at like any other item: what differs from what the device had
 goes out as a Change, and what is gone, moved on or outside the filter as a Delete or SoftDelete.
 
-[MS-ASCMD] MoveItems; docs/decisions/040-what-outlook-moved.md
+[MS-ASCMD] MoveItems; docs/decisions/041-what-outlook-moved.md
 """
 
 from __future__ import annotations
