@@ -18,6 +18,7 @@ from phone_model import Phone, Value
 from test_sync_machine import MANNERS, PICK, STEPS, ContactsMachine, MailMachine, SyncMachine, _settings
 
 from eas.commands.move_items import Move, Request, Status, move_items
+from eas.engine.apply import Done
 from eas.engine.collection import CollectionAnswer, CollectionRequest
 from eas.engine.diff import Verb
 from eas.engine.ids import parse_server_id, server_id
@@ -56,6 +57,9 @@ class Mover(Phone):
             self.trace.append(f"{self.label} passes over {verb} {id}")
             return
         Phone._said(self, verb, id, content)
+        if verb in (Verb.DELETE, Verb.SOFT_DELETE):
+            # What was changed here of what is gone has nothing to be said of.
+            self.mine = [change for change in self.mine if change.verb is Done.ADD or self._id(change.named) != id]
 
 
 @dataclass(slots=True)
@@ -166,10 +170,7 @@ class MovesMachine(SyncMachine):
     @rule(pick=PICK, which=PICK, what=PICK)
     def moves_and_asks(self, pick: int, which: int, what: int) -> None:
         """The usual case, and somebody else comes in between."""
-        self.finish()
-        source, to = self.phones[pick // 7 % 2], self.phones[1 - pick // 7 % 2]
-        if not to.fetched:  # type: ignore[attr-defined]
-            self.settle(to)
+        source, to = self.phones[pick // 7 % 2], self.ready(pick)
         if self.take_up(pick, which):
             self.deliver(lost=False)
             self.at = self.phones.index(to)
@@ -177,6 +178,52 @@ class MovesMachine(SyncMachine):
                 self.somebody_else_writes(what)
             for phone in (to, source):
                 self.check(phone)
+
+    @rule(pick=PICK, which=PICK, what=PICK)
+    def the_answer_to_a_move_comes_late(self, pick: int, which: int, what: int) -> None:
+        """What a Sync said of the item meanwhile was passed over."""
+        to = self.ready(pick)
+        if self.take_up(pick, which):
+            self.deliver(lost=True)
+            self.at = self.phones.index(to)
+            if ids := self.ids():
+                self.somebody_else_changes(ids[-1], what)
+            self.serve(to, to.ask(), lost=False)
+            self.check(to)
+
+    @rule(pick=PICK, which=PICK, answers=st.integers(0, 3))
+    def moves_and_begins_anew(self, pick: int, which: int, answers: int) -> None:
+        """All comes, also if a late copy of the move does in between."""
+        to = self.ready(pick)
+        if self.take_up(pick, which):
+            self.deliver(lost=False)
+            self.began_anew = True
+            to.begin_anew()
+            for _ in range(answers):
+                self.serve(to, to.ask(), lost=False)
+            run(move_items(self.moves[-1], self.session))
+            self.check(to)
+
+    @rule(pick=PICK, which=PICK, what=PICK)
+    def changed_and_back_before_a_move(self, pick: int, which: int, what: int) -> None:
+        to = self.ready(pick)
+        source = self.phone(pick)
+        self.settle(source)
+        if ids := sorted(source.held):
+            undo = self.somebody_else_changes(ids[which % len(ids)], what)
+            self.serve(source, source.ask(), lost=False)
+            undo()
+            if self.take_up(pick, which):
+                self.deliver(lost=False)
+                self.check(to)
+
+    def ready(self, pick: int) -> Phone:
+        """The folder into which the next move goes, fetched."""
+        self.finish()
+        to = self.phones[1 - pick // 7 % 2]
+        if not to.fetched:  # type: ignore[attr-defined]
+            self.settle(to)
+        return to
 
     @precondition(lambda self: self.moving is not None)
     @rule(lost=st.booleans())

@@ -307,17 +307,17 @@ class SyncMachine(RuleBasedStateMachine):
         """As the command does it."""
         if request.commands:
             return await synchronise(self.world.session, request)
-        folder, held = await self.together()
+        folder, held = await self.together(request.collection_id)
         return await synchronise(self.world.session, request, folder=folder, held=held)
 
-    async def together(self) -> tuple[Folder | None, Held | None]:
-        session, ids = self.world.session, [self.folder.id]
+    async def together(self, collection_id: str) -> tuple[Folder | None, Held | None]:
+        session, ids = self.world.session, [collection_id]
         held = await session.store.load_several(session.user.id, session.device.id, ids)
         return (await open_folders(session, ids)).get(ids[0]), held.get(ids[0])
 
     async def looked(self) -> bool:
         """As a wait does it."""
-        return await has_news(self.world.session, self.folder.id, *await self.together())
+        return await has_news(self.world.session, self.folder.id, *await self.together(self.folder.id))
 
     def settle(self, phone: Phone) -> None:
         """In peace, with a device that goes on until it hears of nothing more."""
