@@ -3,6 +3,7 @@ with several workers, and with several nodes."""
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import os
@@ -12,6 +13,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +87,9 @@ def fetched(server: Server, number: int, name: str = "out.session.gz") -> list[E
 @pytest.fixture
 def server(office: Any, tmp_path: Path) -> Iterator[Server]:
     shutil.copytree(office[0], tmp_path / "data")
-    made = Server(data=tmp_path / "data", settings={"EAS_DOMAIN": "example.com"})
+    # Phones here say the same again and again.
+    settings = {"EAS_DOMAIN": "example.com", "EAS_LIMITS__FREE_REPEATS": "0"}
+    made = Server(data=tmp_path / "data", settings=settings)
     with made:
         yield made
 
@@ -170,13 +174,23 @@ def test_what_was_recorded_survives_the_server(server: Server) -> None:
     (("--for", "20s"), "the time is over", 50_000_000), (("--max-size", "50K"), "the size limit is reached", 50_000),
 ])
 async def test_it_ends_by_itself(server: Server, limit: tuple[str, str], why: str, most: int) -> None:
-    record(server, "start", "anna", *limit)
-    begun(server, 1)
+    ended = asyncio.Event()
+
+    async def goes_on() -> None:
+        for number in count():
+            await several(server.port, f"phone{number % 5}", 1)
+            if ended.is_set():
+                return
+
+    # From before it begins, so that something is said within its time on any machine.
+    traffic = asyncio.create_task(goes_on())
+    await asyncio.to_thread(record, server, "start", "anna", *limit)
     end = time.monotonic() + PATIENCE
-    while listed(server)[0]["state"] == "running":
+    while (await asyncio.to_thread(listed, server))[0]["state"] == "running":
         assert time.monotonic() < end, server.said()
-        for number in range(5):
-            await several(server.port, f"phone{number}", 3)
+        assert not traffic.done()
+    ended.set()
+    await traffic
     (found,) = listed(server)
     assert found["why"] == why
     (file,) = (server.data / "recordings").iterdir()
