@@ -62,6 +62,17 @@ def pytest_configure(config: pytest.Config) -> None:
     routes.application = application
 
 
+def pytest_sessionfinish(session: Any) -> None:
+    """Each process of `pytest -n` counts for itself."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["validated"] = xsd.Checked.count
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    xsd.Checked.count += getattr(node, "workeroutput", {}).get("validated", 0)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     if _VALIDATE is not None:
         terminalreporter.write_line(f"{xsd.Checked.count} answers validated against the response schemas")

@@ -241,7 +241,8 @@ def _library() -> list[Path]:
 UNWELL: dict[str, set[Name]] = {
     # Each command of the client is a program of its own, which begins with key 0.
     "captured/pyactivesync-16.1-day.session": {Name.NOT_TAKEN, Name.BEGINS_ANEW},
-    "outlook-14.0/folder-gone.session": {Name.FOLDERS_IGNORED},
+    # Status 12 three times, then 3.
+    "outlook-14.0/folder-gone.session": {Name.FOLDERS_IGNORED, Name.KEY_REFUSED},
     "outlook-14.0/policy.session": {Name.POLICY_LOOP},
     "unwell/policy-loop.session": {Name.POLICY_LOOP},
     "unwell/resync.session": {Name.KEY_REFUSED},
