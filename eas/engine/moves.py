@@ -144,7 +144,7 @@ async def _take_as_held(session: Session, owner: Owner, items: Mapping[ItemId, B
             return
         changed = dict[str, Generation]()
         for head in held.heads:
-            if head.parent == ZERO and not head.token:
+            if head.parent == ZERO and not head.token and not head.top:
                 continue
             before = await loaded(session, owner, head)
             if (after := taken(before, items)) is not before:
