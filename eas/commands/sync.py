@@ -234,7 +234,7 @@ async def _together(request: Request, session: Session) -> tuple[Mapping[str, Fo
     try:
         held = await session.store.load_several(session.user.id, session.device.id, ids)
         return await open_folders(session, ids), held
-    except Exception as error:
+    except Exception as error:  # whatever it is, it comes again where a collection is asked for by itself
         log.warning("collections could not be read together", reason=repr(error))
         return {}, {}
 

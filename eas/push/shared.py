@@ -418,5 +418,6 @@ async def _looked(listenings: Collection[LocalListening], pause_seconds: float) 
     what they might have missed."""
     end = monotonic() + LOOK_SECONDS
     await asyncio.sleep(pause_seconds)
+    # An event for each wait would cost every wait its memory, for what happens after Redis was away.
     while monotonic() < end and any(listening.awake for listening in listenings):  # noqa: ASYNC110
         await asyncio.sleep(pause_seconds)
